@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What the receiver of a datagram will find in its SCM_CREDENTIALS.
+ *
+ * unix_dgram_sendmsg() attaches what the sender chose (UNIXCB(skb).pid is set) before the filter
+ * runs. Where the sender chose nothing, maybe_add_creds() attaches current's tgid, uid and gid,
+ * on most kernels only after it. Source: net/unix/af_unix.c, include/net/af_unix.h.
+ */
+#ifndef HB_CREDENTIALS_BPF_H
+#define HB_CREDENTIALS_BPF_H
+
+/* kfuncs since Linux 6.2, kernel/bpf/helpers.c; weak, so that older kernels load the program. */
+extern void *bpf_cast_to_kern_ctx(void *) __ksym __weak;
+extern void *bpf_rdonly_cast(void *, __u32) __ksym __weak;
+
+static __always_inline void stamp_attached(struct hb_stamp *stamp, struct unix_skb_parms *attached,
+					   const struct hb_observer *observer, bool direct)
+{
+	struct pid *pid = load(direct, attached, pid);
+
+	stamp->flags |= HB_STAMP_CREDENTIALS;
+	if (!pid) {
+		stamp->cred_pid = stamp->tgid;
+		stamp->cred_uid = stamp->uid;
+		stamp->cred_gid = stamp->gid;
+		return;
+	}
+	stamp->flags |= HB_STAMP_CREDENTIALS_CHOSEN;
+	stamp->cred_pid = nr_for_observer(pid, observer, direct);
+	stamp->cred_uid = load(direct, attached, uid.val);
+	stamp->cred_gid = load(direct, attached, gid.val);
+}
+
+static __always_inline void stamp_credentials(struct hb_stamp *stamp, struct __sk_buff *ctx,
+					      const struct hb_observer *observer, bool direct)
+{
+	struct sk_buff *skb;
+
+	if (!direct) {
+		/* The context of a socket filter is the sk_buff itself, behind a typed veil. */
+		skb = (void *)ctx;
+		stamp_attached(stamp, (void *)__builtin_preserve_access_index(&skb->cb), observer,
+			       false);
+		return;
+	}
+	if (!bpf_ksym_exists(bpf_cast_to_kern_ctx) || !bpf_ksym_exists(bpf_rdonly_cast))
+		return;
+	skb = bpf_cast_to_kern_ctx(ctx);
+	stamp_attached(stamp,
+		       bpf_rdonly_cast(skb->cb, bpf_core_type_id_kernel(struct unix_skb_parms)),
+		       observer, true);
+}
+
+#endif

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * The attestor: a socket filter on the observer's AF_UNIX datagram socket.
+ *
+ * It runs inside the sender's sendmsg(2), so bpf_get_current_task() is the sender, and before the
+ * datagram is queued, so a stamp is in the ring before its frame can be received. A datagram that
+ * cannot be stamped is dropped here and counted (fail closed): user space never sees a frame that
+ * has no stamp.
+ */
+#include <linux/bpf.h>
+#include <stdbool.h>
+
+#include "vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "stamp.h"
+
+#ifndef bpf_ksym_exists /* libbpf before 1.3 */
+#define bpf_ksym_exists(sym) (!!(sym))
+#endif
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Written by user space once after calibration, but for `receiving`. */
+struct hb_observer observer = {};
+
+struct hb_counters counters[HB_COUNTER_SLOTS] = {};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 64 * 1024); /* user space says how large before it loads */
+} stamps SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 64 * 1024);
+} receipts SEC(".maps");
+
+#include "identity.bpf.h"
+#include "credentials.bpf.h"
+
+enum { HB_DROP = 0, HB_KEEP = HB_FRAME_BYTES }; /* a socket filter returns the bytes to keep */
+
+static __always_inline struct hb_counters *counters_here(void)
+{
+	return &counters[bpf_get_smp_processor_id() & (HB_COUNTER_SLOTS - 1)];
+}
+
+/* Atomic: the program may be preempted in the middle by itself. */
+#define count(member) __sync_fetch_and_add(&counters_here()->member, 1)
+
+static __always_inline int drop(enum hb_drop reason)
+{
+	count(drops[reason]);
+	return HB_DROP;
+}
+
+/*
+ * Gather everything first, then one bpf_ringbuf_output(): a record between reserve and submit
+ * would hide every later one while its writer is preempted. The ring wakes nobody: the datagram
+ * does, and an interrupt to the observer's CPU would be paid by the sender.
+ */
+static __always_inline int stamp_datagram(struct __sk_buff *ctx, struct task_struct *task,
+					  bool direct)
+{
+	struct hb_stamp stamp = { .version = HB_STAMP_VERSION };
+	struct hb_observer seer = observer;
+
+	count(attempts);
+	if (ctx->len != HB_FRAME_BYTES)
+		return drop(HB_DROP_WRONG_LENGTH);
+	if (bpf_skb_load_bytes(ctx, 0, stamp.frame, HB_FRAME_BYTES))
+		return drop(HB_DROP_UNREADABLE);
+
+	stamp_process(&stamp, task, &seer, direct);
+	stamp_owner(&stamp, task, direct);
+	stamp_comm(&stamp, task, direct);
+	stamp_credentials(&stamp, ctx, &seer, direct);
+	if (!stamp.pid_ns_inode || !stamp.generation_ns)
+		return drop(HB_DROP_UNREADABLE);
+	stamp.skb = (__u64)ctx;
+	stamp.length = ctx->len;
+	stamp.ktime_ns = bpf_ktime_get_ns();
+
+	if (bpf_ringbuf_output(&stamps, &stamp, sizeof(stamp), BPF_RB_NO_WAKEUP))
+		return drop(HB_DROP_RING_FULL);
+	count(stamps);
+	return HB_KEEP;
+}
+
+SEC("socket")
+int hb_stamp_direct(struct __sk_buff *ctx)
+{
+	return stamp_datagram(ctx, bpf_get_current_task_btf(), true);
+}
+
+SEC("socket")
+int hb_stamp_probe_read(struct __sk_buff *ctx)
+{
+	return stamp_datagram(ctx, (void *)bpf_get_current_task(), false);
+}
+
+/*
+ * --correlate skb: names, in the order of receiving, the socket buffer that the observer is copying
+ * from. The same address is in the buffer's stamp, and an address is reused only after its
+ * datagram is gone.
+ */
+SEC("tp_btf/skb_copy_datagram_iovec")
+int BPF_PROG(hb_receipt_written, const struct sk_buff *skb, int length)
+{
+	struct hb_receipt receipt = { .skb = (__u64)skb };
+
+	if (!observer.receiving || length != HB_FRAME_BYTES)
+		return 0;
+	if (bpf_get_current_pid_tgid() >> 32 != observer.initial_tgid)
+		return 0;
+	if (bpf_ringbuf_output(&receipts, &receipt, sizeof(receipt), BPF_RB_NO_WAKEUP))
+		count(receipts_lost);
+	return 0;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What the kernel program and user space say to each other. This header is compiled by both; every
+ * layout here is fixed-width, explicitly padded and asserted in both compilers, and no constant of
+ * it is written down a second time anywhere.
+ *
+ * A stamp says: "the process named here was inside sendmsg(2) with these bytes". It is written
+ * before the datagram is queued, so it proves an attempt, not a delivery.
+ */
+#ifndef HB_STAMP_H
+#define HB_STAMP_H
+
+#include <linux/types.h>
+
+#ifdef __cplusplus
+#define HB_ASSERT_LAYOUT(condition) static_assert(condition, #condition)
+#define HB_OFFSET(type, member) offsetof(type, member)
+#include <cstddef>
+#else
+#define HB_ASSERT_LAYOUT(condition) _Static_assert(condition, #condition)
+#define HB_OFFSET(type, member) __builtin_offsetof(type, member)
+#endif
+
+enum {
+	HB_STAMP_VERSION = 1,
+	HB_FRAME_BYTES = 32, /* a heartbeat frame, exactly */
+	HB_COMM_BYTES = 16,  /* TASK_COMM_LEN, include/linux/sched.h */
+};
+
+enum hb_stamp_flag {
+	/* A kernel thread sent this (an io_uring worker before Linux 5.12): nobody's identity. */
+	HB_STAMP_KERNEL_THREAD = 1u << 0,
+	/* cred_* hold what the receiver will find in SCM_CREDENTIALS. Absent where the kernel does
+	 * not let the program read them (lockdown=confidentiality before 6.2). */
+	HB_STAMP_CREDENTIALS = 1u << 1,
+	/* The sender named those credentials itself; a privileged sender may name anybody's. */
+	HB_STAMP_CREDENTIALS_CHOSEN = 1u << 2,
+};
+
+struct hb_stamp {
+	__u32 version; /* HB_STAMP_VERSION */
+	__u32 flags;   /* enum hb_stamp_flag */
+	__u64 ktime_ns;      /* CLOCK_MONOTONIC inside sendmsg */
+	__u64 generation_ns; /* start_boottime of the group leader: (tgid, generation) is one process */
+	__u64 cgroup_id;     /* inode of the cgroup v2 directory; 0 where the kernel has none */
+	__u64 skb;	     /* address of the socket buffer: unique while the datagram lives */
+	__u32 tgid;	     /* process id as the observer sees it; 0 when it cannot see the process */
+	__u32 own_tgid;	     /* process id as the sender sees itself */
+	__u32 tid;	     /* thread id as the observer sees it; 0 likewise */
+	__u32 pid_ns_inode;  /* PID namespace the sender is in */
+	__u32 pid_ns_level;  /* how deep that namespace is; 0 is the initial one */
+	__u32 uid;	     /* real uid and gid of the sender, in the initial user namespace */
+	__u32 gid;
+	__u32 cred_pid; /* what SCM_CREDENTIALS will say, in the observer's namespaces */
+	__u32 cred_uid;
+	__u32 cred_gid;
+	__u32 length; /* of the datagram, in bytes: always HB_FRAME_BYTES in version 1 */
+	__u32 initial_tgid; /* process id in the initial PID namespace */
+	char comm[HB_COMM_BYTES]; /* of the sending thread, not always terminated */
+	__u8 frame[HB_FRAME_BYTES];
+};
+
+HB_ASSERT_LAYOUT(HB_OFFSET(struct hb_stamp, ktime_ns) == 8);
+HB_ASSERT_LAYOUT(HB_OFFSET(struct hb_stamp, skb) == 32);
+HB_ASSERT_LAYOUT(HB_OFFSET(struct hb_stamp, tgid) == 40);
+HB_ASSERT_LAYOUT(HB_OFFSET(struct hb_stamp, cred_pid) == 68);
+HB_ASSERT_LAYOUT(HB_OFFSET(struct hb_stamp, comm) == 88);
+HB_ASSERT_LAYOUT(HB_OFFSET(struct hb_stamp, frame) == 104);
+HB_ASSERT_LAYOUT(sizeof(struct hb_stamp) == 136);
+
+/* One datagram being copied to the observer (--correlate skb): which socket buffer it was. */
+struct hb_receipt {
+	__u64 skb;
+};
+
+HB_ASSERT_LAYOUT(sizeof(struct hb_receipt) == 8);
+
+/* Whose eyes the program looks through; user space writes it once, after calibration. */
+struct hb_observer {
+	__u32 initial_tgid; /* 0: not calibrated yet */
+	__u32 pid_ns_inode; /* 0: likewise, and every process is out of sight */
+	__u32 pid_ns_level;
+	__u32 receiving; /* 1 while the observer is inside recvmmsg(2) on the attested socket */
+};
+
+HB_ASSERT_LAYOUT(sizeof(struct hb_observer) == 16);
+
+/* Why a datagram got no stamp and was therefore never queued. */
+enum hb_drop {
+	HB_DROP_WRONG_LENGTH, /* not HB_FRAME_BYTES long */
+	HB_DROP_RING_FULL,    /* no room for its stamp */
+	HB_DROP_UNREADABLE,   /* bytes or identity could not be read */
+	HB_DROP_REASONS,
+};
+
+/*
+ * Counters of one CPU (two CPUs may share a slot: every update is atomic). At rest,
+ * attempts == stamps + the sum of drops.
+ */
+struct hb_counters {
+	__u64 attempts;
+	__u64 stamps;
+	__u64 drops[HB_DROP_REASONS];
+	__u64 receipts_lost;
+	__u64 pad[2]; /* one cache line a slot */
+};
+
+HB_ASSERT_LAYOUT(sizeof(struct hb_counters) == 64);
+
+enum { HB_COUNTER_SLOTS = 64 }; /* power of two */
+
+#endif

@@ -1,0 +1,48 @@
+// Result<T>: what a call that can fail returns. Either a value or an Error; never both, never
+// neither, and the compiler warns when nobody looks.
+//
+//   Result<Fd> made = make_socket();
+//   if (!made) return made.error();
+//   use(made.value());
+//
+// Outcomes that belong to the domain (a verdict, a decode error) are not errors: they are enums and
+// variants of their own. An Error is for the world refusing: a system call, a file, a kernel.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <variant>
+
+namespace hb {
+
+struct Error {
+  std::string message;  // whole sentence for a person: what was tried, why it failed
+  int code = 0;         // errno, or 0 where there is none
+};
+
+// `code` is errno, saved by the caller in the statement right after the call that failed: building
+// `doing` may already change it. Yields "doing: Permission denied".
+[[nodiscard]] Error os_error(int code, const std::string& doing);
+
+template <typename T>
+class [[nodiscard]] Result {
+ public:
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT(*-explicit-*)
+  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(*-explicit-*)
+
+  explicit operator bool() const { return state_.index() == 0; }
+
+  // Only after the test above said yes (value) or no (error); else std::bad_variant_access.
+  T& value() & { return std::get<0>(state_); }
+  const T& value() const& { return std::get<0>(state_); }
+  T value() && { return std::get<0>(std::move(state_)); }
+  const Error& error() const { return std::get<1>(state_); }
+
+ private:
+  std::variant<T, Error> state_;
+};
+
+using Status = Result<std::monostate>;
+inline Status ok() { return Status(std::monostate{}); }
+
+}  // namespace hb

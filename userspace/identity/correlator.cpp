@@ -1,0 +1,104 @@
+#include "identity/correlator.hpp"
+
+#include <cstring>
+#include <limits>
+
+namespace hb {
+namespace {
+
+constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
+
+Attestation attestation_of(const hb_stamp& stamp) {
+  if ((stamp.flags & HB_STAMP_KERNEL_THREAD) != 0) return Unattested::KernelThread;
+  return Identity{.tgid = stamp.tgid,
+                  .own_tgid = stamp.own_tgid,
+                  .pid_ns_inode = stamp.pid_ns_inode,
+                  .uid = stamp.uid,
+                  .generation_ns = stamp.generation_ns,
+                  .cgroup_id = stamp.cgroup_id};
+}
+
+FrameBytes bytes_of(const hb_stamp& stamp) {
+  FrameBytes bytes;
+  std::memcpy(bytes.data(), stamp.frame, bytes.size());
+  return bytes;
+}
+
+Credentials credentials_of(const hb_stamp& stamp) {
+  return {stamp.cred_pid, stamp.cred_uid, stamp.cred_gid};
+}
+
+}  // namespace
+
+Correlator::Correlator(const CorrelatorConfig& config)
+    : config_(config), table_(config.stamps, config.seed), frames_(config.frames) {}
+
+void Correlator::add_stamp(const hb_stamp& stamp, std::uint64_t now_ns) {
+  counters_.stamps++;
+  const StampKey key = key_of(stamp);
+  if (config_.key == PairingKey::SocketBuffer) orphan(table_.remove(key));
+  const std::uint32_t pushed_out = table_.add(key, attestation_of(stamp), now_ns);
+  orphan(pushed_out);
+  counters_.evicted += pushed_out;
+}
+
+void Correlator::add_frame(const Datagram& frame, std::uint64_t skb, std::uint64_t ring_position,
+                           std::uint64_t now_ns) {
+  const std::size_t last = (first_frame_ + waiting_frames_) % frames_.size();
+  frames_[last] = {frame.bytes, key_of(frame, skb), ring_position, now_ns};
+  waiting_frames_++;
+}
+
+std::optional<Correlator::Paired> Correlator::next(std::uint64_t ring_read_to,
+                                                   std::uint64_t now_ns) {
+  if (waiting_frames_ == 0) return std::nullopt;
+  const WaitingFrame& frame = frames_[first_frame_];
+  if (ring_read_to < frame.ring_position) return std::nullopt;
+
+  Attestation sender = Unattested::NoStamp;
+  if (const Attestation* stamped = table_.take(frame.key)) {
+    counters_.matched++;
+    sender = *stamped;
+  } else if (now_ns < frame_deadline_ns()) {
+    return std::nullopt;
+  }
+  first_frame_ = (first_frame_ + 1) % frames_.size();
+  waiting_frames_--;
+  return Paired{frame.bytes, sender};
+}
+
+void Correlator::expire(std::uint64_t now_ns) {
+  if (now_ns < config_.stamp_lifetime_ns) return;
+  const std::uint64_t until_ns = now_ns - config_.stamp_lifetime_ns;
+  while (const std::uint32_t stamps = table_.expire_one(until_ns)) orphan(stamps);
+}
+
+std::uint64_t Correlator::frame_deadline_ns() const {
+  if (waiting_frames_ == 0) return kNever;
+  return frames_[first_frame_].received_ns + config_.stamp_wait_ns;
+}
+
+std::uint64_t Correlator::orphan_deadline_ns() const {
+  return table_.empty() ? kNever : table_.oldest_ns() + config_.stamp_lifetime_ns;
+}
+
+StampKey Correlator::key_of(const hb_stamp& stamp) const {
+  switch (config_.key) {
+    case PairingKey::ContentAndCredentials:
+      return content_key(bytes_of(stamp), credentials_of(stamp));
+    case PairingKey::Content: return content_key(bytes_of(stamp), {});
+    case PairingKey::SocketBuffer: return skb_key(stamp.skb);
+  }
+  return {};
+}
+
+StampKey Correlator::key_of(const Datagram& frame, std::uint64_t skb) const {
+  switch (config_.key) {
+    case PairingKey::ContentAndCredentials: return content_key(frame.bytes, frame.credentials);
+    case PairingKey::Content: return content_key(frame.bytes, {});
+    case PairingKey::SocketBuffer: return skb_key(skb);
+  }
+  return {};
+}
+
+}  // namespace hb

@@ -1,0 +1,36 @@
+// Who sent a datagram, as far as anybody could find out.
+#pragma once
+
+#include <cstdint>
+#include <variant>
+
+namespace hb {
+
+// One process, as it was inside sendmsg(2). (tgid, generation) names a process; a pid alone does
+// not, and a namespace inode is an identity only together with a live process.
+struct Identity {
+  std::uint32_t tgid = 0;           // as the observer sees it; 0: the observer cannot see it
+  std::uint32_t own_tgid = 0;       // as it sees itself; 0: not known (procfs attestation)
+  std::uint32_t pid_ns_inode = 0;   // the PID namespace it is in
+  std::uint32_t uid = 0;            // real uid, initial user namespace
+  std::uint64_t generation_ns = 0;  // start_boottime of the group leader; 0: not known
+  std::uint64_t cgroup_id = 0;      // cgroup v2 directory inode; 0: not known
+
+  // Same process? Everything else may change while a process lives.
+  [[nodiscard]] bool same_process(const Identity& other) const {
+    return generation_ns == other.generation_ns && own_tgid == other.own_tgid &&
+           tgid == other.tgid && pid_ns_inode == other.pid_ns_inode;
+  }
+};
+
+// Why nobody can be named as the sender. A frame with one of these is never accepted.
+enum class Unattested : std::uint8_t {
+  NoStamp,         // the kernel program wrote none, or it was lost
+  AmbiguousStamp,  // two processes sent these very bytes under these credentials
+  KernelThread,    // sent by the kernel itself
+  Unreadable,      // procfs attestation only: /proc/<pid> gave no answer
+};
+
+using Attestation = std::variant<Identity, Unattested>;
+
+}  // namespace hb

@@ -1,0 +1,57 @@
+// The verdict: is the process that sent this frame the process it claims to be? A pure function of
+// the claim, the attested identity and the policy; nothing is looked up.
+//
+//   sender's namespace   claimed pid                                        verdict
+//   observer's           the attested pid                                   Accepted
+//   observer's           anything else                                      Forged, PidMismatch
+//   another              the sender's own pid, or its pid as the observer   ForeignNamespace;
+//   Accepted
+//                        sees it                                            under the latter by
+//                        policy
+//   another              neither                                            Forged, PidMismatch
+//   not attested         any                                                Forged, with the cause
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <variant>
+
+#include "identity/identity.hpp"
+
+namespace hb {
+
+struct Policy {
+  std::uint32_t observer_ns_inode = 0;  // 0: unknown, so every namespace is another one
+  bool allow_cross_namespace = false;   // accept an honest foreigner that the observer can see
+};
+
+struct Accepted {
+  std::uint32_t pid;  // in the observer's namespace: the one a signal would need
+};
+
+enum class AuthFailureCause : std::uint8_t {
+  PidMismatch,
+  NoStamp,
+  AmbiguousStamp,
+  KernelThread,
+  Unreadable,  // procfs attestation only
+};
+
+struct Forged {
+  AuthFailureCause cause;
+  std::optional<std::uint32_t> attested_pid;  // in the observer's namespace, when it is visible
+};
+
+// An honest process of another PID namespace that policy does not admit, or cannot: without a pid
+// in the observer's namespace nothing could ever act on it.
+struct ForeignNamespace {
+  std::uint32_t ns_inode;
+  std::optional<std::uint32_t> attested_pid;  // in the observer's namespace, when it is visible
+};
+
+using Verdict = std::variant<Accepted, Forged, ForeignNamespace>;
+
+[[nodiscard]] Verdict verdict(std::uint32_t claimed_pid, const Attestation& attestation,
+                              const Policy& policy);
+
+}  // namespace hb

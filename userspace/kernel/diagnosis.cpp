@@ -1,0 +1,117 @@
+#include "kernel/diagnosis.hpp"
+
+#include <bpf/libbpf.h>
+#include <sys/capability.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <fstream>
+
+#include "kernel/libbpf_log.hpp"
+
+namespace hb::kernel {
+namespace {
+
+using State = Finding::State;
+
+constexpr const char* kBtf = "/sys/kernel/btf/vmlinux";
+constexpr const char* kLockdown = "/sys/kernel/security/lockdown";
+
+Finding kernel_release() {
+  utsname system{};
+  ::uname(&system);
+  int major = 0;
+  int minor = 0;
+  const bool parsed = std::sscanf(system.release, "%d.%d", &major, &minor) == 2;
+  const std::string found = std::string("Linux ") + system.release;
+  if (parsed && (major > 5 || (major == 5 && minor >= 10))) {
+    return {"kernel", State::Ok, found, ""};
+  }
+  return {"kernel", State::Warning, found, "5.10 is the oldest kernel this is tested on; upgrade"};
+}
+
+Finding btf() {
+  if (::access(kBtf, R_OK) == 0) return {"btf", State::Ok, kBtf, ""};
+  return {"btf", State::Failed, std::string("no readable ") + kBtf,
+          "run a kernel built with CONFIG_DEBUG_INFO_BTF=y (every Debian kernel since 5.10 is)"};
+}
+
+bool effective(cap_t capabilities, cap_value_t capability) {
+  cap_flag_value_t value = CAP_CLEAR;
+  return cap_get_flag(capabilities, capability, CAP_EFFECTIVE, &value) == 0 && value == CAP_SET;
+}
+
+Finding privileges() {
+  cap_t capabilities = cap_get_proc();
+  const bool enough = effective(capabilities, CAP_SYS_ADMIN) ||
+                      (effective(capabilities, CAP_BPF) && effective(capabilities, CAP_PERFMON));
+  cap_free(capabilities);
+  if (enough) return {"privileges", State::Ok, "CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN", ""};
+  return {"privileges", State::Failed, "neither CAP_BPF with CAP_PERFMON nor CAP_SYS_ADMIN",
+          "run with sudo, or give the service AmbientCapabilities=CAP_BPF CAP_PERFMON"};
+}
+
+Finding bpf_system_call() {
+  LibbpfLog quiet;
+  const int supported = libbpf_probe_bpf_map_type(BPF_MAP_TYPE_RINGBUF, nullptr);
+  if (supported == 1) return {"ring buffer", State::Ok, "bpf(2) makes ring buffers", ""};
+  return {"ring buffer", State::Failed, "bpf(2) cannot make a ring buffer",
+          "in a container, allow bpf(2) in its seccomp profile and start it with CAP_BPF, "
+          "CAP_PERFMON in the initial user namespace; on a host, run Linux 5.8 or newer"};
+}
+
+Finding lockdown() {
+  std::ifstream file(kLockdown);
+  std::string modes;
+  if (!std::getline(file, modes)) return {"lockdown", State::Ok, "off or not told", ""};
+  if (modes.find("[confidentiality]") == std::string::npos) {
+    return {"lockdown", State::Ok, modes, ""};
+  }
+  return {"lockdown", State::Warning, modes,
+          "none needed from Linux 5.15 or so on: the program reads without bpf_probe_read there; "
+          "on an older kernel start without lockdown=confidentiality"};
+}
+
+std::string how_it_reads(const StampProgram& program) {
+  return std::string("stamped this process rightly; reads by ") + name(program.read_method()) +
+         (program.reads_credentials() ? ", credentials included" : ", without credentials");
+}
+
+Finding attestation(const Config& config) {
+  Config plain = config;
+  plain.correlate_skb = false;
+  const auto program = StampProgram::open(plain);
+  if (program) return {"attestation", State::Ok, how_it_reads(*program.value()), ""};
+  return {"attestation", State::Failed, program.error().message,
+          "mend what fails above; with nothing above, run again with --log-level debug and report "
+          "the verifier's words"};
+}
+
+Finding exact_correlation(const Config& config) {
+  Config exact = config;
+  exact.correlate_skb = true;
+  const auto program = StampProgram::open(exact);
+  if (program) return {"correlate skb", State::Ok, "receipts are traced", ""};
+  return {"correlate skb", State::Warning, program.error().message,
+          "leave --correlate at content; only --correlate skb needs this"};
+}
+
+}  // namespace
+
+std::vector<Finding> diagnose(const Config& config) {
+  std::vector<Finding> findings{kernel_release(), btf(), privileges(), bpf_system_call(),
+                                lockdown()};
+  findings.push_back(attestation(config));
+  if (findings.back().state == State::Ok) findings.push_back(exact_correlation(config));
+  return findings;
+}
+
+bool any_failed(const std::vector<Finding>& findings) {
+  return std::any_of(findings.begin(), findings.end(),
+                     [](const Finding& finding) { return finding.state == State::Failed; });
+}
+
+}  // namespace hb::kernel

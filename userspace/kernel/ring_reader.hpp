@@ -1,0 +1,75 @@
+// RingReader: reads a BPF ring buffer from its own memory mapping (Documentation/bpf/ringbuf.rst).
+//
+// Why not libbpf's: pairing must know how far the ring has been read and how far writers have
+// reserved, and libbpf tells neither before 1.3. Nothing here enters the kernel.
+//
+// The kernel writes producer position and records; we write the consumer position, which lives in
+// the map too. So a reader that maps a ring that another process read before goes on where that one
+// stopped. One reader per ring; one thread.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "base/result.hpp"
+
+namespace hb::kernel {
+
+class RingReader {
+ public:
+  // Maps the ring behind `map_fd`, of `ring_bytes` data bytes. The descriptor is not kept.
+  static Result<RingReader> map(int map_fd, std::size_t ring_bytes);
+
+  RingReader(RingReader&& other) noexcept;
+  RingReader& operator=(RingReader&&) = delete;
+  ~RingReader();
+
+  // Calls on_record(std::span<const std::byte>) for each record that was there when drain() began,
+  // oldest first; stops early at one that is still being written. The span lives until on_record
+  // returns. Bounded by the ring's size, however fast others write.
+  template <typename OnRecord>
+  void drain(OnRecord&& on_record) {
+    const std::uint64_t end = reserved_to();
+    std::uint64_t position = read_to();
+    while (position < end) {
+      const Record record = record_at(position);
+      if (record.busy) break;
+      if (!record.discarded) on_record(record.data);
+      position += record.stride;
+      consumer_->store(position, std::memory_order_release);
+    }
+  }
+
+  // Bytes since the ring was made: how far it has been read, and how far writers have reserved.
+  // What lies between the two has not been seen.
+  [[nodiscard]] std::uint64_t read_to() const { return consumer_->load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t reserved_to() const {
+    return producer_->load(std::memory_order_acquire);
+  }
+
+ private:
+  using Position = std::atomic<std::uint64_t>;
+  static_assert(Position::is_always_lock_free && sizeof(Position) == sizeof(std::uint64_t));
+
+  struct Record {
+    bool busy;
+    bool discarded;
+    std::uint64_t stride;  // header and padding included
+    std::span<const std::byte> data;
+  };
+
+  RingReader() = default;
+  [[nodiscard]] Record record_at(std::uint64_t position) const;
+
+  std::size_t page_bytes_ = 0;
+  std::size_t ring_bytes_ = 0;
+  void* consumer_page_ = nullptr;
+  void* producer_pages_ = nullptr;  // its position, then the data, mapped twice in a row
+  Position* consumer_ = nullptr;
+  const Position* producer_ = nullptr;
+  const std::byte* data_ = nullptr;
+};
+
+}  // namespace hb::kernel

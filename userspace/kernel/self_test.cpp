@@ -1,0 +1,136 @@
+#include "kernel/self_test.hpp"
+
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "kernel/stamp_program.hpp"
+
+namespace hb::kernel {
+namespace {
+
+Result<Credentials> credentials_of(msghdr& message) {
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (header == nullptr || header->cmsg_type != SCM_CREDENTIALS) {
+    return Error{"self-test: the frame arrived without credentials"};
+  }
+  ucred attached{};
+  std::memcpy(&attached, CMSG_DATA(header), sizeof(attached));
+  return Credentials{static_cast<std::uint32_t>(attached.pid), attached.uid, attached.gid};
+}
+
+Status about_this_process(const hb_stamp& stamp, const FrameBytes& frame) {
+  if (std::memcmp(stamp.frame, frame.data(), frame.size()) != 0) {
+    return Error{"self-test: the stamp holds other bytes than were sent"};
+  }
+  if (stamp.own_tgid != static_cast<std::uint32_t>(::getpid())) {
+    return Error{"self-test: the stamp names process " + std::to_string(stamp.own_tgid) +
+                 ", but this one, " + std::to_string(::getpid()) + ", has sent"};
+  }
+  if ((stamp.flags & HB_STAMP_KERNEL_THREAD) != 0) {
+    return Error{"self-test: the stamp calls this process a kernel thread"};
+  }
+  return ok();
+}
+
+}  // namespace
+
+Result<SelfTest> SelfTest::begin(StampProgram& program) {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) {
+    return os_error(errno, "self-test: making a socket pair");
+  }
+  Fd sender(ends[0]);
+  Fd receiver(ends[1]);
+  const int on = 1;
+  if (::setsockopt(receiver.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) != 0) {
+    return os_error(errno, "self-test: asking for credentials (SO_PASSCRED)");
+  }
+  if (Status attached = program.attach(receiver.get()); !attached) return attached.error();
+  return SelfTest(program, std::move(sender), std::move(receiver));
+}
+
+Result<SelfTest::Echo> SelfTest::echo() {
+  FrameBytes frame{};
+  if (::getrandom(frame.data(), frame.size(), 0) != static_cast<ssize_t>(frame.size())) {
+    return os_error(errno, "self-test: reading random bytes");
+  }
+  if (Status sent = send(frame); !sent) return sent.error();
+  const Result<Credentials> credentials = receive(frame);
+  if (!credentials) return credentials.error();
+  const Result<hb_stamp> stamp = only_stamp();
+  if (!stamp) return stamp.error();
+  if (Status right = about_this_process(stamp.value(), frame); !right) return right.error();
+  const Result<std::uint64_t> skb = only_receipt();
+  if (!skb) return skb.error();
+  return Echo{stamp.value(), credentials.value(), skb.value()};
+}
+
+Status SelfTest::send(const FrameBytes& frame) const {
+  if (::send(sender_.get(), frame.data(), frame.size(), MSG_NOSIGNAL) < 0) {
+    return os_error(errno, "self-test: sending a frame");
+  }
+  return ok();
+}
+
+Result<Credentials> SelfTest::receive(const FrameBytes& frame) {
+  FrameBytes bytes{};
+  iovec data{bytes.data(), bytes.size()};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(ucred))];
+  msghdr message{};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof(control);
+
+  program_->begin_receiving();
+  const ssize_t length = ::recvmsg(receiver_.get(), &message, MSG_CMSG_CLOEXEC);
+  const int error = errno;
+  program_->end_receiving();
+
+  if (length < 0 && error == EAGAIN) {
+    return Error{"self-test: the kernel program dropped a correct frame"};
+  }
+  if (length < 0) return os_error(error, "self-test: receiving a frame");
+  if (static_cast<std::size_t>(length) != frame.size() || bytes != frame) {
+    return Error{"self-test: other bytes arrived than were sent"};
+  }
+  return credentials_of(message);
+}
+
+Result<hb_stamp> SelfTest::only_stamp() {
+  hb_stamp stamp{};
+  int records = 0;
+  bool right_size = true;
+  program_->stamps().drain([&](std::span<const std::byte> record) {
+    records++;
+    right_size = right_size && record.size() == sizeof(stamp);
+    if (right_size) std::memcpy(&stamp, record.data(), sizeof(stamp));
+  });
+  if (records != 1) {
+    return Error{"self-test: " + std::to_string(records) + " stamps for one frame"};
+  }
+  if (!right_size || stamp.version != HB_STAMP_VERSION) {
+    return Error{"self-test: the kernel program writes another kind of stamp"};
+  }
+  return stamp;
+}
+
+Result<std::uint64_t> SelfTest::only_receipt() {
+  if (program_->receipts() == nullptr) return std::uint64_t{0};
+  std::uint64_t skb = 0;
+  int records = 0;
+  program_->receipts()->drain([&](std::span<const std::byte> record) {
+    records++;
+    if (record.size() == sizeof(skb)) std::memcpy(&skb, record.data(), sizeof(skb));
+  });
+  if (records > 1) {
+    return Error{"self-test: " + std::to_string(records) + " receipts for one frame"};
+  }
+  return skb;
+}
+
+}  // namespace hb::kernel

@@ -1,0 +1,206 @@
+#include "kernel/stamp_program.hpp"
+
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <linux/bpf.h>
+#include <spdlog/spdlog.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+
+#include "hb.skel.h"
+#include "kernel/libbpf_log.hpp"
+#include "kernel/self_test.hpp"
+
+namespace hb::kernel {
+namespace {
+
+// Whether the running kernel has these kfuncs (6.2): direct loads need them to see the credentials.
+bool has_context_kfuncs() {
+  btf* kernel = btf__load_vmlinux_btf();
+  if (kernel == nullptr) return false;
+  const bool found = btf__find_by_name_kind(kernel, "bpf_cast_to_kern_ctx", BTF_KIND_FUNC) > 0 &&
+                     btf__find_by_name_kind(kernel, "bpf_rdonly_cast", BTF_KIND_FUNC) > 0;
+  btf__free(kernel);
+  return found;
+}
+
+// Direct loads are faster and work under lockdown; but without those kfuncs they leave the
+// credentials out of the stamps, so there they come second.
+std::array<ReadMethod, 2> preference() {
+  if (has_context_kfuncs()) return {ReadMethod::DirectLoads, ReadMethod::ProbeRead};
+  return {ReadMethod::ProbeRead, ReadMethod::DirectLoads};
+}
+
+Status same_credentials(const SelfTest::Echo& echo) {
+  const Credentials stamped{echo.stamp.cred_pid, echo.stamp.cred_uid, echo.stamp.cred_gid};
+  if (stamped == echo.credentials) return ok();
+  return Error{"self-test: the stamp's credentials are not those of the datagram"};
+}
+
+Status same_buffer(const SelfTest::Echo& echo) {
+  if (echo.skb == echo.stamp.skb) return ok();
+  return Error{"self-test: the receipt names another socket buffer than the stamp"};
+}
+
+}  // namespace
+
+const char* name(ReadMethod method) {
+  switch (method) {
+    case ReadMethod::DirectLoads: return "direct loads";
+    case ReadMethod::ProbeRead: return "probe_read";
+  }
+  return "";
+}
+
+void StampProgram::Destroy::operator()(hb_program* skeleton) const {
+  hb_program__destroy(skeleton);
+}
+
+StampProgram::~StampProgram() = default;
+
+Result<std::unique_ptr<StampProgram>> StampProgram::open(const Config& config) {
+  std::unique_ptr<StampProgram> program(new StampProgram(config));
+  if (Status loaded = program->load(); !loaded) return loaded.error();
+  if (Status mapped = program->map_rings(); !mapped) return mapped.error();
+  if (Status traced = program->trace_receipts(); !traced) return traced.error();
+  if (Status calibrated = program->calibrate(); !calibrated) return calibrated.error();
+  return program;
+}
+
+Status StampProgram::load() {
+  LibbpfLog log;
+  for (const ReadMethod method : preference()) {
+    Status loaded = load(method);
+    if (loaded) return loaded;
+    spdlog::debug("{} ({}): {}", loaded.error().message, name(method), log.text());
+    if (loaded.error().code == EPERM) return loaded;  // the other way needs the same privilege
+  }
+  spdlog::error("the kernel took neither program; it and libbpf said:\n{}", log.text());
+  return Error{"load: this kernel's verifier refuses the program"};
+}
+
+Status StampProgram::load(ReadMethod method) {
+  skeleton_.reset(hb_program__open());
+  if (skeleton_ == nullptr) return os_error(errno, "open: the kernel program in this binary");
+
+  const bool direct = method == ReadMethod::DirectLoads;
+  bpf_program__set_autoload(skeleton_->progs.hb_stamp_direct, direct);
+  bpf_program__set_autoload(skeleton_->progs.hb_stamp_probe_read, !direct);
+  bpf_program__set_autoload(skeleton_->progs.hb_receipt_written, config_.correlate_skb);
+  const auto ring_bytes = static_cast<std::uint32_t>(config_.ring_bytes);
+  const int refused = bpf_map__set_max_entries(skeleton_->maps.stamps, ring_bytes);
+  if (refused != 0) return os_error(-refused, "configure: the size of the stamp ring");
+
+  const int error = hb_program__load(skeleton_.get());
+  if (error != 0) return os_error(-error, "load: the kernel program");
+  method_ = method;
+  return ok();
+}
+
+Status StampProgram::map_rings() {
+  // libbpf rounds a ring up to what the kernel takes; the map knows its size.
+  const auto map_ring = [](const bpf_map* map) {
+    return RingReader::map(bpf_map__fd(map), bpf_map__max_entries(map));
+  };
+  Result<RingReader> stamps = map_ring(skeleton_->maps.stamps);
+  if (!stamps) return stamps.error();
+  stamps_ = std::make_unique<RingReader>(std::move(stamps).value());
+  if (!config_.correlate_skb) return ok();
+
+  Result<RingReader> receipts = map_ring(skeleton_->maps.receipts);
+  if (!receipts) return receipts.error();
+  receipts_ = std::make_unique<RingReader>(std::move(receipts).value());
+  return ok();
+}
+
+Status StampProgram::trace_receipts() {
+  if (!config_.correlate_skb) return ok();
+  bpf_link* link = bpf_program__attach(skeleton_->progs.hb_receipt_written);
+  const int error = errno;
+  if (link == nullptr) return os_error(error, "attach: tracing what this process receives");
+  skeleton_->links.hb_receipt_written = link;  // the skeleton detaches it
+  return ok();
+}
+
+// The first frame tells who we are; the second must already be seen with our own eyes.
+Status StampProgram::calibrate() {
+  Result<SelfTest> test = SelfTest::begin(*this);
+  if (!test) return test.error();
+  hb_observer& observer = skeleton_->bss->observer;
+  const Result<SelfTest::Echo> blind = test.value().echo();
+  if (!blind) return blind.error();
+  observer.initial_tgid = blind.value().stamp.initial_tgid;
+  observer.pid_ns_inode = blind.value().stamp.pid_ns_inode;
+  observer.pid_ns_level = blind.value().stamp.pid_ns_level;
+
+  const Result<SelfTest::Echo> seen = test.value().echo();
+  if (!seen) return seen.error();
+  if (seen.value().stamp.tgid != static_cast<std::uint32_t>(::getpid())) {
+    return Error{"self-test: the stamp does not name this process in its own PID namespace"};
+  }
+  reads_credentials_ = (seen.value().stamp.flags & HB_STAMP_CREDENTIALS) != 0;
+  if (reads_credentials_) {
+    if (Status same = same_credentials(seen.value()); !same) return same;
+  }
+  if (config_.correlate_skb) {
+    if (Status same = same_buffer(seen.value()); !same) return same;
+  }
+  for (hb_counters& slot : skeleton_->bss->counters) slot = {};  // only we have sent so far
+  return ok();
+}
+
+int StampProgram::program_fd() const {
+  return bpf_program__fd(method_ == ReadMethod::DirectLoads ? skeleton_->progs.hb_stamp_direct
+                                                            : skeleton_->progs.hb_stamp_probe_read);
+}
+
+Status StampProgram::attach(int socket_fd) const {
+  const int program = program_fd();
+  if (::setsockopt(socket_fd, SOL_SOCKET, SO_ATTACH_BPF, &program, sizeof(program)) != 0) {
+    return os_error(errno, "attach: putting the kernel program on the socket (SO_ATTACH_BPF)");
+  }
+  const int on = 1;
+  if (::setsockopt(socket_fd, SOL_SOCKET, SO_LOCK_FILTER, &on, sizeof(on)) != 0) {
+    return os_error(errno, "attach: locking the kernel program (SO_LOCK_FILTER)");
+  }
+  return ok();
+}
+
+std::uint32_t StampProgram::observer_ns_inode() const {
+  return skeleton_->bss->observer.pid_ns_inode;
+}
+
+PairingKey StampProgram::pairing_key() const {
+  if (config_.correlate_skb) return PairingKey::SocketBuffer;
+  return reads_credentials_ ? PairingKey::ContentAndCredentials : PairingKey::Content;
+}
+
+void StampProgram::begin_receiving() {
+  std::atomic_ref(skeleton_->bss->observer.receiving).store(1, std::memory_order_release);
+}
+
+void StampProgram::end_receiving() {
+  std::atomic_ref(skeleton_->bss->observer.receiving).store(0, std::memory_order_release);
+}
+
+hb_counters StampProgram::counters() const {
+  const auto read = [](__u64& counter) {
+    return std::atomic_ref(counter).load(std::memory_order_relaxed);
+  };
+  hb_counters sum{};
+  for (hb_counters& slot : skeleton_->bss->counters) {
+    sum.attempts += read(slot.attempts);
+    sum.stamps += read(slot.stamps);
+    for (int reason = 0; reason < HB_DROP_REASONS; reason++) {
+      sum.drops[reason] += read(slot.drops[reason]);
+    }
+    sum.receipts_lost += read(slot.receipts_lost);
+  }
+  return sum;
+}
+
+}  // namespace hb::kernel

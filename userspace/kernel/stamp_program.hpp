@@ -1,0 +1,83 @@
+// StampProgram: the kernel side, loaded and proven.
+//
+// open() goes through named phases: open (the object inside this binary), configure (ring size,
+// which program), load (the verifier), map (ring and counters), calibrate (the self-test: a stamp
+// for this very process, through a socket pair that carries the program). What it returns has
+// stamped rightly on this kernel. An Error names the phase; nothing is left behind.
+//
+// attach() puts it on a socket before that is bound, and locks it there, against root too.
+//
+// Counters and observer live in memory shared with the program: after open() no bpf(2) call is
+// made, so every capability may be dropped.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "base/result.hpp"
+#include "identity/correlator.hpp"
+#include "kernel/ring_reader.hpp"
+#include "stamp.h"
+
+struct hb_program;  // the skeleton that bpftool makes
+
+namespace hb::kernel {
+
+struct Config {
+  std::size_t ring_bytes = std::size_t{1} << 20;  // power of two, whole pages
+  bool correlate_skb = false;
+  std::uint64_t stamp_wait_ns = 50'000'000;
+  std::uint64_t queue_length = 512;
+};
+
+// How the program reads the kernel's memory; see bpf/identity.bpf.h.
+enum class ReadMethod : std::uint8_t { DirectLoads, ProbeRead };
+[[nodiscard]] const char* name(ReadMethod method);
+
+class StampProgram {
+ public:
+  static Result<std::unique_ptr<StampProgram>> open(const Config& config);
+  ~StampProgram();
+
+  // SO_ATTACH_BPF, then SO_LOCK_FILTER: from now on it cannot be detached or replaced.
+  [[nodiscard]] Status attach(int socket_fd) const;
+
+  [[nodiscard]] std::uint32_t observer_ns_inode() const;
+  [[nodiscard]] ReadMethod read_method() const { return method_; }
+  // Whether stamps carry the credentials that their datagrams do.
+  [[nodiscard]] bool reads_credentials() const { return reads_credentials_; }
+  [[nodiscard]] PairingKey pairing_key() const;
+
+  RingReader& stamps() { return *stamps_; }
+  RingReader* receipts() { return receipts_.get(); }  // nullptr unless correlate_skb
+
+  // Between the two, receipts are written for what this process receives.
+  void begin_receiving();
+  void end_receiving();
+
+  // The sum over all CPUs since open(). Updated by senders at any moment.
+  [[nodiscard]] hb_counters counters() const;
+
+ private:
+  struct Destroy {
+    void operator()(hb_program* skeleton) const;
+  };
+
+  explicit StampProgram(const Config& config) : config_(config) {}
+  Status load();
+  Status load(ReadMethod method);
+  Status map_rings();
+  Status trace_receipts();
+  Status calibrate();
+  [[nodiscard]] int program_fd() const;
+
+  const Config config_;
+  std::unique_ptr<hb_program, Destroy> skeleton_;
+  ReadMethod method_ = ReadMethod::DirectLoads;
+  bool reads_credentials_ = false;
+  std::unique_ptr<RingReader> stamps_;
+  std::unique_ptr<RingReader> receipts_;
+};
+
+}  // namespace hb::kernel

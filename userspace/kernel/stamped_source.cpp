@@ -1,0 +1,130 @@
+#include "kernel/stamped_source.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <span>
+
+namespace hb::kernel {
+namespace {
+
+constexpr std::uint64_t kBusyRetry_ns = 1'000'000;
+constexpr std::uint64_t kIdleRead_ns = 250'000'000;
+
+CorrelatorConfig correlator_config(const StampProgram& program, const Config& config,
+                                   StampTable::Seed seed) {
+  return {.key = program.pairing_key(), .stamp_wait_ns = config.stamp_wait_ns, .seed = seed};
+}
+
+}  // namespace
+
+StampedSource::StampedSource(StampProgram& program, Receiver& receiver, const Config& config,
+                             StampTable::Seed seed, std::uint64_t start_ns)
+    : program_(program),
+      receiver_(receiver),
+      correlator_(correlator_config(program, config, seed)),
+      horizon_(start_ns, config.queue_length + 1) {}  // the kernel lets one more in than it says
+
+std::optional<Reception> StampedSource::next(std::uint64_t now_ns) {
+  if (std::optional<Reception> ready = next_ready(now_ns)) return ready;
+  std::optional<Error> failed = receive(now_ns);
+  read_ring(now_ns);
+  if (failed) return ReceiveFailed{std::move(*failed)};
+  return next_ready(now_ns);
+}
+
+std::optional<Reception> StampedSource::next_ready(std::uint64_t now_ns) {
+  if (truncated_ > 0) {
+    truncated_--;
+    return AncillaryTruncated{};
+  }
+  if (wrong_length_ > 0) {
+    wrong_length_--;
+    return WrongLength{};
+  }
+  const auto paired = correlator_.next(program_.stamps().read_to(), now_ns);
+  if (!paired) return std::nullopt;
+  return Arrival{paired->bytes, paired->sender, BeatOrigin::KernelAttested};
+}
+
+std::optional<Error> StampedSource::receive(std::uint64_t now_ns) {
+  if (all_handed_out()) horizon_.took(std::exchange(taken_, 0), now_ns);
+  const std::size_t room = std::min(kBatch, correlator_.room());
+  if (room == 0) return std::nullopt;
+
+  program_.begin_receiving();
+  const Result<std::size_t> received = receiver_.receive({batch_.data(), room});
+  program_.end_receiving();
+  if (!received) return received.error();
+
+  accept_batch(received.value(), now_ns);
+  if (received.value() == 0) {
+    if (all_handed_out()) horizon_.empty_at(now_ns);
+    correlator_.expire(now_ns);
+  }
+  return std::nullopt;
+}
+
+void StampedSource::accept_batch(std::size_t count, std::uint64_t now_ns) {
+  const std::uint64_t ring_position = program_.stamps().reserved_to();
+  const Buffers buffers = buffers_of_batch(count);
+  taken_ += count;
+  for (std::size_t i = 0; i < count; i++) {
+    switch (batch_[i].kind) {
+      case Datagram::Kind::Frame:
+      case Datagram::Kind::NoCredentials:  // matches no stamp, and is refused for that
+        correlator_.add_frame(batch_[i], buffers[i], ring_position, now_ns);
+        break;
+      case Datagram::Kind::WrongLength: wrong_length_++; break;
+      case Datagram::Kind::CtrlTruncated: truncated_++; break;
+    }
+  }
+}
+
+void StampedSource::read_ring(std::uint64_t now_ns) {
+  program_.stamps().drain([&](std::span<const std::byte> record) {
+    hb_stamp stamp;
+    if (record.size() != sizeof(stamp)) {
+      malformed_++;
+      return;
+    }
+    std::memcpy(&stamp, record.data(), sizeof(stamp));
+    if (stamp.version != HB_STAMP_VERSION) {
+      malformed_++;
+      return;
+    }
+    correlator_.add_stamp(stamp, now_ns);
+  });
+}
+
+StampedSource::Buffers StampedSource::buffers_of_batch(std::size_t count) {
+  Buffers buffers{};
+  RingReader* receipts = program_.receipts();
+  if (receipts == nullptr) return buffers;
+  std::size_t written = 0;
+  receipts->drain([&](std::span<const std::byte> record) {
+    hb_receipt receipt{};
+    if (record.size() == sizeof(receipt)) std::memcpy(&receipt, record.data(), sizeof(receipt));
+    if (written < buffers.size()) buffers[written] = receipt.skb;
+    written++;
+  });
+  return written == count ? buffers : Buffers{};
+}
+
+bool StampedSource::all_handed_out() const {
+  return truncated_ == 0 && wrong_length_ == 0 && correlator_.frames() == 0;
+}
+
+std::uint64_t StampedSource::wake_ns(std::uint64_t now_ns) const {
+  if (truncated_ > 0 || wrong_length_ > 0) return now_ns;
+  if (correlator_.frames() > 0) return now_ns + kBusyRetry_ns;
+  return now_ns + kIdleRead_ns;
+}
+
+StampCounters StampedSource::counters() const {
+  return {.kernel = program_.counters(),
+          .correlator = correlator_.counters(),
+          .waiting = correlator_.waiting(),
+          .malformed = malformed_};
+}
+
+}  // namespace hb::kernel

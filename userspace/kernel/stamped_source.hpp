@@ -1,0 +1,68 @@
+// StampedSource: frames from a socket that carries the kernel program, each with the sender that
+// its stamp names.
+//
+// Receives a batch, then reads the ring up to where it stood after that, then lets the Correlator
+// judge. So every frame is judged with its own stamp, and every stamp that could contradict it, in
+// sight. The socket wakes the observer; the ring never does, but it is also read from time to time
+// when nothing can be received, lest stamps without frames fill it and shut honest agents out.
+//
+// Does not own the program or the receiver; both must outlive it. One thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "identity/correlator.hpp"
+#include "identity/datagram.hpp"
+#include "kernel/stamp_program.hpp"
+#include "observer/horizon.hpp"
+#include "observer/source.hpp"
+
+namespace hb::kernel {
+
+// The kernel's side and ours. At rest attempts == stamps + the drops, and
+// stamps == matched + orphaned + waiting.
+struct StampCounters {
+  hb_counters kernel;
+  CorrelatorCounters correlator;
+  std::uint64_t waiting = 0;    // stamps that neither frame nor time has claimed yet
+  std::uint64_t malformed = 0;  // ring records of a wrong size or version, not counted as stamps
+};
+
+class StampedSource final : public Source {
+ public:
+  // Throws std::bad_alloc only.
+  StampedSource(StampProgram& program, Receiver& receiver, const Config& config,
+                StampTable::Seed seed, std::uint64_t start_ns);
+
+  std::optional<Reception> next(std::uint64_t now_ns) override;
+  [[nodiscard]] std::uint64_t horizon_ns() const override { return horizon_.ns(); }
+  [[nodiscard]] std::uint64_t wake_ns(std::uint64_t now_ns) const override;
+
+  [[nodiscard]] StampCounters counters() const;
+
+ private:
+  static constexpr std::size_t kBatch = 64;  // datagrams per recvmmsg(2)
+  using Buffers = std::array<std::uint64_t, kBatch>;
+
+  std::optional<Reception> next_ready(std::uint64_t now_ns);
+  std::optional<Error> receive(std::uint64_t now_ns);
+  void accept_batch(std::size_t count, std::uint64_t now_ns);
+  void read_ring(std::uint64_t now_ns);
+  // The socket buffers of the batch just received, in order; zeros when that is not certain.
+  Buffers buffers_of_batch(std::size_t count);
+  [[nodiscard]] bool all_handed_out() const;
+
+  StampProgram& program_;
+  Receiver& receiver_;
+  Correlator correlator_;
+  Horizon horizon_;
+  std::array<Datagram, kBatch> batch_;
+  std::uint64_t taken_ = 0;  // datagrams since the horizon was last told
+  std::uint64_t truncated_ = 0;
+  std::uint64_t wrong_length_ = 0;
+  std::uint64_t malformed_ = 0;
+};
+
+}  // namespace hb::kernel
