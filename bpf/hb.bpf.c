@@ -24,7 +24,6 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* Written by user space once after calibration, but for `receiving`. */
 struct hb_observer observer = {};
 
 struct hb_counters counters[HB_COUNTER_SLOTS] = {};
@@ -33,11 +32,6 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 64 * 1024); /* user space says how large before it loads */
 } stamps SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 64 * 1024);
-} receipts SEC(".maps");
 
 #include "identity.bpf.h"
 #include "credentials.bpf.h"
@@ -103,11 +97,7 @@ int hb_stamp_probe_read(struct __sk_buff *ctx)
 	return stamp_datagram(ctx, (void *)bpf_get_current_task(), false);
 }
 
-/*
- * --correlate skb: names, in the order of receiving, the socket buffer that the observer is copying
- * from. The same address is in the buffer's stamp, and an address is reused only after its
- * datagram is gone.
- */
+/* --correlate skb: names the socket buffer that the observer is copying from. */
 SEC("tp_btf/skb_copy_datagram_iovec")
 int BPF_PROG(hb_receipt_written, const struct sk_buff *skb, int length)
 {
@@ -117,7 +107,8 @@ int BPF_PROG(hb_receipt_written, const struct sk_buff *skb, int length)
 		return 0;
 	if (bpf_get_current_pid_tgid() >> 32 != observer.initial_tgid)
 		return 0;
-	if (bpf_ringbuf_output(&receipts, &receipt, sizeof(receipt), BPF_RB_NO_WAKEUP))
+	receipt.serial = observer.received++; /* one receiving thread: no race */
+	if (bpf_ringbuf_output(&stamps, &receipt, sizeof(receipt), BPF_RB_NO_WAKEUP))
 		count(receipts_lost);
 	return 0;
 }

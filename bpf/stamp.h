@@ -68,22 +68,29 @@ HB_ASSERT_LAYOUT(HB_OFFSET(struct hb_stamp, comm) == 88);
 HB_ASSERT_LAYOUT(HB_OFFSET(struct hb_stamp, frame) == 104);
 HB_ASSERT_LAYOUT(sizeof(struct hb_stamp) == 136);
 
-/* One datagram being copied to the observer (--correlate skb): which socket buffer it was. */
+/*
+ * One datagram being copied to the observer (--correlate skb): which socket buffer it was. In the same
+ * ring as the stamps, told apart by size: an address is reused as soon as its datagram is gone, but
+ * the ring's order is that of events, so the last stamp with this address before the receipt is the
+ * datagram's own.
+ */
 struct hb_receipt {
 	__u64 skb;
+	__u64 serial; /* the how-manyth datagram the observer received, from 0; lost receipts count */
 };
 
-HB_ASSERT_LAYOUT(sizeof(struct hb_receipt) == 8);
+HB_ASSERT_LAYOUT(sizeof(struct hb_receipt) == 16);
 
-/* Whose eyes the program looks through; user space writes it once, after calibration. */
+/* Whose eyes the program looks through. User space writes it, at calibration, but for `received`. */
 struct hb_observer {
 	__u32 initial_tgid; /* 0: not calibrated yet */
 	__u32 pid_ns_inode; /* 0: likewise, and every process is out of sight */
 	__u32 pid_ns_level;
 	__u32 receiving; /* 1 while the observer is inside recvmmsg(2) on the attested socket */
+	__u64 received;	 /* datagrams it received there: the next receipt's serial */
 };
 
-HB_ASSERT_LAYOUT(sizeof(struct hb_observer) == 16);
+HB_ASSERT_LAYOUT(sizeof(struct hb_observer) == 24);
 
 /* Why a datagram got no stamp and was therefore never queued. */
 enum hb_drop {

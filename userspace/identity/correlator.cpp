@@ -42,10 +42,27 @@ void Correlator::add_stamp(const hb_stamp& stamp, std::uint64_t now_ns) {
   counters_.evicted += pushed_out;
 }
 
-void Correlator::add_frame(const Datagram& frame, std::uint64_t skb, std::uint64_t ring_position,
+void Correlator::add_receipt(const hb_receipt& receipt) {
+  const Attestation* stamped = table_.take(skb_key(receipt.skb));
+  if (stamped == nullptr) return;
+  counters_.matched++;
+  if (WaitingFrame* frame = waiting_frame(receipt.serial)) frame->sender = *stamped;
+}
+
+// Receipts come in the order of frames; some may be missing on either side.
+Correlator::WaitingFrame* Correlator::waiting_frame(std::uint64_t serial) {
+  for (; receipts_seen_ < waiting_frames_; receipts_seen_++) {
+    WaitingFrame& frame = frames_[(first_frame_ + receipts_seen_) % frames_.size()];
+    if (frame.serial == serial) return &frame;
+    if (frame.serial > serial) return nullptr;
+  }
+  return nullptr;
+}
+
+void Correlator::add_frame(const Datagram& frame, std::uint64_t serial, std::uint64_t ring_position,
                            std::uint64_t now_ns) {
   const std::size_t last = (first_frame_ + waiting_frames_) % frames_.size();
-  frames_[last] = {frame.bytes, key_of(frame, skb), ring_position, now_ns};
+  frames_[last] = {frame.bytes, frame.credentials, serial, ring_position, now_ns, std::nullopt};
   waiting_frames_++;
 }
 
@@ -55,16 +72,22 @@ std::optional<Correlator::Paired> Correlator::next(std::uint64_t ring_read_to,
   const WaitingFrame& frame = frames_[first_frame_];
   if (ring_read_to < frame.ring_position) return std::nullopt;
 
-  Attestation sender = Unattested::NoStamp;
-  if (const Attestation* stamped = table_.take(frame.key)) {
-    counters_.matched++;
-    sender = *stamped;
-  } else if (now_ns < frame_deadline_ns()) {
-    return std::nullopt;
-  }
+  const std::optional<Attestation> sender = sender_of(frame);
+  if (!sender && now_ns < frame_deadline_ns()) return std::nullopt;
   first_frame_ = (first_frame_ + 1) % frames_.size();
   waiting_frames_--;
-  return Paired{frame.bytes, sender};
+  if (receipts_seen_ > 0) receipts_seen_--;
+  return Paired{frame.bytes, sender.value_or(Unattested::NoStamp)};
+}
+
+std::optional<Attestation> Correlator::sender_of(const WaitingFrame& frame) {
+  if (config_.key == PairingKey::SocketBuffer) return frame.sender;
+  const bool by_credentials = config_.key == PairingKey::ContentAndCredentials;
+  const Attestation* stamped =
+      table_.take(content_key(frame.bytes, by_credentials ? frame.credentials : Credentials{}));
+  if (stamped == nullptr) return std::nullopt;
+  counters_.matched++;
+  return *stamped;
 }
 
 void Correlator::expire(std::uint64_t now_ns) {
@@ -88,15 +111,6 @@ StampKey Correlator::key_of(const hb_stamp& stamp) const {
       return content_key(bytes_of(stamp), credentials_of(stamp));
     case PairingKey::Content: return content_key(bytes_of(stamp), {});
     case PairingKey::SocketBuffer: return skb_key(stamp.skb);
-  }
-  return {};
-}
-
-StampKey Correlator::key_of(const Datagram& frame, std::uint64_t skb) const {
-  switch (config_.key) {
-    case PairingKey::ContentAndCredentials: return content_key(frame.bytes, frame.credentials);
-    case PairingKey::Content: return content_key(frame.bytes, {});
-    case PairingKey::SocketBuffer: return skb_key(skb);
   }
   return {};
 }

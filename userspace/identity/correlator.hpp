@@ -13,7 +13,8 @@
 // than it sent.
 //
 // Pairing by socket buffer is exact where the kernel can be asked: an address names one datagram
-// while that lives, so of several stamps with an address only the newest has a frame to come.
+// while that lives, so when its receipt comes out of the ring, the last stamp with that address is
+// the datagram's own, and earlier ones were orphans.
 //
 // A stamp says "tried to send": its datagram may have met a full queue. Such orphans expire.
 // Every stamp ends in one counter, and stamps == matched + orphaned + waiting() after every call.
@@ -66,13 +67,15 @@ class Correlator {
 
   explicit Correlator(const CorrelatorConfig& config);
 
+  // Records of the ring, in its order.
   void add_stamp(const hb_stamp& stamp, std::uint64_t now_ns);
+  void add_receipt(const hb_receipt& receipt);  // PairingKey::SocketBuffer
 
   [[nodiscard]] std::size_t room() const { return frames_.size() - waiting_frames_; }
 
-  // `ring_position`: where the ring's producer stood after the frame had been received. `skb`: only
-  // for PairingKey::SocketBuffer; 0 when it is not known. Needs room().
-  void add_frame(const Datagram& frame, std::uint64_t skb, std::uint64_t ring_position,
+  // `serial`: the how-manyth datagram it is, from 0. `ring_position`: where the ring's producer
+  // stood after it had been received; its receipt is not past that. Needs room().
+  void add_frame(const Datagram& frame, std::uint64_t serial, std::uint64_t ring_position,
                  std::uint64_t now_ns);
 
   // The oldest frame, once it can be judged. `ring_read_to`: the consumer's position.
@@ -94,13 +97,16 @@ class Correlator {
  private:
   struct WaitingFrame {
     FrameBytes bytes;
-    StampKey key;
+    Credentials credentials;
+    std::uint64_t serial;
     std::uint64_t ring_position;
     std::uint64_t received_ns;
+    std::optional<Attestation> sender;  // what its receipt told
   };
 
   [[nodiscard]] StampKey key_of(const hb_stamp& stamp) const;
-  [[nodiscard]] StampKey key_of(const Datagram& frame, std::uint64_t skb) const;
+  [[nodiscard]] std::optional<Attestation> sender_of(const WaitingFrame& frame);
+  [[nodiscard]] WaitingFrame* waiting_frame(std::uint64_t serial);
   void orphan(std::uint32_t stamps) { counters_.orphaned += stamps; }
 
   const CorrelatorConfig config_;
@@ -108,6 +114,7 @@ class Correlator {
   std::vector<WaitingFrame> frames_;  // a ring: waiting_frames_ of them from first_frame_ on
   std::size_t first_frame_ = 0;
   std::size_t waiting_frames_ = 0;
+  std::size_t receipts_seen_ = 0;  // waiting frames, from the first on, that receipts went past
   CorrelatorCounters counters_;
 };
 

@@ -11,11 +11,22 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <optional>
 #include <span>
 
 #include "base/result.hpp"
 
 namespace hb::kernel {
+
+// A copy of the record as a T, if it is that long.
+template <typename T>
+std::optional<T> record_as(std::span<const std::byte> record) {
+  if (record.size() != sizeof(T)) return std::nullopt;
+  T value;
+  std::memcpy(&value, record.data(), sizeof(T));
+  return value;
+}
 
 class RingReader {
  public:

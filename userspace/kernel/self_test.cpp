@@ -61,12 +61,10 @@ Result<SelfTest::Echo> SelfTest::echo() {
   if (Status sent = send(frame); !sent) return sent.error();
   const Result<Credentials> credentials = receive(frame);
   if (!credentials) return credentials.error();
-  const Result<hb_stamp> stamp = only_stamp();
-  if (!stamp) return stamp.error();
-  if (Status right = about_this_process(stamp.value(), frame); !right) return right.error();
-  const Result<std::uint64_t> skb = only_receipt();
-  if (!skb) return skb.error();
-  return Echo{stamp.value(), credentials.value(), skb.value()};
+  Echo echo{{}, credentials.value(), 0};
+  if (Status read = read_ring(echo); !read) return read.error();
+  if (Status right = about_this_process(echo.stamp, frame); !right) return right.error();
+  return echo;
 }
 
 Status SelfTest::send(const FrameBytes& frame) const {
@@ -101,36 +99,24 @@ Result<Credentials> SelfTest::receive(const FrameBytes& frame) {
   return credentials_of(message);
 }
 
-Result<hb_stamp> SelfTest::only_stamp() {
-  hb_stamp stamp{};
-  int records = 0;
-  bool right_size = true;
-  program_->stamps().drain([&](std::span<const std::byte> record) {
-    records++;
-    right_size = right_size && record.size() == sizeof(stamp);
-    if (right_size) std::memcpy(&stamp, record.data(), sizeof(stamp));
+Status SelfTest::read_ring(Echo& echo) {
+  int stamps = 0;
+  int others = 0;
+  program_->ring().drain([&](std::span<const std::byte> record) {
+    if (const auto stamp = record_as<hb_stamp>(record)) {
+      echo.stamp = *stamp;
+      stamps++;
+    } else if (const auto receipt = record_as<hb_receipt>(record)) {
+      echo.skb = receipt->skb;
+    } else {
+      others++;
+    }
   });
-  if (records != 1) {
-    return Error{"self-test: " + std::to_string(records) + " stamps for one frame"};
-  }
-  if (!right_size || stamp.version != HB_STAMP_VERSION) {
+  if (stamps != 1) return Error{"self-test: " + std::to_string(stamps) + " stamps for one frame"};
+  if (others != 0 || echo.stamp.version != HB_STAMP_VERSION) {
     return Error{"self-test: the kernel program writes another kind of stamp"};
   }
-  return stamp;
-}
-
-Result<std::uint64_t> SelfTest::only_receipt() {
-  if (program_->receipts() == nullptr) return std::uint64_t{0};
-  std::uint64_t skb = 0;
-  int records = 0;
-  program_->receipts()->drain([&](std::span<const std::byte> record) {
-    records++;
-    if (record.size() == sizeof(skb)) std::memcpy(&skb, record.data(), sizeof(skb));
-  });
-  if (records > 1) {
-    return Error{"self-test: " + std::to_string(records) + " receipts for one frame"};
-  }
-  return skb;
+  return ok();
 }
 
 }  // namespace hb::kernel

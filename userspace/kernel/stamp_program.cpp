@@ -65,7 +65,7 @@ StampProgram::~StampProgram() = default;
 Result<std::unique_ptr<StampProgram>> StampProgram::open(const Config& config) {
   std::unique_ptr<StampProgram> program(new StampProgram(config));
   if (Status loaded = program->load(); !loaded) return loaded.error();
-  if (Status mapped = program->map_rings(); !mapped) return mapped.error();
+  if (Status mapped = program->map_ring(); !mapped) return mapped.error();
   if (Status traced = program->trace_receipts(); !traced) return traced.error();
   if (Status calibrated = program->calibrate(); !calibrated) return calibrated.error();
   return program;
@@ -101,19 +101,12 @@ Status StampProgram::load(ReadMethod method) {
   return ok();
 }
 
-Status StampProgram::map_rings() {
+Status StampProgram::map_ring() {
   // libbpf rounds a ring up to what the kernel takes; the map knows its size.
-  const auto map_ring = [](const bpf_map* map) {
-    return RingReader::map(bpf_map__fd(map), bpf_map__max_entries(map));
-  };
-  Result<RingReader> stamps = map_ring(skeleton_->maps.stamps);
-  if (!stamps) return stamps.error();
-  stamps_ = std::make_unique<RingReader>(std::move(stamps).value());
-  if (!config_.correlate_skb) return ok();
-
-  Result<RingReader> receipts = map_ring(skeleton_->maps.receipts);
-  if (!receipts) return receipts.error();
-  receipts_ = std::make_unique<RingReader>(std::move(receipts).value());
+  const bpf_map* map = skeleton_->maps.stamps;
+  Result<RingReader> ring = RingReader::map(bpf_map__fd(map), bpf_map__max_entries(map));
+  if (!ring) return ring.error();
+  ring_ = std::make_unique<RingReader>(std::move(ring).value());
   return ok();
 }
 
@@ -149,7 +142,8 @@ Status StampProgram::calibrate() {
   if (config_.correlate_skb) {
     if (Status same = same_buffer(seen.value()); !same) return same;
   }
-  for (hb_counters& slot : skeleton_->bss->counters) slot = {};  // only we have sent so far
+  observer.received = 0;  // only we have sent and received so far
+  for (hb_counters& slot : skeleton_->bss->counters) slot = {};
   return ok();
 }
 

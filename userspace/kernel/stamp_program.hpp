@@ -49,10 +49,9 @@ class StampProgram {
   [[nodiscard]] bool reads_credentials() const { return reads_credentials_; }
   [[nodiscard]] PairingKey pairing_key() const;
 
-  RingReader& stamps() { return *stamps_; }
-  RingReader* receipts() { return receipts_.get(); }  // nullptr unless correlate_skb
+  RingReader& ring() { return *ring_; }
 
-  // Between the two, receipts are written for what this process receives.
+  // Between the two, receipts are written for what this process receives (correlate_skb).
   void begin_receiving();
   void end_receiving();
 
@@ -67,7 +66,7 @@ class StampProgram {
   explicit StampProgram(const Config& config) : config_(config) {}
   Status load();
   Status load(ReadMethod method);
-  Status map_rings();
+  Status map_ring();
   Status trace_receipts();
   Status calibrate();
   [[nodiscard]] int program_fd() const;
@@ -76,8 +75,7 @@ class StampProgram {
   std::unique_ptr<hb_program, Destroy> skeleton_;
   ReadMethod method_ = ReadMethod::DirectLoads;
   bool reads_credentials_ = false;
-  std::unique_ptr<RingReader> stamps_;
-  std::unique_ptr<RingReader> receipts_;
+  std::unique_ptr<RingReader> ring_;
 };
 
 }  // namespace hb::kernel

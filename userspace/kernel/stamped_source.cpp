@@ -1,7 +1,6 @@
 #include "kernel/stamped_source.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <span>
 
 namespace hb::kernel {
@@ -41,7 +40,7 @@ std::optional<Reception> StampedSource::next_ready(std::uint64_t now_ns) {
     wrong_length_--;
     return WrongLength{};
   }
-  const auto paired = correlator_.next(program_.stamps().read_to(), now_ns);
+  const auto paired = correlator_.next(program_.ring().read_to(), now_ns);
   if (!paired) return std::nullopt;
   return Arrival{paired->bytes, paired->sender, BeatOrigin::KernelAttested};
 }
@@ -65,14 +64,14 @@ std::optional<Error> StampedSource::receive(std::uint64_t now_ns) {
 }
 
 void StampedSource::accept_batch(std::size_t count, std::uint64_t now_ns) {
-  const std::uint64_t ring_position = program_.stamps().reserved_to();
-  const Buffers buffers = buffers_of_batch(count);
+  const std::uint64_t ring_position = program_.ring().reserved_to();
   taken_ += count;
   for (std::size_t i = 0; i < count; i++) {
+    const std::uint64_t serial = received_++;
     switch (batch_[i].kind) {
       case Datagram::Kind::Frame:
       case Datagram::Kind::NoCredentials:  // matches no stamp, and is refused for that
-        correlator_.add_frame(batch_[i], buffers[i], ring_position, now_ns);
+        correlator_.add_frame(batch_[i], serial, ring_position, now_ns);
         break;
       case Datagram::Kind::WrongLength: wrong_length_++; break;
       case Datagram::Kind::CtrlTruncated: truncated_++; break;
@@ -81,33 +80,17 @@ void StampedSource::accept_batch(std::size_t count, std::uint64_t now_ns) {
 }
 
 void StampedSource::read_ring(std::uint64_t now_ns) {
-  program_.stamps().drain([&](std::span<const std::byte> record) {
-    hb_stamp stamp;
-    if (record.size() != sizeof(stamp)) {
+  program_.ring().drain([&](std::span<const std::byte> record) {
+    const auto stamp = record_as<hb_stamp>(record);
+    const auto receipt = record_as<hb_receipt>(record);
+    if (stamp && stamp->version == HB_STAMP_VERSION) {
+      correlator_.add_stamp(*stamp, now_ns);
+    } else if (receipt) {
+      correlator_.add_receipt(*receipt);
+    } else {
       malformed_++;
-      return;
     }
-    std::memcpy(&stamp, record.data(), sizeof(stamp));
-    if (stamp.version != HB_STAMP_VERSION) {
-      malformed_++;
-      return;
-    }
-    correlator_.add_stamp(stamp, now_ns);
   });
-}
-
-StampedSource::Buffers StampedSource::buffers_of_batch(std::size_t count) {
-  Buffers buffers{};
-  RingReader* receipts = program_.receipts();
-  if (receipts == nullptr) return buffers;
-  std::size_t written = 0;
-  receipts->drain([&](std::span<const std::byte> record) {
-    hb_receipt receipt{};
-    if (record.size() == sizeof(receipt)) std::memcpy(&receipt, record.data(), sizeof(receipt));
-    if (written < buffers.size()) buffers[written] = receipt.skb;
-    written++;
-  });
-  return written == count ? buffers : Buffers{};
 }
 
 bool StampedSource::all_handed_out() const {

@@ -44,14 +44,11 @@ class StampedSource final : public Source {
 
  private:
   static constexpr std::size_t kBatch = 64;  // datagrams per recvmmsg(2)
-  using Buffers = std::array<std::uint64_t, kBatch>;
 
   std::optional<Reception> next_ready(std::uint64_t now_ns);
   std::optional<Error> receive(std::uint64_t now_ns);
   void accept_batch(std::size_t count, std::uint64_t now_ns);
   void read_ring(std::uint64_t now_ns);
-  // The socket buffers of the batch just received, in order; zeros when that is not certain.
-  Buffers buffers_of_batch(std::size_t count);
   [[nodiscard]] bool all_handed_out() const;
 
   StampProgram& program_;
@@ -59,7 +56,8 @@ class StampedSource final : public Source {
   Correlator correlator_;
   Horizon horizon_;
   std::array<Datagram, kBatch> batch_;
-  std::uint64_t taken_ = 0;  // datagrams since the horizon was last told
+  std::uint64_t received_ = 0;  // datagrams, ever
+  std::uint64_t taken_ = 0;     // datagrams since the horizon was last told
   std::uint64_t truncated_ = 0;
   std::uint64_t wrong_length_ = 0;
   std::uint64_t malformed_ = 0;
