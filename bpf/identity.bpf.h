@@ -44,33 +44,36 @@ struct pid_at_level {
 	__u32 ns_inode;
 };
 
-static __always_inline struct pid_at_level read_upid(struct upid *upid, bool direct)
+static __always_inline struct pid_at_level read_upid(struct upid *upid, bool with_ns, bool direct)
 {
-	struct pid_namespace *ns = load(direct, upid, ns);
+	struct pid_at_level at = { .nr = load(direct, upid, nr) };
 
-	return (struct pid_at_level){
-		.nr = load(direct, upid, nr),
-		.ns_inode = load(direct, ns, ns.inum),
-	};
+	if (with_ns) {
+		struct pid_namespace *ns = load(direct, upid, ns);
+
+		at.ns_inode = load(direct, ns, ns.inum);
+	}
+	return at;
 }
 
 /*
  * The verifier allows direct loads only at constant offsets, so the level has to become a constant:
  * one comparison per level, in order, and most processes live at level 0 or 1.
  */
-static __always_inline struct pid_at_level pid_at(struct pid *pid, __u32 level, bool direct)
+static __always_inline struct pid_at_level pid_at(struct pid *pid, __u32 level, bool with_ns,
+						  bool direct)
 {
 	struct pid_at_level none = {};
 
 	if (!direct) {
 		if (level > HB_DEEPEST_PID_NS)
 			return none;
-		return read_upid(&pid->numbers[level], direct);
+		return read_upid(&pid->numbers[level], with_ns, direct);
 	}
 #pragma unroll
 	for (__u32 constant = 0; constant <= HB_DEEPEST_PID_NS; constant++) {
 		if (constant == level)
-			return read_upid(&pid->numbers[constant], direct);
+			return read_upid(&pid->numbers[constant], with_ns, direct);
 	}
 	return none;
 }
@@ -85,8 +88,15 @@ static __always_inline __u32 nr_for_observer(struct pid *pid, const struct hb_ob
 		return 0;
 	if (load(direct, pid, level) < observer->pid_ns_level)
 		return 0;
-	seen = pid_at(pid, observer->pid_ns_level, direct);
+	seen = pid_at(pid, observer->pid_ns_level, true, direct);
 	return seen.ns_inode == observer->pid_ns_inode ? seen.nr : 0;
+}
+
+/* A thread lives in the same namespaces as its process. */
+static __always_inline __u32 tid_for_observer(struct pid *thread,
+					      const struct hb_observer *observer, bool direct)
+{
+	return pid_at(thread, observer->pid_ns_level, false, direct).nr;
 }
 
 /*
@@ -98,20 +108,22 @@ static __always_inline void stamp_process(struct hb_stamp *stamp, struct task_st
 {
 	struct signal_struct *signal = load(direct, task, signal);
 	struct pid *process = load(direct, signal, pids[HB_PIDTYPE_TGID]);
+	struct pid *thread = load(direct, task, thread_pid);
 	struct task_struct *leader = load(direct, task, group_leader);
 	__u32 level = load(direct, process, level);
-	struct pid_at_level own = pid_at(process, level, direct);
+	struct pid_at_level own;
 
+	/* de_thread() hands the leader's start to whichever thread execs. */
+	stamp->generation_ns = load(direct, leader, start_boottime);
+	if (load(direct, task, flags) & HB_PF_KTHREAD)
+		stamp->flags |= HB_STAMP_KERNEL_THREAD;
+	own = pid_at(process, level, true, direct);
 	stamp->initial_tgid = load(direct, task, tgid);
 	stamp->own_tgid = own.nr;
 	stamp->pid_ns_inode = own.ns_inode;
 	stamp->pid_ns_level = level;
 	stamp->tgid = nr_for_observer(process, observer, direct);
-	stamp->tid = nr_for_observer(load(direct, task, thread_pid), observer, direct);
-	/* de_thread() hands the leader's start to whichever thread execs. */
-	stamp->generation_ns = load(direct, leader, start_boottime);
-	if (load(direct, task, flags) & HB_PF_KTHREAD)
-		stamp->flags |= HB_STAMP_KERNEL_THREAD;
+	stamp->tid = stamp->tgid ? tid_for_observer(thread, observer, direct) : 0;
 }
 
 static __always_inline void stamp_owner(struct hb_stamp *stamp, struct task_struct *task,
