@@ -16,6 +16,8 @@ struct Identity {
   std::uint64_t generation_ns = 0;  // start_boottime of the group leader; 0: not known
   std::uint64_t cgroup_id = 0;      // cgroup v2 directory inode; 0: not known
 
+  friend bool operator==(const Identity&, const Identity&) = default;
+
   // Same process? Everything else may change while a process lives.
   [[nodiscard]] bool same_process(const Identity& other) const {
     return generation_ns == other.generation_ns && own_tgid == other.own_tgid &&

@@ -1,0 +1,155 @@
+// The verdict table, row by row. The observer's namespace is `kHome`; the sender has the number
+// `tgid` as the observer sees it and `own_tgid` as it sees itself.
+#include "identity/verdict.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace hb {
+namespace {
+
+constexpr std::uint32_t kHome = 4026531836;
+constexpr std::uint32_t kAway = 4026532177;
+constexpr Policy kStrict{.observer_ns_inode = kHome};
+constexpr Policy kAllowCross{.observer_ns_inode = kHome, .allow_cross_namespace = true};
+
+Identity native(std::uint32_t pid) {
+  return {.tgid = pid, .own_tgid = pid, .pid_ns_inode = kHome, .generation_ns = 1};
+}
+
+Identity foreigner(std::uint32_t tgid, std::uint32_t own_tgid) {
+  return {.tgid = tgid, .own_tgid = own_tgid, .pid_ns_inode = kAway, .generation_ns = 1};
+}
+
+constexpr const char* kCauses[] = {"mismatch", "no stamp", "ambiguous", "kernel thread",
+                                   "unreadable"};
+
+// A verdict in words: one thing to compare and to read.
+std::string words(const Verdict& v) {
+  const auto pid = [](std::optional<std::uint32_t> p) { return p ? std::to_string(*p) : "?"; };
+  if (const auto* accepted = std::get_if<Accepted>(&v)) {
+    return "accepted " + std::to_string(accepted->pid);
+  }
+  if (const auto* forged = std::get_if<Forged>(&v)) {
+    return std::string("forged: ") + kCauses[static_cast<std::size_t>(forged->cause)] + ", by " +
+           pid(forged->attested_pid);
+  }
+  const auto& foreign = std::get<ForeignNamespace>(v);
+  return "foreign " + std::to_string(foreign.ns_inode) + ", by " + pid(foreign.attested_pid);
+}
+
+std::string judge(std::uint32_t claim, const Attestation& sender, const Policy& policy = kStrict) {
+  return words(verdict(claim, sender, policy));
+}
+
+TEST(Native, IsAcceptedUnderTheAttestedPid) { EXPECT_EQ(judge(77, native(77)), "accepted 77"); }
+
+TEST(Native, ThatClaimsAnythingElseIsForged) {
+  for (const std::uint32_t claim : {0U, 1U, 76U, 78U, 0xFFFFFFFFU}) {
+    EXPECT_EQ(judge(claim, native(77)), "forged: mismatch, by 77") << claim;
+  }
+}
+
+TEST(Native, IsJudgedAlikeWhenCrossingIsAllowed) {
+  EXPECT_EQ(judge(77, native(77), kAllowCross), "accepted 77");
+  EXPECT_EQ(judge(78, native(77), kAllowCross), "forged: mismatch, by 77");
+}
+
+// In the observer's own namespace only the observer's number counts, whatever else is reported.
+TEST(Native, IsNotAcceptedUnderAnotherOwnNumber) {
+  Identity sender = native(77);
+  sender.own_tgid = 12;
+  EXPECT_EQ(judge(12, sender), "forged: mismatch, by 77");
+}
+
+TEST(Native, ThatCannotBeSeenIsForgedWhateverItClaims) {
+  Identity sender = native(0);
+  EXPECT_EQ(judge(0, sender), "forged: mismatch, by ?");
+  EXPECT_EQ(judge(12, sender), "forged: mismatch, by ?");
+  sender.own_tgid = 12;
+  EXPECT_EQ(judge(12, sender), "forged: mismatch, by ?");
+}
+
+TEST(Foreigner, IsHonestUnderItsOwnNumber) {
+  EXPECT_EQ(judge(7, foreigner(1077, 7)), "foreign 4026532177, by 1077");
+}
+
+TEST(Foreigner, IsHonestUnderTheObserversNumber) {
+  EXPECT_EQ(judge(1077, foreigner(1077, 7)), "foreign 4026532177, by 1077");
+}
+
+TEST(Foreigner, ThatClaimsAnythingElseIsForgedAlsoByPolicy) {
+  for (const std::uint32_t claim : {0U, 8U, 1076U}) {
+    EXPECT_EQ(judge(claim, foreigner(1077, 7)), "forged: mismatch, by 1077");
+    EXPECT_EQ(judge(claim, foreigner(1077, 7), kAllowCross), "forged: mismatch, by 1077");
+  }
+}
+
+TEST(Foreigner, IsAcceptedByPolicyUnderTheObserversNumber) {
+  EXPECT_EQ(judge(7, foreigner(1077, 7), kAllowCross), "accepted 1077");
+  EXPECT_EQ(judge(1077, foreigner(1077, 7), kAllowCross), "accepted 1077");
+}
+
+// Nothing could ever act on it, so policy cannot admit it.
+TEST(Foreigner, ThatCannotBeSeenStaysOneByAnyPolicy) {
+  EXPECT_EQ(judge(7, foreigner(0, 7)), "foreign 4026532177, by ?");
+  EXPECT_EQ(judge(7, foreigner(0, 7), kAllowCross), "foreign 4026532177, by ?");
+}
+
+TEST(Foreigner, ThatCannotBeSeenAndLiesIsForged) {
+  EXPECT_EQ(judge(8, foreigner(0, 7), kAllowCross), "forged: mismatch, by ?");
+}
+
+TEST(Foreigner, WhoseNumbersAreNotKnownIsNeverMatchedByZero) {
+  EXPECT_EQ(judge(0, foreigner(0, 0)), "forged: mismatch, by ?");
+  EXPECT_EQ(judge(0, foreigner(0, 0), kAllowCross), "forged: mismatch, by ?");
+}
+
+TEST(Foreigner, WhoseOwnNumberIsNotKnownIsHonestUnderTheObserversOnly) {
+  EXPECT_EQ(judge(1077, foreigner(1077, 0)), "foreign 4026532177, by 1077");
+  EXPECT_EQ(judge(7, foreigner(1077, 0)), "forged: mismatch, by 1077");
+}
+
+TEST(UnknownObserverNamespace, MakesEverybodyAForeigner) {
+  EXPECT_EQ(judge(77, native(77), Policy{}), "foreign 4026531836, by 77");
+  EXPECT_EQ(judge(78, native(77), Policy{}), "forged: mismatch, by 77");
+}
+
+TEST(UnknownObserverNamespace, DoesNotEqualAnUnknownNamespaceOfTheSender) {
+  Identity sender = native(77);
+  sender.pid_ns_inode = 0;
+  EXPECT_EQ(judge(77, sender, Policy{}), "foreign 0, by 77");
+  EXPECT_EQ(judge(77, sender), "foreign 0, by 77");
+}
+
+TEST(Unattested, IsForgedWithItsCauseAndNobodyNamed) {
+  for (const Policy& policy : {kStrict, kAllowCross, Policy{}}) {
+    EXPECT_EQ(judge(77, Unattested::NoStamp, policy), "forged: no stamp, by ?");
+    EXPECT_EQ(judge(77, Unattested::AmbiguousStamp, policy), "forged: ambiguous, by ?");
+    EXPECT_EQ(judge(77, Unattested::KernelThread, policy), "forged: kernel thread, by ?");
+    EXPECT_EQ(judge(77, Unattested::Unreadable, policy), "forged: unreadable, by ?");
+  }
+}
+
+// Stated once more for every small combination of numbers: whoever is accepted is accepted under
+// the pid that the observer sees, and claimed a number that is its own.
+TEST(Accepted, IsAlwaysTheAttestedPidHonestlyClaimed) {
+  for (std::uint32_t bits = 0; bits < 4 * 4 * 4 * 3 * 2; ++bits) {
+    const std::uint32_t claim = bits % 4;
+    const Identity sender{.tgid = bits / 4 % 4,
+                          .own_tgid = bits / 16 % 4,
+                          .pid_ns_inode = std::vector{0U, kHome, kAway}[bits / 64 % 3]};
+    const auto v = verdict(claim, sender, bits >= 192 ? kAllowCross : kStrict);
+    const auto* accepted = std::get_if<Accepted>(&v);
+    if (accepted == nullptr) continue;
+    EXPECT_NE(accepted->pid, 0U);
+    EXPECT_EQ(accepted->pid, sender.tgid);
+    EXPECT_TRUE(claim == sender.tgid || claim == sender.own_tgid);
+    EXPECT_TRUE(sender.pid_ns_inode == kHome || bits >= 192);
+  }
+}
+
+}  // namespace
+}  // namespace hb

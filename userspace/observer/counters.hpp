@@ -1,0 +1,68 @@
+// What an Observer has counted since it was made. Every loss is in here: at any time
+//
+//   receptions == beats + decode_errors + auth_failures + namespace_conflicts + origin_conflicts
+//                 + io_errors + ctrl_truncated + out_of_order + frames_dropped
+//
+// where a table stands for the sum of its entries.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "observer/event.hpp"
+
+namespace hb {
+
+// Frames dropped without an event, for a reason of ours.
+enum class FrameDrop : std::uint8_t {
+  WrongLength,  // not 32 bytes: no frame at all
+  TrackerFull,  // a new agent, and no room for it
+};
+
+// One counter for each value of an enum that counts up from 0 to `Last`.
+template <typename Enum, Enum Last>
+class CountBy {
+ public:
+  static constexpr std::size_t kSize = static_cast<std::size_t>(Last) + 1;
+
+  std::uint64_t& operator[](Enum value) { return counts_[static_cast<std::size_t>(value)]; }
+  std::uint64_t operator[](Enum value) const { return counts_[static_cast<std::size_t>(value)]; }
+
+  [[nodiscard]] std::uint64_t sum() const {
+    std::uint64_t sum = 0;
+    for (const std::uint64_t count : counts_) sum += count;
+    return sum;
+  }
+
+  // f(value, count) for every value, the untouched ones too.
+  template <typename F>
+  void for_each(F f) const {
+    for (std::size_t i = 0; i < kSize; ++i) f(static_cast<Enum>(i), counts_[i]);
+  }
+
+ private:
+  std::array<std::uint64_t, kSize> counts_{};
+};
+
+static_assert(CountBy<vlp::DecodeError, vlp::DecodeError::BadNonce>::kSize == vlp::kDecodeErrors);
+
+struct Counters {
+  std::uint64_t receptions = 0;  // whatever a source handed over
+  std::uint64_t beats = 0;
+  std::uint64_t stalls = 0;
+  CountBy<vlp::DecodeError, vlp::DecodeError::BadNonce> decode_errors;
+  CountBy<AuthFailureCause, AuthFailureCause::Unreadable> auth_failures;
+  std::uint64_t namespace_conflicts = 0;
+  std::uint64_t origin_conflicts = 0;
+  std::uint64_t io_errors = 0;
+  std::uint64_t ctrl_truncated = 0;
+  std::uint64_t out_of_order = 0;
+  std::uint64_t pid_recycled = 0;  // of the beats: those of another process under a known pid
+  CountBy<FrameDrop, FrameDrop::TrackerFull> frames_dropped;
+};
+
+// "wrong_length", "tracker_full": the names of metrics.
+[[nodiscard]] const char* name(FrameDrop reason);
+
+}  // namespace hb

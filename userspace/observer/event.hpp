@@ -1,0 +1,102 @@
+// What an observer surfaces: one Event at a time, a closed set. Switched with std::visit, so that a
+// new alternative is a compile error wherever it is not handled.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <variant>
+
+#include "base/result.hpp"
+#include "identity/verdict.hpp"
+#include "vlp/frame.hpp"
+
+namespace hb {
+
+// How far the transport vouches for the sender of a beat.
+enum class BeatOrigin : std::uint8_t {
+  KernelAttested,             // stamped by the kernel program inside the sender's sendmsg
+  OperatorAttestedTransport,  // the operator said in words that this transport may be trusted
+  SocketModeOnly,             // whoever may write to the socket file (procfs attestation)
+  NetworkUnverified,          // anybody on the network
+};
+
+enum class StallCause : std::uint8_t { Silence };
+
+// Fields named *_ns without a clock of their own are nanoseconds since the observer started.
+
+struct Beat {
+  std::uint32_t pid;  // in the observer's PID namespace
+  vlp::Status status;
+  std::uint32_t payload;
+  std::uint64_t nonce;
+  BeatOrigin origin;
+  std::optional<std::uint64_t> pid_ns_inode;
+  std::uint64_t observer_ns;
+  std::uint32_t claimed_pid;  // what the frame says: differs from pid only across namespaces
+  bool first_or_changed;      // an agent's first beat, or one whose status is not the last one's
+};
+
+// A tracked agent has not beaten for the threshold. Once per silence.
+struct Stall {
+  std::uint32_t pid;
+  std::uint64_t last_nonce;
+  std::uint64_t last_ns;  // of its last accepted beat
+  BeatOrigin origin;
+  std::optional<std::uint64_t> pid_ns_inode;
+  std::uint64_t observer_ns;
+  StallCause cause;
+};
+
+// 32 bytes arrived that are no frame.
+struct Decode {
+  vlp::DecodeError error;
+  std::uint64_t observer_ns;
+};
+
+// A frame claims a process that did not send it, or nobody can be named as its sender.
+struct AuthFailure {
+  std::uint32_t claimed_pid;
+  std::uint64_t observer_ns;
+  AuthFailureCause cause;
+  std::optional<std::uint32_t> attested_pid;
+};
+
+// A beat for a tracked pid by a transport that vouches otherwise than the first one did. The first
+// origin wins; the slot is as before.
+struct OriginConflict {
+  std::uint32_t claimed_pid;
+  BeatOrigin observed_origin;
+  BeatOrigin slot_origin;
+  std::uint64_t observer_ns;
+};
+
+// An honest agent of another PID namespace, where its pid is somebody else's here. Dropped.
+struct NamespaceConflict {
+  std::uint32_t claimed_pid;
+  std::optional<std::uint64_t> observed_ns_inode;
+  std::optional<std::uint64_t> observer_ns_inode;
+  std::uint64_t observer_ns;
+  std::optional<std::uint32_t> attested_pid;
+};
+
+// A listener failed to receive.
+struct Io {
+  Error error;
+  std::uint64_t observer_ns;
+};
+
+// The kernel cut a datagram's ancillary data short: somebody sent more than credentials.
+struct CtrlTruncated {
+  Error error;
+  std::uint64_t observer_ns;
+};
+
+using Event = std::variant<Beat, Stall, Decode, AuthFailure, OriginConflict, NamespaceConflict, Io,
+                           CtrlTruncated>;
+
+// "kernel_attested", "silence", "pid_mismatch", ...: the names of logs, JSON lines and metrics.
+[[nodiscard]] const char* name(BeatOrigin origin);
+[[nodiscard]] const char* name(StallCause cause);
+[[nodiscard]] const char* name(AuthFailureCause cause);
+
+}  // namespace hb

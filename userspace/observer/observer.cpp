@@ -1,0 +1,241 @@
+#include "observer/observer.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+namespace hb {
+namespace {
+
+static_assert(vlp::kFrameBytes == HB_FRAME_BYTES);
+
+// A source that is behind although it has nothing to say (a frame in it still waits for its stamp)
+// knows itself when it will be further, and says so by its wake_ns(). Should it not, a silence that
+// cannot be judged without it is looked at again after this long: late, but neither never nor hot.
+constexpr std::uint64_t kLookAgainNs = 10'000'000;
+
+template <typename... Fs>
+struct Overloaded : Fs... {
+  using Fs::operator()...;
+};
+template <typename... Fs>
+Overloaded(Fs...) -> Overloaded<Fs...>;
+
+std::optional<std::uint64_t> known(std::uint32_t inode) {
+  if (inode == 0) return std::nullopt;
+  return inode;
+}
+
+}  // namespace
+
+Observer::Observer(const Clock& clock, const Config& config)
+    : clock_(clock),
+      policy_(config.policy),
+      start_ns_(clock.now_ns()),
+      tracker_(config.tracker_capacity, config.threshold_ns, config.seed) {}
+
+void Observer::add(Source& source) {
+  sources_.push_back(&source);
+  nothing_left_ = false;
+}
+
+std::optional<Event> Observer::poll() {
+  // One instant for the whole call, taken before anything is looked at: what a source is then seen
+  // to have read by `now`, it had.
+  const std::uint64_t now = clock_.now_ns();
+  polled_ns_ = now;
+  nothing_left_ = false;
+  if (auto stall = due_stall(now)) return stall;
+
+  bool all_empty = false;
+  for (std::size_t n = 0; n < kReceptionsPerPoll && !all_empty; ++n) {
+    const auto reception = receive(now);
+    all_empty = !reception;
+    if (!reception) continue;
+    if (auto event = handle(*reception, now)) return event;
+  }
+  auto stall = due_stall(now);  // the sources have been read further meanwhile
+  nothing_left_ = all_empty && !stall;
+  return stall;
+}
+
+std::uint64_t Observer::wake_ns() const {
+  if (!nothing_left_) return polled_ns_;
+  const std::uint64_t now = clock_.now_ns();
+  std::uint64_t wake = stall_wake_ns();
+  for (const Source* source : sources_) wake = std::min(wake, source->wake_ns(now));
+  return wake;
+}
+
+// A deadline behind us that is still not judged waits for a source to catch up: "now" would spin.
+std::uint64_t Observer::stall_wake_ns() const {
+  const std::uint64_t deadline = tracker_.next_deadline_ns();
+  return deadline > polled_ns_ ? deadline : polled_ns_ + kLookAgainNs;
+}
+
+std::optional<Event> Observer::due_stall(std::uint64_t now_ns) {
+  if (tracker_.next_deadline_ns() > now_ns) return std::nullopt;
+  const auto stalled = tracker_.expire(read_up_to_ns(now_ns));
+  if (!stalled) return std::nullopt;
+  ++counters_.stalls;
+  return Stall{
+      .pid = stalled->pid,
+      .last_nonce = stalled->last_nonce,
+      .last_ns = since_start(stalled->last_ns),
+      .origin = stalled->origin,
+      .pid_ns_inode = known(stalled->ns_inode),
+      .observer_ns = since_start(now_ns),
+      .cause = StallCause::Silence,
+  };
+}
+
+std::uint64_t Observer::read_up_to_ns(std::uint64_t now_ns) const {
+  std::uint64_t up_to = now_ns;
+  for (const Source* source : sources_) up_to = std::min(up_to, source->horizon_ns());
+  return up_to;
+}
+
+std::optional<Reception> Observer::receive(std::uint64_t now_ns) {
+  for (std::size_t asked = 0; asked < sources_.size(); ++asked) {
+    Source& source = *sources_[turn_];
+    turn_ = (turn_ + 1) % sources_.size();
+    if (auto reception = source.next(now_ns)) return reception;
+  }
+  return std::nullopt;
+}
+
+std::optional<Event> Observer::handle(const Reception& reception, std::uint64_t now_ns) {
+  ++counters_.receptions;
+  return std::visit([&](const auto& what) { return handle(what, now_ns); }, reception);
+}
+
+std::optional<Event> Observer::handle(const WrongLength& /*what*/, std::uint64_t /*now_ns*/) {
+  ++counters_.frames_dropped[FrameDrop::WrongLength];
+  return std::nullopt;
+}
+
+std::optional<Event> Observer::handle(const ReceiveFailed& failed, std::uint64_t now_ns) {
+  ++counters_.io_errors;
+  return Io{failed.error, since_start(now_ns)};
+}
+
+std::optional<Event> Observer::handle(const AncillaryTruncated& /*what*/, std::uint64_t now_ns) {
+  ++counters_.ctrl_truncated;
+  return CtrlTruncated{Error{"Message too long", EMSGSIZE}, since_start(now_ns)};
+}
+
+std::optional<Event> Observer::handle(const Arrival& arrival, std::uint64_t now_ns) {
+  const auto decoded = vlp::decode(arrival.bytes);
+  if (const auto* error = std::get_if<vlp::DecodeError>(&decoded)) {
+    ++counters_.decode_errors[*error];
+    return Decode{*error, since_start(now_ns)};
+  }
+  const auto& frame = std::get<vlp::Frame>(decoded);
+  return std::visit(
+      Overloaded{
+          [&](const Accepted& accepted) { return track(frame, accepted.pid, arrival, now_ns); },
+          [&](const Forged& forged) { return refuse(frame, forged, now_ns); },
+          [&](const ForeignNamespace& foreign) { return refuse(frame, foreign, now_ns); },
+      },
+      verdict(frame.pid, arrival.attestation, policy_));
+}
+
+std::optional<Event> Observer::refuse(const vlp::Frame& frame, const Forged& forged,
+                                      std::uint64_t now_ns) {
+  ++counters_.auth_failures[forged.cause];
+  return AuthFailure{
+      .claimed_pid = frame.pid,
+      .observer_ns = since_start(now_ns),
+      .cause = forged.cause,
+      .attested_pid = forged.attested_pid,
+  };
+}
+
+std::optional<Event> Observer::refuse(const vlp::Frame& frame, const ForeignNamespace& foreign,
+                                      std::uint64_t now_ns) {
+  ++counters_.namespace_conflicts;
+  return NamespaceConflict{
+      .claimed_pid = frame.pid,
+      .observed_ns_inode = known(foreign.ns_inode),
+      .observer_ns_inode = known(policy_.observer_ns_inode),
+      .observer_ns = since_start(now_ns),
+      .attested_pid = foreign.attested_pid,
+  };
+}
+
+std::optional<Event> Observer::track(const vlp::Frame& frame, std::uint32_t pid,
+                                     const Arrival& arrival, std::uint64_t now_ns) {
+  const auto& sender = std::get<Identity>(arrival.attestation);  // else nobody was accepted
+  const TrackedBeat tracked{
+      .pid = pid,
+      .ns_inode = sender.pid_ns_inode,
+      .generation_ns = sender.generation_ns,
+      .nonce = frame.nonce,
+      .status = frame.status,
+      .origin = arrival.origin,
+  };
+  const Beat beat{
+      .pid = pid,
+      .status = frame.status,
+      .payload = frame.payload,
+      .nonce = frame.nonce,
+      .origin = arrival.origin,
+      .pid_ns_inode = known(sender.pid_ns_inode),
+      .observer_ns = since_start(now_ns),
+      .claimed_pid = frame.pid,
+      .first_or_changed = true,
+  };
+  return std::visit([&](const auto& outcome) { return settle(outcome, beat); },
+                    tracker_.record(tracked, now_ns));
+}
+
+std::optional<Event> Observer::settle(const Tracker::Inserted& /*outcome*/, const Beat& beat) {
+  ++counters_.beats;
+  return beat;
+}
+
+std::optional<Event> Observer::settle(const Tracker::Restarted& /*outcome*/, const Beat& beat) {
+  ++counters_.beats;
+  ++counters_.pid_recycled;
+  return beat;
+}
+
+std::optional<Event> Observer::settle(const Tracker::Refreshed& outcome, Beat beat) {
+  ++counters_.beats;
+  beat.first_or_changed = outcome.changed;
+  return beat;
+}
+
+std::optional<Event> Observer::settle(const Tracker::OutOfOrder& /*outcome*/,
+                                      const Beat& /*beat*/) {
+  ++counters_.out_of_order;
+  return std::nullopt;
+}
+
+std::optional<Event> Observer::settle(const Tracker::Full& /*outcome*/, const Beat& /*beat*/) {
+  ++counters_.frames_dropped[FrameDrop::TrackerFull];
+  return std::nullopt;
+}
+
+std::optional<Event> Observer::settle(const Tracker::OriginConflict& outcome, const Beat& beat) {
+  ++counters_.origin_conflicts;
+  return OriginConflict{
+      .claimed_pid = beat.claimed_pid,
+      .observed_origin = beat.origin,
+      .slot_origin = outcome.slot_origin,
+      .observer_ns = beat.observer_ns,
+  };
+}
+
+std::optional<Event> Observer::settle(const Tracker::NamespaceConflict& /*outcome*/,
+                                      const Beat& beat) {
+  ++counters_.namespace_conflicts;
+  return NamespaceConflict{
+      .claimed_pid = beat.claimed_pid,
+      .observed_ns_inode = beat.pid_ns_inode,
+      .observer_ns_inode = known(policy_.observer_ns_inode),
+      .observer_ns = beat.observer_ns,
+      .attested_pid = beat.pid,
+  };
+}
+
+}  // namespace hb

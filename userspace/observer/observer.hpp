@@ -1,0 +1,108 @@
+// Observer: frames in, one Event at a time out.
+//
+// A frame's way: decode -> verdict on the claim -> tracker -> Beat; each step may end it with an
+// event of its own, or with a count alone. Which agents are silent is judged only up to the instant
+// before which every source has been read, so a beat that still waits in a socket prevents a stall.
+//
+//   Observer observer(clock, config);
+//   observer.add(source);
+//   while (...) {
+//     wait for a descriptor of the sources, or until observer.wake_ns();
+//     while (auto event = observer.poll()) report(*event);
+//   }
+//
+// A stall that is due comes before anything else. Sources take turns, one reception a turn. A call
+// never blocks, handles at most kReceptionsPerPoll receptions and returns at the first event, so
+// the caller gets to its signals under any flood; it is free to stop before poll() returns empty,
+// as wake_ns() then says "now". Nothing is allocated for a frame.
+//
+// Owns the tracker and the counters; borrows clock and sources, which must live as long. One
+// thread. Nothing here fails: what goes wrong in a source is an Io event.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "identity/verdict.hpp"
+#include "observer/clock.hpp"
+#include "observer/counters.hpp"
+#include "observer/event.hpp"
+#include "observer/source.hpp"
+#include "observer/tracker.hpp"
+
+namespace hb {
+
+class Observer {
+ public:
+  static constexpr std::size_t kReceptionsPerPoll = 256;
+
+  struct Config {
+    std::uint64_t threshold_ns = 2'000'000'000;  // silence before a stall
+    std::size_t tracker_capacity = 4096;
+    Policy policy;
+    std::uint64_t seed = random_seed();  // of the tracker's index
+  };
+
+  // The observer's time, in the events' *_ns, starts here.
+  Observer(const Clock& clock, const Config& config);
+  Observer(const Observer&) = delete;
+  Observer& operator=(const Observer&) = delete;
+  ~Observer() = default;
+
+  void add(Source& source);
+
+  // Empty: nothing to say now. Then see wake_ns().
+  std::optional<Event> poll();
+
+  // When poll() wants to be called even if no source's descriptor becomes readable, on the clock's
+  // time; an instant that has passed means now. Source::kNever: not before one does.
+  [[nodiscard]] std::uint64_t wake_ns() const;
+
+  [[nodiscard]] const Counters& counters() const { return counters_; }
+  [[nodiscard]] std::size_t agents() const { return tracker_.size(); }
+
+ private:
+  std::optional<Event> due_stall(std::uint64_t now_ns);
+  [[nodiscard]] std::uint64_t read_up_to_ns(std::uint64_t now_ns) const;
+  [[nodiscard]] std::uint64_t stall_wake_ns() const;
+
+  std::optional<Reception> receive(std::uint64_t now_ns);
+  // One reception's way. Empty where a count says it all.
+  std::optional<Event> handle(const Reception& reception, std::uint64_t now_ns);
+  std::optional<Event> handle(const Arrival& arrival, std::uint64_t now_ns);
+  std::optional<Event> handle(const WrongLength& what, std::uint64_t now_ns);
+  std::optional<Event> handle(const ReceiveFailed& failed, std::uint64_t now_ns);
+  std::optional<Event> handle(const AncillaryTruncated& what, std::uint64_t now_ns);
+  std::optional<Event> refuse(const vlp::Frame& frame, const Forged& forged, std::uint64_t now_ns);
+  std::optional<Event> refuse(const vlp::Frame& frame, const ForeignNamespace& foreign,
+                              std::uint64_t now_ns);
+  std::optional<Event> track(const vlp::Frame& frame, std::uint32_t pid, const Arrival& arrival,
+                             std::uint64_t now_ns);
+
+  // What the tracker made of a beat.
+  std::optional<Event> settle(const Tracker::Inserted& outcome, const Beat& beat);
+  std::optional<Event> settle(const Tracker::Refreshed& outcome, Beat beat);
+  std::optional<Event> settle(const Tracker::Restarted& outcome, const Beat& beat);
+  std::optional<Event> settle(const Tracker::OutOfOrder& outcome, const Beat& beat);
+  std::optional<Event> settle(const Tracker::OriginConflict& outcome, const Beat& beat);
+  std::optional<Event> settle(const Tracker::NamespaceConflict& outcome, const Beat& beat);
+  std::optional<Event> settle(const Tracker::Full& outcome, const Beat& beat);
+
+  [[nodiscard]] std::uint64_t since_start(std::uint64_t now_ns) const { return now_ns - start_ns_; }
+
+  // Constant once polling begins.
+  const Clock& clock_;
+  const Policy policy_;
+  const std::uint64_t start_ns_;
+  std::vector<Source*> sources_;
+
+  Tracker tracker_;
+  Counters counters_;
+  std::size_t turn_ = 0;         // whose turn it is
+  std::uint64_t polled_ns_ = 0;  // when poll() last looked
+  bool nothing_left_ = false;    // and saw every source empty and no stall due
+};
+
+}  // namespace hb

@@ -1,0 +1,66 @@
+// VLP v0.2: the heartbeat frame, 32 bytes, little-endian.
+//
+//   offset size field      rule
+//        0    2 magic      56 41 ("VA")
+//        2    1 version    02
+//        3    1 status     0 ok, 1 degraded, 2 critical; 3 (stall) is never legal on the wire
+//        4    4 pid        the sender's process id as it sees itself; 0 and 1 are illegal
+//        8    8 timestamp  the sender's own monotonic value; all ones is illegal
+//       16    8 nonce      first beat 1, strictly increasing; all ones: terminal, critical only
+//       24    4 payload    opaque to the observer
+//       28    4 crc32c     CRC-32C of bytes 0..27
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <variant>
+
+namespace hb::vlp {
+
+inline constexpr std::size_t kFrameBytes = 32;
+inline constexpr std::uint8_t kVersion = 2;
+inline constexpr std::uint64_t kTerminalNonce = ~std::uint64_t{0};  // a dying agent's last word
+inline constexpr std::uint64_t kIllegalTimestamp = ~std::uint64_t{0};
+inline constexpr std::uint32_t kLowestPid = 2;
+
+enum class Status : std::uint8_t { Ok = 0, Degraded = 1, Critical = 2 };
+
+struct Frame {
+  Status status = Status::Ok;
+  std::uint32_t pid = 0;
+  std::uint64_t timestamp = 0;
+  std::uint64_t nonce = 0;
+  std::uint32_t payload = 0;
+
+  friend bool operator==(const Frame&, const Frame&) = default;
+};
+
+// In the order in which decode() looks: the first failure wins. The order is part of the format:
+// BadMagic means "another protocol on this socket", BadCrc means "ours, but corrupted".
+enum class DecodeError : std::uint8_t {
+  BadMagic,
+  BadVersion,
+  BadCrc,
+  BadStatus,     // status byte above 3
+  StallOnWire,   // status byte 3: only observers say that
+  BadPid,        // 0 or 1
+  BadTimestamp,  // all ones
+  BadNonce,      // all ones without status critical
+};
+inline constexpr std::size_t kDecodeErrors = 8;
+
+using Bytes = std::array<std::uint8_t, kFrameBytes>;
+
+[[nodiscard]] std::variant<Frame, DecodeError> decode(
+    std::span<const std::uint8_t, kFrameBytes> bytes);
+
+// Never checks: encode() writes what it is told, so that tests can write what is illegal.
+[[nodiscard]] Bytes encode(const Frame& frame);
+
+// "ok", "degraded", "critical" and "BadMagic", ...: the names of logs, JSON lines and metrics.
+[[nodiscard]] const char* name(Status status);
+[[nodiscard]] const char* name(DecodeError error);
+
+}  // namespace hb::vlp
