@@ -1,0 +1,27 @@
+#include "procfs/self_exe.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+namespace hb {
+namespace {
+
+constexpr const char* kLink = "/proc/self/exe";
+
+}  // namespace
+
+Result<std::string> own_executable() {
+  std::array<char, 4096> path{};
+  const ssize_t length = ::readlink(kLink, path.data(), path.size() - 1);
+  int code = errno;
+  if (length < 0) return os_error(code, "cannot tell which program this is");
+  struct stat seen {};
+  code = ::stat(path.data(), &seen) == 0 ? 0 : errno;
+  if (code != 0) return os_error(code, std::string("cannot find this program at ") + path.data());
+  return std::string(path.data());
+}
+
+}  // namespace hb

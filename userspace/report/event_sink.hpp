@@ -1,0 +1,52 @@
+// EventSink: where the observer's events go.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "observer/event.hpp"
+#include "report/totals.hpp"
+
+namespace hb {
+
+// Agents can send now.
+struct Ready {
+  std::string socket;
+  std::uint32_t pid = 0;                      // the observer's own
+  std::optional<std::uint32_t> pid_ns_inode;  // and its PID namespace
+};
+
+// Order of calls: ready() once, write() for each event, stopped() once. One thread. A sink that
+// cannot write says so through its LineWriter.
+class EventSink {
+ public:
+  virtual ~EventSink() = default;
+  virtual void ready(const Ready& observer) = 0;
+  virtual void write(const Event& event) = 0;
+  virtual void stopped(const Totals& totals) = 0;
+};
+
+// --events none.
+class SilentSink final : public EventSink {
+ public:
+  void ready(const Ready&) override {}
+  void write(const Event&) override {}
+  void stopped(const Totals&) override {}
+};
+
+// Which beats a stream shows. Everything else is always shown.
+enum class BeatsShown : std::uint8_t { All, Changes, None };
+
+[[nodiscard]] inline bool is_shown(const Event& event, BeatsShown shown) {
+  const auto* beat = std::get_if<Beat>(&event);
+  if (beat == nullptr) return true;
+  switch (shown) {
+    case BeatsShown::All: return true;
+    case BeatsShown::Changes: return beat->first_or_changed;
+    case BeatsShown::None: return false;
+  }
+  return true;
+}
+
+}  // namespace hb

@@ -1,0 +1,129 @@
+#include "report/json_sink.hpp"
+
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+namespace hb {
+namespace {
+
+using Line = fmt::memory_buffer;
+
+template <typename... Args>
+void put(Line& line, fmt::format_string<Args...> format, Args&&... args) {
+  fmt::format_to(std::back_inserter(line), format, std::forward<Args>(args)...);
+}
+
+// `,"key":value`, or null where the value is not known.
+template <typename T>
+void put_field(Line& line, const char* key, const std::optional<T>& value) {
+  if (value) {
+    put(line, ",\"{}\":{}", key, *value);
+  } else {
+    put(line, ",\"{}\":null", key);
+  }
+}
+
+// Whatever the bytes are, the line stays valid JSON.
+std::string quoted(const std::string& text) {
+  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+void put_event(Line& line, const Beat& e) {
+  put(line, R"({{"event":"beat","pid":{},"status":"{}","payload":{},"nonce":{},"origin":"{}")",
+      e.pid, name(e.status), e.payload, e.nonce, name(e.origin));
+  put_field(line, "pid_ns_inode", e.pid_ns_inode);
+  put(line, R"(,"observer_ns":{})", e.observer_ns);
+  if (e.claimed_pid != e.pid) put(line, R"(,"claimed_pid":{})", e.claimed_pid);
+}
+
+void put_event(Line& line, const Stall& e) {
+  put(line, R"({{"event":"stall","pid":{},"last_nonce":{},"last_ns":{},"origin":"{}")", e.pid,
+      e.last_nonce, e.last_ns, name(e.origin));
+  put_field(line, "pid_ns_inode", e.pid_ns_inode);
+  put(line, R"(,"observer_ns":{},"cause":"{}")", e.observer_ns, name(e.cause));
+}
+
+void put_event(Line& line, const Decode& e) {
+  put(line, R"({{"event":"decode","error":"{}","observer_ns":{})", name(e.error), e.observer_ns);
+}
+
+void put_event(Line& line, const AuthFailure& e) {
+  put(line, R"({{"event":"auth_failure","claimed_pid":{},"observer_ns":{},"cause":"{}")",
+      e.claimed_pid, e.observer_ns, name(e.cause));
+  put_field(line, "attested_pid", e.attested_pid);
+}
+
+void put_event(Line& line, const OriginConflict& e) {
+  put(line,
+      R"({{"event":"origin_conflict","claimed_pid":{},"observed_origin":"{}","slot_origin":"{}",)"
+      R"("observer_ns":{})",
+      e.claimed_pid, name(e.observed_origin), name(e.slot_origin), e.observer_ns);
+}
+
+void put_event(Line& line, const NamespaceConflict& e) {
+  put(line, R"({{"event":"namespace_conflict","claimed_pid":{})", e.claimed_pid);
+  put_field(line, "observed_ns_inode", e.observed_ns_inode);
+  put_field(line, "observer_ns_inode", e.observer_ns_inode);
+  put(line, R"(,"observer_ns":{})", e.observer_ns);
+  put_field(line, "attested_pid", e.attested_pid);
+}
+
+void put_error(Line& line, const char* event, const Error& error, std::uint64_t observer_ns) {
+  put(line, R"({{"event":"{}")", event);
+  put_field(line, "errno", error.code != 0 ? std::optional(error.code) : std::nullopt);
+  put(line, R"(,"message":{},"observer_ns":{})", quoted(error.message), observer_ns);
+}
+
+void put_event(Line& line, const Io& e) { put_error(line, "io", e.error, e.observer_ns); }
+
+void put_event(Line& line, const CtrlTruncated& e) {
+  put_error(line, "ctrl_truncated", e.error, e.observer_ns);
+}
+
+// Series of one metric follow each other, so an object is open while its name lasts.
+void put_totals(Line& line, const Totals& totals) {
+  std::string_view open;
+  const char* separator = "";
+  for (const Total& total : totals) {
+    if (!open.empty() && open != total.metric) put(line, "}}");
+    if (total.label.empty()) {
+      put(line, R"({}"{}":{})", separator, total.metric, total.value);
+      open = {};
+    } else if (open == total.metric) {
+      put(line, R"(,"{}":{})", total.label, total.value);
+    } else {
+      put(line, R"({}"{}":{{"{}":{})", separator, total.metric, total.label, total.value);
+      open = total.metric;
+    }
+    separator = ",";
+  }
+  if (!open.empty()) put(line, "}}");
+}
+
+}  // namespace
+
+void JsonSink::ready(const Ready& observer) {
+  put(line_, R"({{"event":"ready","socket":{},"pid":{})", quoted(observer.socket), observer.pid);
+  put_field(line_, "pid_ns_inode", observer.pid_ns_inode);
+  finish_line();
+}
+
+void JsonSink::write(const Event& event) {
+  std::visit([this](const auto& e) { put_event(line_, e); }, event);
+  finish_line();
+}
+
+void JsonSink::stopped(const Totals& totals) {
+  put(line_, R"({{"event":"stopped","counters":{{)");
+  put_totals(line_, totals);
+  put(line_, "}}");
+  finish_line();
+}
+
+void JsonSink::finish_line() {
+  put(line_, "}}\n");
+  out_.write({line_.data(), line_.size()});
+  line_.clear();
+}
+
+}  // namespace hb

@@ -1,0 +1,30 @@
+// JsonSink: one JSON object a line. Unknown is null; fields that users rely on come first and in
+// their order, additional ones after them.
+//
+// Borrows the writer. One thread. A line is put together in a buffer that is kept, so a beat costs
+// no allocation.
+#pragma once
+
+#include <fmt/format.h>
+
+#include "report/event_sink.hpp"
+#include "report/line_writer.hpp"
+
+namespace hb {
+
+class JsonSink final : public EventSink {
+ public:
+  explicit JsonSink(LineWriter& out) : out_(out) {}
+
+  void ready(const Ready& observer) override;
+  void write(const Event& event) override;
+  void stopped(const Totals& totals) override;
+
+ private:
+  void finish_line();
+
+  LineWriter& out_;
+  fmt::memory_buffer line_;
+};
+
+}  // namespace hb

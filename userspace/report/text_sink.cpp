@@ -1,0 +1,153 @@
+#include "report/text_sink.hpp"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <iterator>
+
+namespace hb {
+namespace {
+
+using Line = fmt::memory_buffer;
+
+constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
+constexpr std::uint64_t kNsPerMicrosecond = 1'000;
+
+constexpr const char* kRed = "\x1b[1;31m";
+constexpr const char* kYellow = "\x1b[33m";
+constexpr const char* kGreen = "\x1b[32m";
+constexpr const char* kReset = "\x1b[0m";
+
+template <typename... Args>
+void put(Line& line, fmt::format_string<Args...> format, Args&&... args) {
+  fmt::format_to(std::back_inserter(line), format, std::forward<Args>(args)...);
+}
+
+void put_time(Line& line, std::uint64_t at_ns) {
+  put(line, "{:>6}.{:06}", at_ns / kNsPerSecond, at_ns % kNsPerSecond / kNsPerMicrosecond);
+}
+
+// What every line begins with.
+void put_head(Line& line, std::uint64_t at_ns, const char* what, const char* colour) {
+  put_time(line, at_ns);
+  if (colour == nullptr) {
+    put(line, "  {:<18}  ", what);
+  } else {
+    put(line, "  {}{:<18}{}  ", colour, what, kReset);
+  }
+}
+
+template <typename T>
+void put_known(Line& line, const char* what, const std::optional<T>& value) {
+  if (value) put(line, "  {} {}", what, *value);
+}
+
+// Error messages are ours but may carry a path: no byte of it may steer a terminal.
+void put_plain(Line& line, const std::string& text) {
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    line.push_back(byte < 0x20 || byte == 0x7f ? '?' : c);
+  }
+}
+
+struct TextLine {
+  Line& line;
+  bool colour;
+
+  const char* in(const char* code) const { return colour ? code : nullptr; }
+
+  void operator()(const Beat& e) const {
+    put_head(line, e.observer_ns, "beat", in(e.status == vlp::Status::Ok ? kGreen : kYellow));
+    put(line, "pid {:<8} {:<8}  nonce {:<6} payload {}  {}", e.pid, name(e.status), e.nonce,
+        e.payload, name(e.origin));
+    if (e.claimed_pid == e.pid) return;
+    put(line, "  claimed {}", e.claimed_pid);
+    put_known(line, "in namespace", e.pid_ns_inode);
+  }
+
+  void operator()(const Stall& e) const {
+    put_head(line, e.observer_ns, "STALL", in(kRed));
+    put(line, "pid {:<8} {:<8}  last nonce {} at ", e.pid, name(e.cause), e.last_nonce);
+    put(line, "{}.{:06}  {}", e.last_ns / kNsPerSecond,
+        e.last_ns % kNsPerSecond / kNsPerMicrosecond, name(e.origin));
+  }
+
+  void operator()(const Decode& e) const {
+    put_head(line, e.observer_ns, "decode", in(kYellow));
+    put(line, "{}", name(e.error));
+  }
+
+  void operator()(const AuthFailure& e) const {
+    put_head(line, e.observer_ns, "AUTH FAILURE", in(kRed));
+    put(line, "claimed pid {:<8} {}", e.claimed_pid, name(e.cause));
+    put_known(line, "sent by pid", e.attested_pid);
+  }
+
+  void operator()(const OriginConflict& e) const {
+    put_head(line, e.observer_ns, "origin conflict", in(kYellow));
+    put(line, "claimed pid {:<8} {} but known as {}", e.claimed_pid, name(e.observed_origin),
+        name(e.slot_origin));
+  }
+
+  void operator()(const NamespaceConflict& e) const {
+    put_head(line, e.observer_ns, "namespace conflict", in(kYellow));
+    put(line, "claimed pid {:<8}", e.claimed_pid);
+    put_known(line, "in namespace", e.observed_ns_inode);
+    put_known(line, "not in", e.observer_ns_inode);
+    put_known(line, "here pid", e.attested_pid);
+  }
+
+  void operator()(const Io& e) const {
+    put_head(line, e.observer_ns, "io error", in(kRed));
+    put_plain(line, e.error.message);
+  }
+
+  void operator()(const CtrlTruncated& e) const {
+    put_head(line, e.observer_ns, "ctrl truncated", in(kYellow));
+    put(line, "somebody sent more than credentials with a frame");
+  }
+};
+
+void put_totals(Line& line, const Totals& totals) {
+  for (const Total& total : totals) {
+    if (total.value == 0) continue;
+    put(line, "  {}", total.metric);
+    if (!total.label.empty()) put(line, "{{{}}}", total.label);
+    put(line, " {}", total.value);
+  }
+}
+
+}  // namespace
+
+bool wants_colour(int fd) {
+  const char* refused = std::getenv("NO_COLOR");
+  return ::isatty(fd) == 1 && (refused == nullptr || *refused == '\0');
+}
+
+void TextSink::ready(const Ready& observer) {
+  put(line_, "ready: agents send to ");
+  put_plain(line_, observer.socket);
+  put(line_, "  (observer pid {}", observer.pid);
+  if (observer.pid_ns_inode) put(line_, ", namespace {}", *observer.pid_ns_inode);
+  put(line_, ")");
+  finish_line();
+}
+
+void TextSink::write(const Event& event) {
+  std::visit(TextLine{line_, colour_}, event);
+  finish_line();
+}
+
+void TextSink::stopped(const Totals& totals) {
+  put(line_, "stopped:");
+  put_totals(line_, totals);
+  finish_line();
+}
+
+void TextSink::finish_line() {
+  line_.push_back('\n');
+  out_.write({line_.data(), line_.size()});
+  line_.clear();
+}
+
+}  // namespace hb

@@ -1,0 +1,34 @@
+// TextSink: one aligned line an event, for people.
+//
+//   seconds since the start, what happened, to whom, and then whatever else is known
+//
+// Colours only when told so. Borrows the writer. One thread. Like JsonSink, keeps its buffer.
+#pragma once
+
+#include <fmt/format.h>
+
+#include "report/event_sink.hpp"
+#include "report/line_writer.hpp"
+
+namespace hb {
+
+// A terminal, and nobody who asks for none (https://no-color.org).
+[[nodiscard]] bool wants_colour(int fd);
+
+class TextSink final : public EventSink {
+ public:
+  TextSink(LineWriter& out, bool colour) : out_(out), colour_(colour) {}
+
+  void ready(const Ready& observer) override;
+  void write(const Event& event) override;
+  void stopped(const Totals& totals) override;
+
+ private:
+  void finish_line();
+
+  LineWriter& out_;
+  const bool colour_;
+  fmt::memory_buffer line_;
+};
+
+}  // namespace hb

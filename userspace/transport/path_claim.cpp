@@ -1,0 +1,128 @@
+#include "transport/path_claim.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+#include "transport/unix_address.hpp"
+
+namespace hb {
+namespace {
+
+constexpr const char* kElsewhere = "choose another path for the socket";
+
+std::string parent_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+Status make_directory(const std::string& directory) {
+  if (::mkdir(directory.c_str(), 0755) == 0) return ok();
+  const int code = errno;
+  if (code == EEXIST) return ok();
+  struct stat seen {};
+  if (::stat(directory.c_str(), &seen) == 0)
+    return ok();  // EROFS and EACCES may come before EEXIST
+  const std::string remedy = code == ENOENT ? " (its parent is missing too: mkdir -p)" : "";
+  return os_error(code, "cannot make the socket's directory " + directory + remedy);
+}
+
+bool is_named(const Fd& file, const std::string& path) {
+  struct stat held {};
+  struct stat named {};
+  return ::fstat(file.get(), &held) == 0 && ::lstat(path.c_str(), &named) == 0 &&
+         held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+}
+
+// Never follows a link that waits under the lock's name.
+Result<Fd> open_lock(const std::string& lock_path) {
+  Fd file(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600));
+  const int code = errno;
+  if (file) return file;
+  return os_error(code,
+                  "cannot open the lock file " + lock_path + " (if it is not ours, remove it)");
+}
+
+Error taken(const std::string& path) {
+  return Error{"another observer owns " + path + ": stop it, or " + kElsewhere, EADDRINUSE};
+}
+
+// What connect(2) says about the socket file: 0 and most errors mean that somebody has it open.
+int probe(const sockaddr_un& address) {
+  const Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket) return errno;
+  const int refused =
+      ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+  return refused == 0 ? 0 : errno;
+}
+
+Status remove_stale(const std::string& path) {
+  if (::unlink(path.c_str()) == 0) return ok();
+  const int code = errno;
+  if (code == ENOENT) return ok();
+  return os_error(code, "cannot remove the stale socket " + path);
+}
+
+Status clear_socket(const std::string& path, const sockaddr_un& address) {
+  switch (const int answer = probe(address)) {
+    case ECONNREFUSED: return remove_stale(path);
+    case ENOENT: return ok();
+    case 0:
+    case EPROTOTYPE:  // a live socket of another type
+    case EPERM:       // a live one that is connected to somebody else
+      return Error{"a live process receives at " + path + ": stop it, or " + kElsewhere,
+                   EADDRINUSE};
+    default:
+      return os_error(answer, "cannot tell whether the socket " + path +
+                                  " is in use; remove it, or " + kElsewhere);
+  }
+}
+
+Status clear(const std::string& path, const sockaddr_un& address) {
+  struct stat seen {};
+  if (::lstat(path.c_str(), &seen) != 0) {
+    const int code = errno;
+    return code == ENOENT ? ok() : Status(os_error(code, "cannot look at " + path));
+  }
+  if (S_ISSOCK(seen.st_mode)) return clear_socket(path, address);
+  return Error{path + " exists and is not a socket: remove it, or " + kElsewhere, EEXIST};
+}
+
+}  // namespace
+
+// A holder removes its lock file before it unlocks it, so a lock counts only while the file still
+// has the name; otherwise two could each hold one.
+Result<PathClaim> PathClaim::lock(const std::string& path) {
+  const std::string lock_path = path + ".lock";
+  for (int attempt = 0; attempt < 16; ++attempt) {
+    auto file = open_lock(lock_path);
+    if (!file) return file.error();
+    if (::flock(file.value().get(), LOCK_EX | LOCK_NB) != 0) {
+      const int code = errno;
+      if (code == EWOULDBLOCK) return taken(path);
+      return os_error(code, "cannot lock " + lock_path);
+    }
+    if (is_named(file.value(), lock_path)) return PathClaim(lock_path, std::move(file).value());
+  }
+  return taken(path);
+}
+
+Result<PathClaim> PathClaim::take(const std::string& path) {
+  const auto address = unix_address(path);
+  if (!address) return address.error();
+  if (auto made = make_directory(parent_of(path)); !made) return made.error();
+  auto claim = lock(path);
+  if (!claim) return claim;
+  if (auto cleared = clear(path, address.value()); !cleared) return cleared.error();
+  return claim;
+}
+
+PathClaim::~PathClaim() {
+  if (lock_ && is_named(lock_, lock_path_)) ::unlink(lock_path_.c_str());
+}
+
+}  // namespace hb

@@ -1,0 +1,166 @@
+#include "transport/unix_listener.hpp"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "transport/unix_address.hpp"
+
+namespace hb {
+namespace {
+
+class Umask {
+ public:
+  explicit Umask(mode_t mask) : previous_(::umask(mask)) {}
+  Umask(const Umask&) = delete;
+  Umask& operator=(const Umask&) = delete;
+  ~Umask() { ::umask(previous_); }
+
+ private:
+  mode_t previous_;
+};
+
+std::optional<Credentials> credentials_in(msghdr& header) {
+  const cmsghdr* message = CMSG_FIRSTHDR(&header);
+  if (message == nullptr || message->cmsg_level != SOL_SOCKET ||
+      message->cmsg_type != SCM_CREDENTIALS || message->cmsg_len != CMSG_LEN(sizeof(ucred))) {
+    return std::nullopt;
+  }
+  ucred seen{};
+  std::memcpy(&seen, CMSG_DATA(message), sizeof(seen));
+  return Credentials{static_cast<std::uint32_t>(seen.pid), seen.uid, seen.gid};
+}
+
+void describe(mmsghdr& received, Datagram& datagram) {
+  msghdr& header = received.msg_hdr;
+  const auto credentials = credentials_in(header);
+  datagram.credentials = credentials.value_or(Credentials{});
+  if ((header.msg_flags & MSG_CTRUNC) != 0) {
+    datagram.kind = Datagram::Kind::CtrlTruncated;
+  } else if ((header.msg_flags & MSG_TRUNC) != 0 || received.msg_len != HB_FRAME_BYTES) {
+    datagram.kind = Datagram::Kind::WrongLength;
+  } else {
+    datagram.kind = credentials ? Datagram::Kind::Frame : Datagram::Kind::NoCredentials;
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<UnixListener>> UnixListener::open() {
+  Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const int code = errno;
+  if (!socket) return os_error(code, "cannot make a Unix datagram socket");
+  const int on = 1;
+  if (::setsockopt(socket.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) != 0) {
+    const int refused = errno;
+    return os_error(refused, "cannot ask for credentials (SO_PASSCRED)");
+  }
+  return std::unique_ptr<UnixListener>(new UnixListener(std::move(socket)));
+}
+
+UnixListener::UnixListener(Fd socket) : socket_(std::move(socket)) {
+  for (std::size_t i = 0; i < kMaxBatch; ++i) {
+    vectors_[i].iov_len = HB_FRAME_BYTES;
+    headers_[i].msg_hdr.msg_iov = &vectors_[i];
+    headers_[i].msg_hdr.msg_iovlen = 1;
+    headers_[i].msg_hdr.msg_control = &controls_[i];
+  }
+}
+
+UnixListener::~UnixListener() {
+  // Who wants to know why it failed has called withdraw() before.
+  [[maybe_unused]] const auto done = withdraw();
+}
+
+// With a group to give the file to, its bits come last: until then they would admit the wrong one.
+Status UnixListener::bind(const SocketPlace& place) {
+  auto claim = PathClaim::take(place.path);
+  if (!claim) return claim.error();
+  claim_.emplace(std::move(claim).value());
+  if (!place.group) return make_file(place, place.mode);
+  if (auto made = make_file(place, place.mode & ~mode_t{S_IRWXG}); !made) return made;
+  return give_to(*place.group, place);
+}
+
+// The umask shapes the file's mode as it appears (unix_bind in net/unix/af_unix.c): there is no
+// instant between bind and chmod.
+Status UnixListener::make_file(const SocketPlace& place, mode_t mode) {
+  const auto address = unix_address(place.path);
+  if (!address) return address.error();
+  const auto* where = reinterpret_cast<const sockaddr*>(&address.value());
+  const Umask mask(static_cast<mode_t>(~mode & 0777));
+  if (::bind(socket_.get(), where, sizeof(sockaddr_un)) != 0) {
+    const int code = errno;
+    return os_error(code, "cannot bind " + place.path);
+  }
+  return remember(place.path);
+}
+
+Status UnixListener::remember(const std::string& path) {
+  struct stat made {};
+  if (::lstat(path.c_str(), &made) != 0) {
+    const int code = errno;
+    return os_error(code, "cannot look at the socket just made, " + path);
+  }
+  path_ = path;
+  device_ = made.st_dev;
+  inode_ = made.st_ino;
+  return ok();
+}
+
+// Neither call follows a link that the owner of the directory might have put there by now.
+Status UnixListener::give_to(gid_t group, const SocketPlace& place) {
+  const char* path = place.path.c_str();
+  if (::fchownat(AT_FDCWD, path, static_cast<uid_t>(-1), group, AT_SYMLINK_NOFOLLOW) != 0) {
+    const int code = errno;
+    return os_error(code, "cannot give " + place.path + " to group " + std::to_string(group) +
+                              " (be a member of it, or root)");
+  }
+  if (::fchmodat(AT_FDCWD, path, place.mode, AT_SYMLINK_NOFOLLOW) != 0) {
+    const int code = errno;
+    return os_error(code, "cannot set the mode of " + place.path);
+  }
+  return ok();
+}
+
+Result<std::size_t> UnixListener::receive(std::span<Datagram> batch) {
+  const std::size_t room = std::min(batch.size(), kMaxBatch);
+  arm(batch.first(room));
+  for (;;) {
+    const int got = ::recvmmsg(socket_.get(), headers_.data(), static_cast<unsigned>(room),
+                               MSG_DONTWAIT, nullptr);
+    const int code = errno;
+    if (got < 0 && code == EINTR) continue;
+    if (got < 0 && code == EAGAIN) return std::size_t{0};
+    if (got < 0) return os_error(code, "cannot receive from " + path_);
+    const auto count = static_cast<std::size_t>(got);
+    for (std::size_t i = 0; i < count; ++i) describe(headers_[i], batch[i]);
+    return count;
+  }
+}
+
+// The kernel writes straight into the caller's datagrams; what it reported last time is undone.
+void UnixListener::arm(std::span<Datagram> batch) {
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    vectors_[i].iov_base = batch[i].bytes.data();
+    headers_[i].msg_hdr.msg_controllen = sizeof(Control);
+    headers_[i].msg_hdr.msg_flags = 0;
+  }
+}
+
+Status UnixListener::withdraw() {
+  if (path_.empty()) return ok();
+  const std::string path = std::exchange(path_, {});
+  struct stat seen {};
+  int code = ::lstat(path.c_str(), &seen) == 0 ? 0 : errno;
+  if (code == 0) {
+    if (seen.st_dev != device_ || seen.st_ino != inode_) return ok();
+    code = ::unlink(path.c_str()) == 0 ? 0 : errno;
+  }
+  if (code == 0 || code == ENOENT) return ok();
+  return os_error(code, "cannot remove the socket " + path);
+}
+
+}  // namespace hb
