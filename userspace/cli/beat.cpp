@@ -1,0 +1,169 @@
+#include <poll.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <ctime>
+
+#include "cli/log.hpp"
+#include "cli/options.hpp"
+#include "cli/signals.hpp"
+#include "cli/subcommands.hpp"
+#include "observer/clock.hpp"
+#include "transport/unix_agent.hpp"
+#include "vlp/frame.hpp"
+
+namespace hb::cli {
+namespace {
+
+constexpr std::uint64_t kNsPerMs = 1'000'000;
+constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
+constexpr std::uint64_t kMsPerDay = 86'400'000;
+constexpr std::uint64_t kMaxU32 = 0xFFFFFFFF;
+
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  hb-ebpf beat                                 # twice a second, until a signal\n"
+    "  hb-ebpf beat --count 10 --interval-ms 100 --status degraded --payload 7\n"
+    "  hb-ebpf beat --count 1 --claim-pid 4242      # a lie that the observer must see through\n"
+    "  hb-ebpf beat --count 1 --claim-pid 4242 --forge-pid 4242   # and a better one; root";
+
+struct BeatOptions {
+  std::string socket = "/run/hb-ebpf/hb.sock";
+  std::uint64_t interval_ms = 500;
+  std::uint64_t count = 0;  // 0: forever
+  vlp::Status status = vlp::Status::Ok;
+  std::uint32_t payload = 0;
+  std::optional<std::uint32_t> claimed_pid;
+  std::optional<std::uint32_t> forged_pid;
+  bool terminal = false;
+  LogOptions log;
+};
+
+// Says at most one thing a second, and then how often it was true.
+class Complaints {
+ public:
+  void add(const std::string& what, std::uint64_t now_ns) {
+    ++count_;
+    if (said_ns_ != 0 && now_ns - said_ns_ < kNsPerSecond) return;
+    spdlog::warn("{} ({} not delivered so far)", what, count_);
+    said_ns_ = now_ns;
+  }
+
+  [[nodiscard]] std::uint64_t count() const { return count_; }
+
+ private:
+  std::uint64_t count_ = 0;
+  std::uint64_t said_ns_ = 0;
+};
+
+// One agent's session: its frames carry a nonce that starts at 1 and, after the last legal one,
+// wraps to 0.
+class Session {
+ public:
+  Session(const BeatOptions& options, const Clock& clock)
+      : options_(options), clock_(clock), agent_(options.socket) {
+    if (options.forged_pid) agent_.present_as(*options.forged_pid);
+  }
+
+  void beat() {
+    send(options_.status, nonce_);
+    nonce_ = nonce_ + 1 == vlp::kTerminalNonce ? 0 : nonce_ + 1;
+  }
+
+  void say_last_word() { send(vlp::Status::Critical, vlp::kTerminalNonce); }
+
+  [[nodiscard]] std::uint64_t undelivered() const { return complaints_.count(); }
+
+ private:
+  void send(vlp::Status status, std::uint64_t nonce) {
+    const std::uint64_t now_ns = clock_.now_ns();
+    const auto own_pid = static_cast<std::uint32_t>(::getpid());
+    const vlp::Frame frame{status, options_.claimed_pid.value_or(own_pid), now_ns, nonce,
+                           options_.payload};
+    const auto sent = agent_.send(vlp::encode(frame));
+    if (!sent) {
+      complaints_.add(sent.error().message, now_ns);
+    } else if (sent.value() == UnixAgent::Outcome::QueueFull) {
+      complaints_.add("the observer's queue is full: it does not keep up", now_ns);
+    }
+  }
+
+  const BeatOptions& options_;
+  const Clock& clock_;
+  UnixAgent agent_;
+  std::uint64_t nonce_ = 1;
+  Complaints complaints_;
+};
+
+// False: a signal came.
+bool sleep_until(std::uint64_t deadline_ns, const Clock& clock, Signals& signals) {
+  for (;;) {
+    if (signals.next() != nullptr) return false;
+    const std::uint64_t now_ns = clock.now_ns();
+    if (now_ns >= deadline_ns) return true;
+    const std::uint64_t rest_ns = deadline_ns - now_ns;
+    const timespec timeout{static_cast<time_t>(rest_ns / kNsPerSecond),
+                           static_cast<long>(rest_ns % kNsPerSecond)};
+    pollfd polled{signals.fd(), POLLIN, 0};
+    ::ppoll(&polled, 1, &timeout, nullptr);
+  }
+}
+
+// Beats are due at fixed instants: what a beat takes does not add up.
+void beat_on(const BeatOptions& options, const Clock& clock, Signals& signals, Session& session) {
+  std::uint64_t due_ns = clock.now_ns();
+  for (std::uint64_t sent = 0; options.count == 0 || sent < options.count; ++sent) {
+    if (!sleep_until(due_ns, clock, signals)) return;
+    session.beat();
+    due_ns += options.interval_ms * kNsPerMs;
+  }
+}
+
+ExitCode beat(const BeatOptions& options) {
+  auto signals = Signals::take();
+  open_log(options.log, signals ? signals.value().fd() : LineWriter::kNoStop);
+  if (!signals) {
+    spdlog::error("{}", signals.error().message);
+    return ExitCode::Failed;
+  }
+  const MonotonicClock clock;
+  Session session(options, clock);
+  beat_on(options, clock, signals.value(), session);
+  if (options.terminal) session.say_last_word();
+  return options.count != 0 && session.undelivered() != 0 ? ExitCode::Failed : ExitCode::Success;
+}
+
+void declare_frame(CLI::App& command, BeatOptions& o) {
+  add_choice<vlp::Status>(command, "--status", o.status,
+                          {{"ok", vlp::Status::Ok},
+                           {"degraded", vlp::Status::Degraded},
+                           {"critical", vlp::Status::Critical}},
+                          "What the beats say [ok]");
+  add_number(command, "--payload", o.payload, 0, kMaxU32, "A number that the observer passes on");
+  add_number(command, "--claim-pid", o.claimed_pid, 0, kMaxU32, "Claim to be another process");
+  add_number(command, "--forge-pid", o.forged_pid, 1, kMaxU32 >> 1,
+             "Put that pid into SCM_CREDENTIALS too; root");
+  command.add_flag("--terminal", o.terminal, "End with the last word of a dying agent")
+      ->disable_flag_override();
+}
+
+}  // namespace
+
+void add_beat(CLI::App& app, Action& chosen) {
+  CLI::App* command = app.add_subcommand("beat", "An agent: say that this process is alive");
+  const auto options = std::make_shared<BeatOptions>();
+  command->add_option("--socket", options->socket, "Where the observer receives")
+      ->check(socket_path())
+      ->type_name("PATH")
+      ->capture_default_str();
+  add_number(*command, "--interval-ms", options->interval_ms, 0, kMsPerDay,
+             "Time from beat to beat");
+  add_number(*command, "--count", options->count, 0, ~std::uint64_t{0},
+             "How many beats; 0: until a signal");
+  declare_frame(*command, *options);
+  add_log_options(*command, options->log);
+  command->footer(kExamples);
+  command->callback([&chosen, options] { chosen = [options] { return beat(*options); }; });
+}
+
+}  // namespace hb::cli

@@ -1,0 +1,86 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/options.hpp"
+#include "cli/subcommands.hpp"
+#include "kernel/diagnosis.hpp"
+#include "report/line_writer.hpp"
+
+namespace hb::cli {
+namespace {
+
+using kernel::Finding;
+
+enum class Format { Text, Json };
+
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  hb-ebpf doctor\n"
+    "  hb-ebpf doctor --format json | jq '.checks[] | select(.state != \"ok\")'";
+
+const char* mark(Finding::State state) {
+  switch (state) {
+    case Finding::State::Ok: return "ok";
+    case Finding::State::Warning: return "warn";
+    case Finding::State::Failed: return "FAIL";
+  }
+  return "?";
+}
+
+const char* word(Finding::State state) {
+  switch (state) {
+    case Finding::State::Ok: return "ok";
+    case Finding::State::Warning: return "warning";
+    case Finding::State::Failed: return "failed";
+  }
+  return "?";
+}
+
+void print_text(const std::vector<Finding>& findings, LineWriter& out) {
+  for (const auto& finding : findings) {
+    out.write(
+        fmt::format("{:<4}  {:<14}  {}\n", mark(finding.state), finding.check, finding.detail));
+    if (!finding.remedy.empty()) out.write(fmt::format("{:22}-> {}\n", "", finding.remedy));
+  }
+}
+
+void print_json(const std::vector<Finding>& findings, LineWriter& out) {
+  using Json = nlohmann::ordered_json;
+  Json checks = Json::array();
+  for (const auto& finding : findings) {
+    checks.push_back(Json{{"check", finding.check},
+                          {"state", word(finding.state)},
+                          {"detail", finding.detail},
+                          {"remedy", finding.remedy}});
+  }
+  const Json all{{"ready", !kernel::any_failed(findings)}, {"checks", checks}};
+  out.write(all.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+ExitCode doctor(Format format) {
+  const auto findings = kernel::diagnose(kernel::Config{});
+  LineWriter out(STDOUT_FILENO);
+  switch (format) {
+    case Format::Text: print_text(findings, out); break;
+    case Format::Json: print_json(findings, out); break;
+  }
+  if (const auto problem = out.take_problem()) std::cerr << "hb-ebpf: " << problem->message << '\n';
+  return kernel::any_failed(findings) ? ExitCode::Unavailable : ExitCode::Success;
+}
+
+}  // namespace
+
+void add_doctor(CLI::App& app, Action& chosen) {
+  CLI::App* command = app.add_subcommand("doctor", "Can this kernel attest, and if not, why not");
+  const auto format = std::make_shared<Format>(Format::Text);
+  add_choice<Format>(*command, "--format", *format,
+                     {{"text", Format::Text}, {"json", Format::Json}}, "How to say it [text]");
+  command->footer(kExamples);
+  command->callback([&chosen, format] { chosen = [format] { return doctor(*format); }; });
+}
+
+}  // namespace hb::cli

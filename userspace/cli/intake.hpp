@@ -1,0 +1,54 @@
+// Intake: everything that a frame passes on its way to the observer: the socket, the kernel program
+// on it, and the source that says who sent it.
+//
+// Owns all three, in the order in which they may die. One thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "base/result.hpp"
+#include "cli/run_options.hpp"
+#include "kernel/stamped_source.hpp"
+#include "observer/source.hpp"
+#include "report/totals.hpp"
+
+namespace hb::cli {
+
+class Intake {
+ public:
+  // The socket made, the program (if there is one; without, attestation is procfs) on it, the
+  // source ready. Nobody can send yet.
+  static Result<std::unique_ptr<Intake>> open(const RunOptions& options,
+                                              std::unique_ptr<kernel::StampProgram> program,
+                                              std::uint64_t start_ns);
+
+  // From now on agents can send; and can no longer.
+  Status bind(const SocketPlace& place) { return listener_->bind(place); }
+  Status withdraw() { return listener_->withdraw(); }
+
+  [[nodiscard]] Source& source() { return *source_; }
+  [[nodiscard]] int fd() const { return listener_->fd(); }
+
+  // The observer's own PID namespace, and the one capability that attestation needs while it runs.
+  [[nodiscard]] std::optional<std::uint32_t> observer_ns_inode() const { return ns_inode_; }
+  [[nodiscard]] std::optional<int> needed_capability() const;
+
+  void append_totals(Totals& totals) const;
+
+ private:
+  explicit Intake(std::unique_ptr<kernel::StampProgram> program) : program_(std::move(program)) {}
+
+  Status open_socket(std::uint64_t wanted_queue_length);
+  void attest_by_kernel(const RunOptions& options, std::uint64_t start_ns);
+  void attest_by_procfs(std::uint64_t start_ns);
+
+  std::unique_ptr<kernel::StampProgram> program_;
+  std::unique_ptr<UnixListener> listener_;
+  std::unique_ptr<Source> source_;
+  kernel::StampedSource* stamped_ = nullptr;  // source_, when it is one
+  std::uint64_t queue_length_ = 0;
+  std::optional<std::uint32_t> ns_inode_;
+};
+
+}  // namespace hb::cli

@@ -1,0 +1,101 @@
+#include "cli/log.hpp"
+
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/base_sink.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/options.hpp"
+
+namespace hb::cli {
+namespace {
+
+class StderrSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+ public:
+  explicit StderrSink(int stop_fd) : out_(STDERR_FILENO, stop_fd) {}
+  void end() { out_.end(); }
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    out_.write({line.data(), line.size()});
+  }
+  void flush_() override {}
+
+  LineWriter out_;
+};
+
+// The message is quoted as JSON wants it, whatever bytes it holds.
+class QuotedMessage final : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm&,
+              spdlog::memory_buf_t& line) override {
+    const std::string text(message.payload.data(), message.payload.size());
+    const std::string quoted =
+        nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    line.append(quoted.data(), quoted.data() + quoted.size());
+  }
+  std::unique_ptr<spdlog::custom_flag_formatter> clone() const override {
+    return std::make_unique<QuotedMessage>();
+  }
+};
+
+std::unique_ptr<spdlog::formatter> formatter(LogOptions::Format format) {
+  auto made = std::make_unique<spdlog::pattern_formatter>();
+  switch (format) {
+    case LogOptions::Format::Text: made->set_pattern("hb-ebpf: %l: %v"); break;
+    case LogOptions::Format::Json:
+      made->add_flag<QuotedMessage>('*').set_pattern(
+          R"({"time":"%Y-%m-%dT%H:%M:%S.%f%z","level":"%l","message":%*})");
+      break;
+  }
+  return made;
+}
+
+spdlog::level::level_enum level(LogOptions::Level level) {
+  switch (level) {
+    case LogOptions::Level::Trace: return spdlog::level::trace;
+    case LogOptions::Level::Debug: return spdlog::level::debug;
+    case LogOptions::Level::Info: return spdlog::level::info;
+    case LogOptions::Level::Warn: return spdlog::level::warn;
+    case LogOptions::Level::Error: return spdlog::level::err;
+    case LogOptions::Level::Off: return spdlog::level::off;
+  }
+  return spdlog::level::info;
+}
+
+}  // namespace
+
+void add_log_options(CLI::App& app, LogOptions& options) {
+  using Level = LogOptions::Level;
+  using Format = LogOptions::Format;
+  add_choice<Level>(app, "--log-level", options.level,
+                    {{"trace", Level::Trace},
+                     {"debug", Level::Debug},
+                     {"info", Level::Info},
+                     {"warn", Level::Warn},
+                     {"error", Level::Error},
+                     {"off", Level::Off}},
+                    "How much is said on standard error [info]");
+  add_choice<Format>(app, "--log-format", options.format,
+                     {{"text", Format::Text}, {"json", Format::Json}}, "And how [text]");
+}
+
+void open_log(const LogOptions& options, int stop_fd) {
+  auto logger = std::make_shared<spdlog::logger>("hb-ebpf", std::make_shared<StderrSink>(stop_fd));
+  logger->set_formatter(formatter(options.format));
+  logger->set_level(level(options.level));
+  spdlog::set_default_logger(std::move(logger));
+}
+
+void end_log() {
+  for (const auto& sink : spdlog::default_logger()->sinks()) {
+    if (auto* ours = dynamic_cast<StderrSink*>(sink.get())) ours->end();
+  }
+}
+
+}  // namespace hb::cli

@@ -1,0 +1,63 @@
+// Flags that check themselves: what is wrong with a value, and what would be right, is said with
+// the flag's name before it (CLI11 puts it there), and ends in exit code 2.
+#pragma once
+
+#include <sys/types.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace hb::cli {
+
+// Decimal digits alone, within the bounds. Rewrites the text (hence transform() and not check()),
+// as CLI11 would read a leading zero as octal.
+[[nodiscard]] CLI::Validator whole_number(std::uint64_t lowest, std::uint64_t highest);
+
+template <typename Target>
+CLI::Option* add_number(CLI::App& app, const std::string& name, Target& target,
+                        std::uint64_t lowest, std::uint64_t highest, const std::string& help) {
+  return app.add_option(name, target, help)
+      ->transform(whole_number(lowest, highest))
+      ->type_name("N")
+      ->capture_default_str();
+}
+
+// A power of two, whole pages, within the bound; rewrites the text likewise.
+[[nodiscard]] CLI::Validator ring_size(std::uint64_t highest);
+
+// A path that fits a Unix socket.
+[[nodiscard]] CLI::Validator socket_path();
+
+// "0660": permission bits in octal. "hb": a group that exists.
+void add_mode(CLI::App& app, const std::string& name, mode_t& mode, const std::string& help);
+void add_group(CLI::App& app, const std::string& name, std::optional<gid_t>& group,
+               const std::string& help);
+
+// One word out of a few.
+template <typename Value>
+using Choices = std::vector<std::pair<std::string, Value>>;
+
+[[nodiscard]] std::string words_of(const std::vector<std::string>& words);
+
+template <typename Value, typename Target>
+CLI::Option* add_choice(CLI::App& app, const std::string& name, Target& target,
+                        Choices<Value> choices, const std::string& help) {
+  std::vector<std::string> words;
+  for (const auto& [word, value] : choices) words.push_back(word);
+  const std::string allowed = words_of(words);
+  const auto choose = [&target, choices, name, allowed](const std::string& given) {
+    for (const auto& [word, value] : choices) {
+      if (word != given) continue;
+      target = value;
+      return;
+    }
+    throw CLI::ValidationError(name, "'" + given + "' is not one of " + allowed);
+  };
+  return app.add_option_function<std::string>(name, choose, help)->type_name(allowed);
+}
+
+}  // namespace hb::cli

@@ -1,0 +1,89 @@
+#include "cli/run_options.hpp"
+
+#include "cli/options.hpp"
+#include "observer/tracker.hpp"
+
+namespace hb::cli {
+namespace {
+
+constexpr std::uint64_t kMsPerDay = 86'400'000;
+constexpr std::uint64_t kSecondsPerYear = 31'536'000;
+constexpr std::uint64_t kMaxRingBytes = std::uint64_t{1} << 30;
+constexpr std::uint64_t kNsPerMs = 1'000'000;
+
+void declare_socket(CLI::App& run, RunOptions& o) {
+  run.add_option("--socket", o.socket.path, "Where agents send")
+      ->check(socket_path())
+      ->type_name("PATH")
+      ->capture_default_str();
+  add_mode(run, "--socket-mode", o.socket.mode, "Who may send [0600]");
+  add_group(run, "--socket-group", o.socket.group, "The group that the mode speaks of");
+  add_number(run, "--queue-length", o.queue_length, 1, std::uint64_t{1} << 20,
+             "Datagrams that may wait on the socket");
+}
+
+void declare_attestation(CLI::App& run, RunOptions& o) {
+  add_choice<Attest>(run, "--attest", o.attest,
+                     {{"kernel", Attest::Kernel}, {"procfs", Attest::Procfs}},
+                     "Who says who sent a frame; procfs is the old way, for comparison [kernel]");
+  add_choice<bool>(run, "--correlate", o.correlate_skb, {{"content", false}, {"skb", true}},
+                   "How a stamp finds its frame [content]");
+  run.add_option("--ring-bytes", o.ring_bytes, "Size of the stamp ring")
+      ->transform(ring_size(kMaxRingBytes))
+      ->type_name("BYTES")
+      ->capture_default_str();
+  add_number(run, "--stamp-wait-ms", o.stamp_wait_ms, 1, 10'000,
+             "How long a frame waits for its stamp");
+  run.add_flag("--allow-cross-namespace-agents", o.allow_cross_namespace,
+               "Accept honest agents of other PID namespaces, under their pid in this one")
+      ->disable_flag_override();
+  run.add_flag("--strict-namespace-check", o.strict_namespace,
+               "End with exit code 4 on the first namespace conflict")
+      ->disable_flag_override();
+}
+
+void declare_tracking(CLI::App& run, RunOptions& o) {
+  add_number(run, "--threshold-ms", o.threshold_ms, 1, kMsPerDay, "Silence before a stall");
+  add_number(run, "--tracker-capacity", o.tracker_capacity, 1, Tracker::kMaxCapacity,
+             "Agents that can be tracked");
+}
+
+void declare_output(CLI::App& run, RunOptions& o) {
+  add_choice<EventFormat>(
+      run, "--events", o.events,
+      {{"text", EventFormat::Text}, {"json", EventFormat::Json}, {"none", EventFormat::None}},
+      "The event stream on standard output [text]");
+  add_choice<BeatsShown>(
+      run, "--beats", o.beats,
+      {{"all", BeatsShown::All}, {"changes", BeatsShown::Changes}, {"none", BeatsShown::None}},
+      "Which beats it shows [text: changes, json: all]");
+  add_log_options(run, o.log);
+  add_number(run, "--shutdown-after-secs", o.shutdown_after_s, 1, kSecondsPerYear,
+             "End cleanly by itself");
+}
+
+}  // namespace
+
+BeatsShown RunOptions::beats_shown() const {
+  return beats.value_or(events == EventFormat::Json ? BeatsShown::All : BeatsShown::Changes);
+}
+
+kernel::Config RunOptions::kernel_config() const {
+  kernel::Config config;
+  config.ring_bytes = ring_bytes;
+  config.correlate_skb = correlate_skb;
+  config.stamp_wait_ns = stamp_wait_ms * kNsPerMs;
+  config.queue_length = queue_length;
+  return config;
+}
+
+std::shared_ptr<RunOptions> declare_run_options(CLI::App& run) {
+  auto options = std::make_shared<RunOptions>();
+  declare_socket(run, *options);
+  declare_attestation(run, *options);
+  declare_tracking(run, *options);
+  declare_output(run, *options);
+  return options;
+}
+
+}  // namespace hb::cli

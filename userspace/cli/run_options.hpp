@@ -1,0 +1,45 @@
+// What `hb-ebpf run` can be told. The defaults are here and nowhere else.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "cli/log.hpp"
+#include "kernel/stamp_program.hpp"
+#include "report/event_sink.hpp"
+#include "transport/unix_listener.hpp"
+
+namespace hb::cli {
+
+enum class Attest { Kernel, Procfs };
+enum class EventFormat { Text, Json, None };
+
+struct RunOptions {
+  SocketPlace socket{"/run/hb-ebpf/hb.sock", 0600, std::nullopt};
+  std::uint64_t queue_length = 512;
+
+  Attest attest = Attest::Kernel;
+  bool correlate_skb = false;
+  std::uint64_t ring_bytes = std::uint64_t{1} << 20;
+  std::uint64_t stamp_wait_ms = 50;
+
+  std::uint64_t threshold_ms = 2000;
+  std::uint64_t tracker_capacity = 4096;
+  bool allow_cross_namespace = false;
+  bool strict_namespace = false;
+
+  EventFormat events = EventFormat::Text;
+  std::optional<BeatsShown> beats;  // unset: as the format has it
+  LogOptions log;
+  std::optional<std::uint64_t> shutdown_after_s;
+
+  [[nodiscard]] BeatsShown beats_shown() const;
+  [[nodiscard]] kernel::Config kernel_config() const;
+};
+
+// Declares every flag; parsing fills what is returned.
+[[nodiscard]] std::shared_ptr<RunOptions> declare_run_options(CLI::App& run);
+
+}  // namespace hb::cli
