@@ -164,12 +164,12 @@ TEST_F(ObserverTest, ARecycledPidIsABeatAndACount) {
 
 TEST_F(ObserverTest, SilentDropsAreCountedAndTheNextReceptionComesOut) {
   a_.deliver(beat(7, 5));
-  a_.deliver(beat(7, 5));     // out of order
-  a_.deliver(WrongLength{});  //
-  a_.deliver(beat(8, 1));     //
-  a_.deliver(beat(9, 1));     //
-  a_.deliver(beat(10, 1));    // no room: the tracker holds three
-  a_.deliver(beat(9, 2));     //
+  a_.deliver(beat(7, 5));  // out of order
+  a_.deliver(WrongLength{});
+  a_.deliver(beat(8, 1));
+  a_.deliver(beat(9, 1));
+  a_.deliver(beat(10, 1));  // no room: the tracker holds three
+  a_.deliver(beat(9, 2));
   EXPECT_EQ(poll_all(), (Words{"beat 7/5", "beat 8/1", "beat 9/1", "beat 9/2"}));
   EXPECT_EQ(observer_.counters().out_of_order, 1U);
   EXPECT_EQ(observer_.counters().frames_dropped[FrameDrop::WrongLength], 1U);

@@ -1,0 +1,96 @@
+#include "compare/column.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <array>
+
+#include "compare/pidfd_source.hpp"
+#include "observer/tracker.hpp"
+#include "procfs/namespace_link.hpp"
+#include "procfs/procfs_source.hpp"
+#include "procfs/queue_length.hpp"
+
+namespace hb::compare {
+namespace {
+
+constexpr mode_t kAnybody = 0666;  // one scenario's sender has no privilege
+constexpr std::uint64_t kPatience_ns = 2'000'000'000;
+constexpr std::uint64_t kNoStall_ns = 3'600'000'000'000;
+constexpr int kLookAgain_ms = 1;
+
+}  // namespace
+
+Result<std::unique_ptr<Column>> Column::open(Way way, const std::string& path,
+                                             kernel::StampProgram& program) {
+  std::unique_ptr<Column> column(new Column(way, program));
+  if (auto opened = column->open_socket(path); !opened) return opened.error();
+  column->begin();
+  return column;
+}
+
+Status Column::open_socket(const std::string& path) {
+  const QueueLength queue(0);  // as it is: comparing must not turn a knob of the host
+  queue_length_ = queue.in_force();
+  auto listener = UnixListener::open();
+  if (!listener) return listener.error();
+  listener_ = std::move(listener).value();
+  const auto inode = prepare();
+  if (!inode) return inode.error();
+  ns_inode_ = inode.value();
+  return listener_->bind({path, kAnybody, std::nullopt});
+}
+
+// What the way needs on the socket before anybody can send. Yields the observer's own namespace.
+Result<std::uint32_t> Column::prepare() {
+  switch (way_) {
+    case Way::Kernel:
+      if (auto attached = program_.attach(listener_->fd()); !attached) return attached.error();
+      return program_.observer_ns_inode();
+    case Way::Procfs: return own_pid_namespace();
+    case Way::Pidfd: return PidfdSource::enable(listener_->fd());
+  }
+  return std::uint32_t{0};
+}
+
+void Column::begin() {
+  std::array<char, HB_FRAME_BYTES> thrown_away{};
+  while (::recv(fd(), thrown_away.data(), thrown_away.size(), MSG_DONTWAIT) >= 0) {
+  }
+  observer_.reset();
+  source_ = make_source();
+  Observer::Config config;
+  config.threshold_ns = kNoStall_ns;
+  config.policy.observer_ns_inode = ns_inode_;
+  observer_ = std::make_unique<Observer>(clock_, config);
+  observer_->add(*source_);
+}
+
+std::unique_ptr<Source> Column::make_source() const {
+  const std::uint64_t now = clock_.now_ns();
+  switch (way_) {
+    case Way::Kernel: {
+      kernel::Config config;
+      config.queue_length = queue_length_;
+      const StampTable::Seed seed{random_seed(), random_seed()};
+      return std::make_unique<kernel::StampedSource>(program_, *listener_, config, seed, now);
+    }
+    case Way::Procfs: return std::make_unique<ProcfsSource>(*listener_, now, queue_length_);
+    case Way::Pidfd: return std::make_unique<PidfdSource>(fd(), now, queue_length_);
+  }
+  return nullptr;
+}
+
+Conclusion Column::conclude() {
+  const std::uint64_t deadline_ns = clock_.now_ns() + kPatience_ns;
+  while (clock_.now_ns() < deadline_ns) {
+    while (const auto event = take()) {
+      if (const auto conclusion = conclusion_of(*event)) return *conclusion;
+    }
+    pollfd polled{fd(), POLLIN, 0};
+    ::poll(&polled, 1, kLookAgain_ms);
+  }
+  return Conclusion::Unknown;
+}
+
+}  // namespace hb::compare
