@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Everything that CI checks.
+#
+#   scripts/check.sh [format] [shell] [layers] [tidy] [tests]     these parts; all when not told
+#   scripts/check.sh --fix                                        formats the sources
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# bpf/ is in kernel style, which clang-format is not asked about.
+cpp_files() { find userspace tests -type f -name '*.[ch]pp' -print0; }
+
+check_format() {
+  cpp_files | xargs -0 clang-format --dry-run -Werror
+  echo "format: clang-format has nothing to change"
+}
+
+check_shell() {
+  # Files that are only sourced have no first line of their own, and are checked where they are used.
+  grep -rlE --null '^#!.*bash$' scripts .ci |
+    xargs -0 shellcheck --external-sources --source-path=SCRIPTDIR
+  echo "shell: shellcheck has nothing to say"
+}
+
+check_layers() {
+  scripts/check-layers.sh --self-test
+  scripts/check-layers.sh
+}
+
+# One process a file; whatever one says is printed together.
+check_tidy() {
+  cmake --preset release --log-level=WARNING
+  cmake --build --preset release --target hb_skeleton_header
+  # shellcheck disable=SC2016 # the inner shell expands it
+  find userspace tests -type f -name '*.cpp' -print0 |
+    xargs -0 -n 1 -P "$(nproc)" sh -c '
+      said=$(clang-tidy --quiet -p build/release "$1" 2>&1) && exit
+      printf "%s\n" "$said" >&2
+      exit 1' tidy
+  echo "tidy: clang-tidy has nothing to say"
+}
+
+check_tests() { scripts/test.sh; }
+
+main() {
+  local part parts=("$@")
+  if [[ ${1:-} == --fix ]]; then
+    cpp_files | xargs -0 clang-format -i
+    return
+  fi
+  ((${#parts[@]})) || parts=(format shell layers tidy tests)
+  for part in "${parts[@]}"; do
+    case $part in
+      format | shell | layers | tidy | tests) ;;
+      *)
+        echo "check: there is no part called '$part'; say format, shell, layers, tidy or tests" >&2
+        exit 2
+        ;;
+    esac
+  done
+  scripts/setup.sh build test check
+  for part in "${parts[@]}"; do "check_$part"; done
+}
+
+main "$@"

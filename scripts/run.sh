@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds, and shows the main job with real processes. Debian 12 and 13, as
+# root or with sudo; no arguments.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+scripts/setup.sh build
+cmake --preset release --log-level=WARNING
+cmake --build --preset release
+
+if ((EUID == 0)); then
+  exec scripts/demo.sh build/release/hb-ebpf
+fi
+exec sudo scripts/demo.sh build/release/hb-ebpf

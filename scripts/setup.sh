@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that are missing, and nothing else. Debian 12 and 13.
+#
+#   scripts/setup.sh [build] [test] [check]     what for; all of them when not told
+#
+# Needs root or sudo only when something is missing. run.sh, test.sh and check.sh call it.
+set -euo pipefail
+
+packages_for() {
+  case $1 in
+    build)
+      echo cmake ninja-build g++ pkgconf clang llvm bpftool libbpf-dev libcap-dev \
+        libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev
+      ;;
+    test) echo libgtest-dev strace ;;
+    check) echo clang-format clang-tidy shellcheck ;;
+    *)
+      echo "setup: there is nothing called '$1'; say build, test or check" >&2
+      return 2
+      ;;
+  esac
+}
+
+is_installed() {
+  [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+}
+
+install_packages() {
+  local install=(apt-get install -qq --no-install-recommends -o DPkg::Lock::Timeout=300 "$@")
+  local sudo=()
+  if ((EUID != 0)); then
+    if ! command -v sudo >/dev/null; then
+      echo "setup: packages are missing, and this is neither root nor is there sudo. As root, run:" >&2
+      echo "  apt-get update && apt-get install --no-install-recommends $*" >&2
+      return 1
+    fi
+    sudo=(sudo)
+  fi
+  echo "setup: installing $*" >&2
+  "${sudo[@]}" apt-get update -qq >&2
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive "${install[@]}" </dev/null >&2
+}
+
+main() {
+  local group groups=("$@") names package missing=()
+  ((${#groups[@]})) || groups=(build test check)
+  if ! command -v dpkg-query >/dev/null; then
+    echo "setup: this is not Debian; packages are not looked at" >&2
+    return
+  fi
+  for group in "${groups[@]}"; do
+    names=$(packages_for "$group")
+    for package in $names; do
+      is_installed "$package" || missing+=("$package")
+    done
+  done
+  if ((${#missing[@]})); then install_packages "${missing[@]}"; fi
+}
+
+main "$@"
