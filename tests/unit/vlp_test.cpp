@@ -2,15 +2,12 @@
 
 #include <algorithm>
 #include <charconv>
-#include <optional>
 #include <ostream>
-#include <random>
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "vlp/crc32c.hpp"
 #include "vlp/frame.hpp"
+#include "vlp_oracle.hpp"
 
 namespace hb::vlp {
 
@@ -34,105 +31,6 @@ Bytes hex(std::string_view digits) {
 
 using Decoded = std::variant<Frame, DecodeError>;
 Decoded decode_hex(std::string_view digits) { return decode(hex(digits)); }
-
-std::uint32_t crc_of(std::string_view text) {
-  return crc32c({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
-}
-
-// --- An oracle that shares nothing with the code: one bit at a time, one field at a time. ---
-
-std::uint32_t oracle_crc(const Bytes& bytes, std::size_t count) {
-  std::uint32_t crc = 0xFFFFFFFF;
-  for (std::size_t bit = 0; bit < 8 * count; ++bit) {
-    const std::uint32_t in = (bytes[bit / 8] >> (bit % 8)) & 1U;
-    const bool carry = ((crc ^ in) & 1U) != 0;
-    crc >>= 1;
-    if (carry) crc ^= 0x82F63B78;
-  }
-  return crc ^ 0xFFFFFFFF;
-}
-
-void fix_crc(Bytes& bytes) {
-  std::uint32_t crc = oracle_crc(bytes, 28);
-  for (std::size_t i = 28; i < 32; ++i, crc /= 256) bytes[i] = static_cast<std::uint8_t>(crc % 256);
-}
-
-bool all_of(const Bytes& bytes, std::size_t from, std::size_t to, std::uint8_t value) {
-  return std::all_of(&bytes[from], &bytes[to - 1] + 1, [=](auto byte) { return byte == value; });
-}
-
-std::optional<DecodeError> oracle_error(const Bytes& bytes) {
-  Bytes right = bytes;
-  fix_crc(right);
-  const bool pid_0_or_1 = bytes[4] <= 1 && all_of(bytes, 5, 8, 0);
-  const std::pair<bool, DecodeError> checks[] = {
-      {bytes[0] != 'V' || bytes[1] != 'A', DecodeError::BadMagic},
-      {bytes[2] != 2, DecodeError::BadVersion},
-      {bytes != right, DecodeError::BadCrc},
-      {bytes[3] > 3, DecodeError::BadStatus},
-      {bytes[3] == 3, DecodeError::StallOnWire},
-      {pid_0_or_1, DecodeError::BadPid},
-      {all_of(bytes, 8, 16, 0xFF), DecodeError::BadTimestamp},
-      {all_of(bytes, 16, 24, 0xFF) && bytes[3] != 2, DecodeError::BadNonce},
-  };
-  for (const auto& [failed, error] : checks) {
-    if (failed) return error;
-  }
-  return std::nullopt;
-}
-
-void agree_with_oracle(const Bytes& bytes) {
-  const auto decoded = decode(bytes);
-  const auto expected = oracle_error(bytes);
-  if (expected) {
-    ASSERT_TRUE(std::holds_alternative<DecodeError>(decoded)) << name(*expected);
-    ASSERT_EQ(std::get<DecodeError>(decoded), *expected);
-  } else {
-    ASSERT_TRUE(std::holds_alternative<Frame>(decoded)) << name(std::get<DecodeError>(decoded));
-    ASSERT_EQ(encode(std::get<Frame>(decoded)), bytes);
-  }
-}
-
-class Random {
- public:
-  std::uint64_t number() { return engine_(); }
-  std::uint8_t byte() { return static_cast<std::uint8_t>(engine_()); }
-  std::size_t below(std::size_t n) { return engine_() % n; }
-
-  Bytes bytes() {
-    Bytes bytes;
-    for (auto& b : bytes) b = byte();
-    return bytes;
-  }
-  // Most often a legal frame, and always near one.
-  Bytes frame() {
-    const Frame frame{static_cast<Status>(below(3)), static_cast<std::uint32_t>(below(5)), number(),
-                      below(4) == 0 ? kTerminalNonce : number(),
-                      static_cast<std::uint32_t>(number())};
-    return encode(frame);
-  }
-
- private:
-  std::mt19937_64 engine_{20240229};
-};
-
-// --- CRC-32C ---
-
-TEST(Crc32c, HasTheCheckValues) {
-  EXPECT_EQ(crc_of(""), 0x00000000U);
-  EXPECT_EQ(crc_of("a"), 0xc1d04330U);
-  EXPECT_EQ(crc_of("123456789"), 0xe3069283U);
-  EXPECT_EQ(crc_of(std::string(32, '\0')), 0x8a9136aaU);
-  EXPECT_EQ(crc_of(std::string(32, '\xff')), 0x62a8ab43U);
-}
-
-TEST(Crc32c, AgreesWithOneBitAtATimeAtEveryLength) {
-  Random random;
-  for (std::size_t length = 0; length <= kFrameBytes; ++length) {
-    const Bytes bytes = random.bytes();
-    EXPECT_EQ(crc32c(std::span(bytes).first(length)), oracle_crc(bytes, length)) << length;
-  }
-}
 
 // --- The frames of the protocol's text ---
 
@@ -276,39 +174,6 @@ TEST(Names, AreThoseOfTheProtocol) {
   EXPECT_STREQ(name(Status::Critical), "critical");
   EXPECT_STREQ(name(DecodeError::BadMagic), "BadMagic");
   EXPECT_STREQ(name(DecodeError::StallOnWire), "StallOnWire");
-}
-
-// --- Any 32 bytes ---
-
-TEST(AnyBytes, RandomOnesAgreeWithTheOracle) {
-  Random random;
-  for (int i = 0; i < 100'000; ++i) ASSERT_NO_FATAL_FAILURE(agree_with_oracle(random.bytes()));
-}
-
-TEST(AnyBytes, RandomOnesBehindAGoodStartAgreeWithTheOracle) {
-  Random random;
-  for (int i = 0; i < 100'000; ++i) {
-    Bytes bytes = random.bytes();
-    bytes[0] = 'V', bytes[1] = 'A', bytes[2] = 2;
-    bytes[3] = static_cast<std::uint8_t>(random.below(6));
-    if (random.below(4) != 0) fix_crc(bytes);
-    ASSERT_NO_FATAL_FAILURE(agree_with_oracle(bytes));
-  }
-}
-
-TEST(AnyBytes, MutatedFramesWithTheCrcMadeRightAgreeWithTheOracle) {
-  Random random;
-  std::vector<bool> seen(kDecodeErrors + 1);
-  for (int i = 0; i < 300'000; ++i) {
-    Bytes bytes = random.frame();
-    for (auto n = random.below(3); n > 0; --n) bytes[random.below(28)] = random.byte();
-    if (random.below(8) == 0) std::fill(&bytes[8], &bytes[16], std::uint8_t{0xFF});
-    if (random.below(8) != 0) fix_crc(bytes);
-    ASSERT_NO_FATAL_FAILURE(agree_with_oracle(bytes));
-    const auto error = oracle_error(bytes);
-    seen[error ? static_cast<std::size_t>(*error) : kDecodeErrors] = true;
-  }
-  EXPECT_EQ(std::count(seen.begin(), seen.end(), true), kDecodeErrors + 1) << "every way was taken";
 }
 
 }  // namespace

@@ -70,9 +70,10 @@ Finding lockdown() {
   if (modes.find("[confidentiality]") == std::string::npos) {
     return {"lockdown", State::Ok, modes, ""};
   }
-  return {"lockdown", State::Warning, modes,
-          "none needed from Linux 5.15 or so on: the program reads without bpf_probe_read there; "
-          "on an older kernel start without lockdown=confidentiality"};
+  return {
+      "lockdown", State::Warning, modes,
+      "none if attestation below is ok, as on Linux 6.1 and newer; else start the kernel without "
+      "lockdown=confidentiality"};
 }
 
 std::string how_it_reads(const StampProgram& program) {
