@@ -26,7 +26,8 @@ std::string compare(Argv arguments, int expected_code) {
 
 std::map<std::string, Json> scenarios_in(const std::string& text) {
   std::map<std::string, Json> by_name;
-  for (const auto& scenario : Json::parse(text)["scenarios"]) by_name[scenario["name"]] = scenario;
+  const Json report = Json::parse(text);
+  for (const auto& scenario : report["scenarios"]) by_name[scenario["name"]] = scenario;
   return by_name;
 }
 

@@ -88,7 +88,8 @@ ExitCode compare_in(const compare::Workspace& workspace,
                     std::unique_ptr<kernel::StampProgram> program, const CompareOptions& options,
                     int stop_fd) {
   const std::string directory = workspace.directory();
-  auto columns = compare::Columns::open(std::move(program), directory + "/hb-compare-" + std::to_string(::getpid()));
+  auto columns = compare::Columns::open(std::move(program),
+                                        directory + "/hb-compare-" + std::to_string(::getpid()));
   if (!columns) return fail(columns.error());
   const compare::Plan plan = plan_of(options, directory, stop_fd);
   const auto comparison = compare::run(plan, columns.value());

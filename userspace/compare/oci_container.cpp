@@ -1,5 +1,6 @@
 // Agents inside a container, as those who run containers make them.
 #include <linux/sched.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -13,6 +14,9 @@
 namespace hb::compare {
 namespace {
 
+// An emulated machine under load has taken half a minute to start a container.
+constexpr int kDeadline_ms = 120'000;
+
 // In a PID namespace around the runtime, so that no container can outlive it. Ends with the
 // container, or when told to.
 Status keep_container(const std::string& directory, const std::string& name, Line& line) {
@@ -25,31 +29,52 @@ Status keep_container(const std::string& directory, const std::string& name, Lin
   return told ? ok() : Status(container.value().why_it_ended());
 }
 
-// How long it takes a container to start is known to nobody; a runtime that gives up says so.
+// Readable when either is. The Error says that they cannot be watched.
+Result<Fd> either(int first, int second) {
+  Fd both(::epoll_create1(EPOLL_CLOEXEC));
+  for (const int fd : {first, second}) {
+    if (fd < 0) continue;
+    epoll_event watched{};
+    watched.events = EPOLLIN;
+    if (::epoll_ctl(both.get(), EPOLL_CTL_ADD, fd, &watched) != 0) {
+      const int code = errno;
+      return os_error(code, "cannot watch the container");
+    }
+  }
+  return both;
+}
+
+// A container speaks only to say why there is none; else it was the whole program that is to end.
+Error why_stopped(const Stage& stage, const Child& container) {
+  const auto spoken = wait_for(container.fd(), {stage.patience().stop_fd, 0}, "the container");
+  if (!spoken) return spoken.error();
+  const auto told = container.hear();
+  return told ? Error{"the container speaks"} : told.error();
+}
+
 Status wait_for_frames(const Stage& stage, const Child& container) {
+  const auto stop = either(container.fd(), stage.patience().stop_fd);
+  if (!stop) return stop.error();
   for (const Way way : kWays) {
     const Column* column = stage.columns().column(way);
     if (column == nullptr) continue;
-    const Patience patience{container.fd(), stage.patience().deadline_ms};
-    const auto arrived = wait_for(column->fd(), patience, "a frame from the container");
-    if (arrived) continue;
-    if (arrived.error().code != EINTR) return arrived;
-    const auto told = container.hear();
-    return told ? Error{"the container speaks"} : told.error();
+    const auto arrived =
+        wait_for(column->fd(), {stop.value().get(), kDeadline_ms}, "a frame from the container");
+    if (!arrived && arrived.error().code == EINTR) return why_stopped(stage, container);
+    if (!arrived) return arrived;
   }
   return ok();
 }
 
 }  // namespace
 
-// An interruption waits here until the runtime has tidied up the host's cgroups.
+// Interrupted or not, the runtime gets the time to tidy up the host's cgroups.
 Outcome oci_container(const Stage& stage) {
   const std::string directory = stage.directory() + "/oci";
   if (auto made = make_bundle(directory, stage.sockets()); !made) return made.error();
   const std::string name = "hb-compare-" + std::to_string(::getpid());
-  auto container =
-      Child::start([&](Line& line) { return keep_container(directory, name, line); },
-                   {CLONE_NEWPID | CLONE_NEWNS, {}}, {-1, stage.patience().deadline_ms});
+  auto container = Child::start([&](Line& line) { return keep_container(directory, name, line); },
+                                {CLONE_NEWPID | CLONE_NEWNS, {}}, {-1, kDeadline_ms});
   if (!container) return container.error();
   const auto arrived = wait_for_frames(stage, container.value());
   const Conclusions conclusions = arrived ? stage.judge() : Conclusions{};
