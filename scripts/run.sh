@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 scripts/setup.sh build
 cmake --preset release --log-level=WARNING
-cmake --build --preset release
+cmake --build --preset release --target hb-ebpf
 
 if ((EUID == 0)); then
   exec scripts/demo.sh build/release/hb-ebpf

@@ -10,9 +10,9 @@ packages_for() {
   case $1 in
     build)
       echo cmake ninja-build g++ pkgconf clang llvm bpftool libbpf-dev libcap-dev \
-        libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev
+        libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev libgtest-dev
       ;;
-    test) echo libgtest-dev strace ;;
+    test) echo strace runc jq qemu-system-x86 busybox-static cpio libxml2-utils ;;
     check) echo clang-format clang-tidy shellcheck ;;
     *)
       echo "setup: there is nothing called '$1'; say build, test or check" >&2
@@ -37,8 +37,8 @@ install_packages() {
     sudo=(sudo)
   fi
   echo "setup: installing $*" >&2
-  "${sudo[@]}" apt-get update -qq >&2
-  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive "${install[@]}" </dev/null >&2
+  "${sudo[@]}" apt-get update -qq >/dev/null
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive "${install[@]}" </dev/null >/dev/null
 }
 
 main() {

@@ -6,7 +6,7 @@
 #   scripts/test.sh [--preset NAME]... [TIER]...
 #
 #   --preset NAME   release, asan-ubsan, dev or tsan, instead of the first two
-#   TIER            unit, bpf, e2e: only these (a tier is a ctest label; tests/CMakeLists.txt)
+#   TIER            unit, bpf, e2e, vm: only these (a tier is a ctest label; tests/CMakeLists.txt)
 #
 # A tier that cannot run here is said aloud; where CI is set to true, that is a failure.
 set -euo pipefail

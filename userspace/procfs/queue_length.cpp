@@ -55,6 +55,11 @@ Error cannot_raise(int code, std::uint64_t wanted, std::uint64_t in_force) {
                 " before the start)");
 }
 
+Error cannot_put_back(int code, std::uint64_t before) {
+  return os_error(code, "cannot put net.unix.max_dgram_qlen back to " + std::to_string(before) +
+                            " (sysctl -w does)");
+}
+
 }  // namespace
 
 QueueLength::QueueLength(std::uint64_t wanted)
@@ -82,7 +87,11 @@ void QueueLength::raise(std::uint64_t wanted) {
 }
 
 void QueueLength::restore() {
-  if (before_ && write_number(file_.get(), *before_) == 0) before_.reset();
+  if (before_) {
+    const int code = write_number(file_.get(), *before_);
+    if (code != 0) problem_ = cannot_put_back(code, *before_);
+    before_.reset();
+  }
   file_.reset();
 }
 

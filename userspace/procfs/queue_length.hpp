@@ -32,7 +32,7 @@ class QueueLength {
   // surely no smaller.
   [[nodiscard]] std::uint64_t in_force() const { return in_force_; }
 
-  // Why it is not what was wanted, with the remedy.
+  // Why it is not what was wanted, or not what it was before; with the remedy.
   [[nodiscard]] const std::optional<Error>& problem() const { return problem_; }
 
  private:

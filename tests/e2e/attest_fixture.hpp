@@ -1,0 +1,64 @@
+// An observer that attests by the kernel, and what its counters must say in the end.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "e2e/agent.hpp"
+#include "e2e/observer_process.hpp"
+
+namespace hb::test {
+
+using std::chrono::milliseconds;
+
+inline std::uint64_t namespace_inode() {
+  struct stat link {};
+  ::stat("/proc/self/ns/pid", &link);
+  return link.st_ino;
+}
+
+// At rest every attempt is a stamp or a counted drop, and every stamp is accounted for.
+inline void expect_balance(const Json& counters) {
+  const auto count = [&](const char* name) { return counters.value(name, std::uint64_t{0}); };
+  std::uint64_t dropped = 0;
+  for (const auto& [reason, value] : counters["stamps_dropped_total"].items()) {
+    dropped += value.get<std::uint64_t>();
+  }
+  EXPECT_EQ(count("stamp_attempts_total"), count("stamps_total") + dropped) << counters;
+  EXPECT_EQ(count("stamps_total"), count("stamps_matched_total") + count("stamps_orphaned_total") +
+                                       count("stamps_waiting"))
+      << counters;
+}
+
+class Attest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const Outcome doctor = run_to_end({"doctor"});
+    if (doctor.code == 0) return;
+    if (std::getenv("CI") != nullptr) FAIL() << doctor.out;
+    GTEST_SKIP() << "no kernel attestation here:\n" << doctor.out;
+  }
+
+  ObserverProcess observe(Argv more = {}) { return ObserverProcess(socket_, more); }
+
+  void stop(ObserverProcess& observer) { expect_balance(observer.stop()); }
+
+  // Sends while the observer sleeps, so that what is sent waits together.
+  template <typename Work>
+  void while_asleep(ObserverProcess& observer, Work work) {
+    observer.process().signal(SIGSTOP);
+    siginfo_t stopped{};
+    ::waitid(P_PID, static_cast<id_t>(observer.process().pid()), &stopped, WSTOPPED | WNOWAIT);
+    work();
+    observer.process().signal(SIGCONT);
+  }
+
+  TemporaryDirectory directory_;
+  const std::string socket_ = directory_.path("hb.sock");
+};
+
+}  // namespace hb::test

@@ -1,0 +1,177 @@
+// The socket file: its mode, whom it may replace, who removes it.
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "bpf/child.hpp"
+#include "e2e/transport_fixture.hpp"
+
+namespace hb::test {
+namespace {
+
+mode_t mode_of(const std::string& path) {
+  struct stat seen {};
+  return ::lstat(path.c_str(), &seen) == 0 ? seen.st_mode & 07777 : 0;
+}
+
+TEST_F(Transport, HasTheModeItWasTold) {
+  for (const mode_t mode : {0600, 0660, 0666, 0622}) {
+    ASSERT_TRUE(bind(path_, mode));
+    EXPECT_EQ(mode_of(path_), mode);
+    listener_.reset();
+  }
+}
+
+TEST_F(Transport, LeavesTheUmaskAlone) {
+  const mode_t before = ::umask(027);
+  bind_well();
+  EXPECT_EQ(::umask(before), mode_t{027});
+}
+
+TEST_F(Transport, BelongsToTheGroupItWasTold) {
+  auto opened = UnixListener::open();
+  ASSERT_TRUE(opened);
+  const auto bound = opened.value()->bind({path_, 0660, ::getegid()});
+  ASSERT_TRUE(bound) << bound.error().message;
+  struct stat seen {};
+  ASSERT_EQ(::stat(path_.c_str(), &seen), 0);
+  EXPECT_EQ(seen.st_gid, ::getegid());
+  EXPECT_EQ(mode_of(path_), mode_t{0660});
+}
+
+TEST_F(Transport, MakesTheDirectory) {
+  ASSERT_TRUE(bind(directory_.path("new/hb.sock")));
+  EXPECT_EQ(mode_of(directory_.path("new")), mode_t{0755});
+}
+
+TEST_F(Transport, DoesNotMakeTwoDirectories) {
+  EXPECT_NE(refusal(directory_.path("new/newer/hb.sock")).find("mkdir -p"), std::string::npos);
+}
+
+TEST_F(Transport, RemovesWhatItMade) {
+  bind_well();
+  listener_.reset();
+  EXPECT_TRUE(std::filesystem::is_empty(directory_.path(".")));
+}
+
+TEST_F(Transport, RemovesOnlyItsOwnSocket) {
+  bind_well();
+  ASSERT_EQ(::unlink(path_.c_str()), 0);
+  std::ofstream(path_) << "precious";
+  EXPECT_TRUE(listener_->withdraw());
+  listener_.reset();
+  EXPECT_TRUE(std::filesystem::is_regular_file(path_));
+}
+
+TEST_F(Transport, SaysWhyItCannotRemoveItsSocket) {
+  if (::geteuid() == 0) GTEST_SKIP() << "root may";
+  ASSERT_TRUE(bind(directory_.path("d/hb.sock")));
+  ::chmod(directory_.path("d").c_str(), 0555);
+  const auto withdrawn = listener_->withdraw();
+  ::chmod(directory_.path("d").c_str(), 0755);
+  EXPECT_FALSE(withdrawn);
+}
+
+// What kill -9 leaves: a socket file and a lock file, and nobody behind them.
+TEST_F(Transport, ReplacesWhatADeadObserverLeft) {
+  Child::run([&] {
+    bind_well();
+    ::kill(::getpid(), SIGKILL);
+  }).wait();
+  ASSERT_TRUE(std::filesystem::is_socket(path_));
+  bind_well();
+  ASSERT_TRUE(send(HB_FRAME_BYTES));
+  EXPECT_EQ(receive_one(), Kind::Frame);
+}
+
+TEST_F(Transport, NeverTouchesALiveListener) {
+  bind_well();
+  auto other = UnixListener::open();
+  ASSERT_TRUE(other);
+  const auto bound = other.value()->bind({path_, 0600, std::nullopt});
+  ASSERT_FALSE(bound);
+  EXPECT_NE(bound.error().message.find(path_), std::string::npos);
+  EXPECT_NE(bound.error().message.find("stop it"), std::string::npos);
+  other.value().reset();
+  ASSERT_TRUE(send(HB_FRAME_BYTES));
+  EXPECT_EQ(receive_one(), Kind::Frame);
+}
+
+// A program that knows nothing of our lock.
+class Stranger {
+ public:
+  Stranger(const std::string& path, int type) : socket_(::socket(AF_UNIX, type, 0)) {
+    const auto address = unix_address(path);
+    EXPECT_EQ(::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address.value()),
+                     sizeof(sockaddr_un)),
+              0);
+    if (type == SOCK_STREAM) ::listen(socket_.get(), 1);
+  }
+
+ private:
+  Fd socket_;
+};
+
+TEST_F(Transport, NeverTouchesALiveStranger) {
+  for (const int type : {SOCK_DGRAM, SOCK_STREAM, SOCK_SEQPACKET}) {
+    const Stranger stranger(path_, type);
+    EXPECT_NE(refusal(path_).find("live process"), std::string::npos) << type;
+    EXPECT_TRUE(std::filesystem::is_socket(path_));
+    ::unlink(path_.c_str());
+  }
+}
+
+TEST_F(Transport, NeverTouchesWhatIsNoSocket) {
+  std::ofstream(path_) << "precious";
+  EXPECT_NE(refusal(path_).find("not a socket"), std::string::npos);
+  EXPECT_EQ(std::filesystem::file_size(path_), 8U);
+}
+
+TEST_F(Transport, FollowsNoLink) {
+  const Stranger stranger(directory_.path("other"), SOCK_DGRAM);
+  std::filesystem::create_symlink(directory_.path("other"), path_);
+  EXPECT_NE(refusal(path_).find("not a socket"), std::string::npos);
+  std::filesystem::remove(path_);
+  std::filesystem::create_symlink(directory_.path("victim"), path_ + ".lock");
+  EXPECT_NE(refusal(path_), "");
+  EXPECT_FALSE(std::filesystem::exists(directory_.path("victim")));
+}
+
+TEST_F(Transport, RefusesAPathThatDoesNotFit) {
+  EXPECT_NE(refusal(directory_.path(std::string(108, 'x'))).find("at most 107"), std::string::npos);
+}
+
+// Whoever starts at the same instant: one wins, and the socket is the winner's.
+TEST_F(Transport, LetsExactlyOneWin) {
+  for (int round = 0; round < 20; ++round) {
+    int result[2];
+    int gate[2];
+    ASSERT_EQ(::pipe(result), 0);
+    ASSERT_EQ(::pipe(gate), 0);
+    std::vector<Child> contenders;
+    for (int i = 0; i < 8; ++i) {
+      contenders.push_back(Child::run([&] {
+        ::close(gate[1]);
+        char go;
+        [[maybe_unused]] auto closed = ::read(gate[0], &go, 1);
+        const char won = bind(path_) ? 'w' : 'l';
+        [[maybe_unused]] auto told = ::write(result[1], &won, 1);
+        ::pause();
+      }));
+    }
+    ::close(gate[0]);
+    ::close(gate[1]);
+    std::string results;
+    for (char c; results.size() < 8 && ::read(result[0], &c, 1) == 1;) results.push_back(c);
+    EXPECT_EQ(std::count(results.begin(), results.end(), 'w'), 1);
+    EXPECT_TRUE(send(HB_FRAME_BYTES));
+    contenders.clear();
+    ::close(result[0]);
+    ::close(result[1]);
+  }
+}
+
+}  // namespace
+}  // namespace hb::test
