@@ -108,6 +108,7 @@ TEST_F(BeatCommand, DoesNotWaitForAFullQueue) {
 TEST_F(BeatCommand, EndsCleanlyOnASignal) {
   listen();
   for (const int signal : {SIGTERM, SIGINT}) {
+    frames();  // what is received from now on shows that the next one has got as far as sending
     Process process(hb_ebpf({"beat", "--socket", socket_, "--interval-ms", "5"}));
     while (frames().empty()) ::usleep(1000);
     process.signal(signal);

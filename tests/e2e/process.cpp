@@ -104,6 +104,7 @@ std::optional<std::string> Process::next_line(std::chrono::milliseconds patience
 }
 
 int Process::wait(std::chrono::milliseconds patience) {
+  if (pid_ < 0) return -1;
   const auto deadline = Clock::now() + patience;
   int status = 0;
   while (::waitpid(pid_, &status, WNOHANG) == 0) {

@@ -46,7 +46,11 @@ class Process {
   ~Process();
 
   [[nodiscard]] pid_t pid() const { return pid_; }
-  void signal(int number) const { ::kill(pid_, number); }
+
+  // Only while it has not been waited for: to kill(2), -1 is everybody.
+  void signal(int number) const {
+    if (pid_ > 0) ::kill(pid_, number);
+  }
 
   // The next line of standard output; nothing at its end or when the patience is over.
   std::optional<std::string> next_line(std::chrono::milliseconds patience = kPatience);

@@ -136,36 +136,51 @@ class QueueLengthTest : public ::testing::Test {
   void SetUp() override {
     if (::access(kQueueLengthFile, W_OK) != 0) GTEST_SKIP() << "needs root";
   }
+  void TearDown() override {
+    if (queue_length_now() != before_) std::ofstream(kQueueLengthFile) << before_;
+  }
+
+  const std::uint64_t before_ = queue_length_now();
 };
 
 TEST_F(QueueLengthTest, IsRaisedForAWhile) {
-  const std::uint64_t before = queue_length_now();
   {
-    const QueueLength queue(before + 100);
-    EXPECT_EQ(queue_length_now(), before + 100);
-    EXPECT_EQ(queue.in_force(), before + 100);
+    const QueueLength queue(before_ + 100);
+    EXPECT_EQ(queue_length_now(), before_ + 100);
+    EXPECT_EQ(queue.in_force(), before_ + 100);
     EXPECT_FALSE(queue.problem());
   }
-  EXPECT_EQ(queue_length_now(), before);
+  EXPECT_EQ(queue_length_now(), before_);
 }
 
 TEST_F(QueueLengthTest, IsNeverLowered) {
-  const std::uint64_t before = queue_length_now();
   const QueueLength queue(1);
-  EXPECT_EQ(queue_length_now(), before);
-  EXPECT_EQ(queue.in_force(), before);
+  EXPECT_EQ(queue_length_now(), before_);
+  EXPECT_EQ(queue.in_force(), before_);
+}
+
+// Else the later one would put back what the earlier one raised, for good.
+TEST_F(QueueLengthTest, IsRaisedByOneAtATime) {
+  QueueLength first(before_ + 100);
+  Child second = Child::run([this] {
+    const QueueLength later(before_ + 200);
+    ::usleep(60'000);
+  });
+  ::usleep(20'000);
+  first.restore();
+  EXPECT_EQ(second.wait(), 0);
+  EXPECT_EQ(queue_length_now(), before_);
 }
 
 TEST_F(QueueLengthTest, IsWhatItWasAfterManyAtOnce) {
-  const std::uint64_t before = queue_length_now();
   std::vector<Child> observers;
   for (std::uint64_t i = 1; i <= 8; ++i) {
-    observers.push_back(Child::run([=] {
-      for (int round = 0; round < 20; ++round) QueueLength(before + 10 * i);
+    observers.push_back(Child::run([=, this] {
+      for (int round = 0; round < 20; ++round) QueueLength(before_ + 10 * i);
     }));
   }
   for (Child& observer : observers) EXPECT_EQ(observer.wait(), 0);
-  EXPECT_EQ(queue_length_now(), before);
+  EXPECT_EQ(queue_length_now(), before_);
 }
 
 }  // namespace

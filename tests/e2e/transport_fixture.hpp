@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "bpf/child.hpp"
 #include "e2e/process.hpp"
 #include "transport/unix_address.hpp"
 #include "transport/unix_agent.hpp"
@@ -37,6 +39,14 @@ class Transport : public ::testing::Test {
   void bind_well() {
     const auto bound = bind(path_);
     ASSERT_TRUE(bound) << bound.error().message;
+  }
+
+  // What kill -9 leaves: a socket file and a lock file, and nobody behind them.
+  void leave_stale_socket() {
+    Child::run([&] {
+      bind_well();
+      ::kill(::getpid(), SIGKILL);
+    }).wait();
   }
 
   std::string refusal(const std::string& path) {

@@ -1,11 +1,11 @@
 // The socket file: its mode, whom it may replace, who removes it.
-#include <signal.h>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
 
-#include "bpf/child.hpp"
 #include "e2e/transport_fixture.hpp"
 
 namespace hb::test {
@@ -74,12 +74,8 @@ TEST_F(Transport, SaysWhyItCannotRemoveItsSocket) {
   EXPECT_FALSE(withdrawn);
 }
 
-// What kill -9 leaves: a socket file and a lock file, and nobody behind them.
 TEST_F(Transport, ReplacesWhatADeadObserverLeft) {
-  Child::run([&] {
-    bind_well();
-    ::kill(::getpid(), SIGKILL);
-  }).wait();
+  leave_stale_socket();
   ASSERT_TRUE(std::filesystem::is_socket(path_));
   bind_well();
   ASSERT_TRUE(send(HB_FRAME_BYTES));
@@ -97,6 +93,15 @@ TEST_F(Transport, NeverTouchesALiveListener) {
   other.value().reset();
   ASSERT_TRUE(send(HB_FRAME_BYTES));
   EXPECT_EQ(receive_one(), Kind::Frame);
+}
+
+// One that has cleared the path and is about to bind it, say.
+TEST_F(Transport, NeverTouchesWhatIsLocked) {
+  leave_stale_socket();
+  const Fd lock(::open((path_ + ".lock").c_str(), O_RDWR | O_CLOEXEC));
+  ASSERT_EQ(::flock(lock.get(), LOCK_EX | LOCK_NB), 0);
+  EXPECT_NE(refusal(path_).find("another observer"), std::string::npos);
+  EXPECT_TRUE(std::filesystem::is_socket(path_));
 }
 
 // A program that knows nothing of our lock.
@@ -143,9 +148,11 @@ TEST_F(Transport, RefusesAPathThatDoesNotFit) {
   EXPECT_NE(refusal(directory_.path(std::string(108, 'x'))).find("at most 107"), std::string::npos);
 }
 
-// Whoever starts at the same instant: one wins, and the socket is the winner's.
+// Whoever starts at the same instant: one wins, and the socket is the winner's. With a stale socket
+// in the way, as there all want to remove something.
 TEST_F(Transport, LetsExactlyOneWin) {
-  for (int round = 0; round < 20; ++round) {
+  for (int round = 0; round < 50; ++round) {
+    leave_stale_socket();
     int result[2];
     int gate[2];
     ASSERT_EQ(::pipe(result), 0);

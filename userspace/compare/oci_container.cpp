@@ -58,7 +58,7 @@ Status wait_for_frames(const Stage& stage, const Child& container) {
   for (const Way way : kWays) {
     const Column* column = stage.columns().column(way);
     if (column == nullptr) continue;
-    const auto arrived =
+    auto arrived =
         wait_for(column->fd(), {stop.value().get(), kDeadline_ms}, "a frame from the container");
     if (!arrived && arrived.error().code == EINTR) return why_stopped(stage, container);
     if (!arrived) return arrived;

@@ -14,11 +14,12 @@ namespace {
 
 constexpr unsigned kEntries = 4;
 
-std::uint32_t load(std::uint32_t* word) {
+// std::atomic_ref takes no const before C++26.
+std::uint32_t load(std::uint32_t* word) {  // NOLINT(readability-non-const-parameter)
   return std::atomic_ref(*word).load(std::memory_order_acquire);
 }
 
-void store(std::uint32_t* word, std::uint32_t value) {
+void store(std::uint32_t* word, std::uint32_t value) {  // NOLINT(readability-non-const-parameter)
   std::atomic_ref(*word).store(value, std::memory_order_seq_cst);
 }
 
