@@ -10,7 +10,16 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # bpf/ is in kernel style, which clang-format is not asked about.
 cpp_files() { find userspace tests -type f -name '*.[ch]pp' -print0; }
 
+# Versions disagree about a few lines, so one of them has the word: Debian 12's.
+readonly kClangFormat=14
+
 check_format() {
+  local version
+  version=$(clang-format --version | sed -E 's/.*version ([0-9]+).*/\1/')
+  if ((version != kClangFormat)); then
+    echo "format: NOT CHECKED: this is clang-format $version, and $kClangFormat has the word" >&2
+    return
+  fi
   cpp_files | xargs -0 clang-format --dry-run -Werror
   echo "format: clang-format has nothing to change"
 }
