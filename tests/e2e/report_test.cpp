@@ -54,7 +54,9 @@ const Beat kBeat{.pid = 1234,
                  .pid_ns_inode = 4026531836,
                  .observer_ns = 1,
                  .claimed_pid = 1234,
-                 .first_or_changed = true};
+                 .first_or_changed = true,
+                 .generation_ns = 50,
+                 .sent_ns = 0};
 
 std::string json(const Event& event) {
   Pipe pipe;
@@ -89,9 +91,34 @@ TEST(JsonLines, WhatIsNotKnownIsNull) {
 }
 
 TEST(JsonLines, AStall) {
-  EXPECT_EQ(json(Stall{1234, 9, 1, BeatOrigin::KernelAttested, 4026531836, 2, StallCause::Silence}),
+  EXPECT_EQ(json(Stall{1234,
+                       9,
+                       1,
+                       BeatOrigin::KernelAttested,
+                       4026531836,
+                       2,
+                       StallCause::Silence,
+                       1234,
+                       0,
+                       7,
+                       {}}),
             R"({"event":"stall","pid":1234,"last_nonce":9,"last_ns":1,"origin":"kernel_attested",)"
             R"("pid_ns_inode":4026531836,"observer_ns":2,"cause":"silence"})"
+            "\n");
+  EXPECT_EQ(json(Stall{1234,
+                       9,
+                       1,
+                       BeatOrigin::KernelAttested,
+                       4026532177,
+                       2,
+                       StallCause::Exited,
+                       7,
+                       50,
+                       0,
+                       {.code = {}, .signal = 9}}),
+            R"({"event":"stall","pid":1234,"last_nonce":9,"last_ns":1,"origin":"kernel_attested",)"
+            R"("pid_ns_inode":4026532177,"observer_ns":2,"cause":"exited","claimed_pid":7,)"
+            R"("generation_ns":50,"exit_signal":9})"
             "\n");
 }
 

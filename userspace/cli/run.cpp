@@ -86,7 +86,7 @@ ExitCode observe(const RunOptions& options, Signals& signals, Intake& intake, co
     return give_up(dropped.error());
   }
   sink->ready(ready_line(options, intake));
-  RunLoop loop(observer, clock, intake.fd(), signals, *sink, out,
+  RunLoop loop(observer, clock, {intake.fd()}, signals, *sink, out,
                loop_config(options, clock.now_ns()));
   const ExitCode code = loop.run();
   if (auto withdrawn = intake.withdraw(); !withdrawn) {

@@ -4,7 +4,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <array>
 #include <ctime>
 
 namespace hb::cli {
@@ -20,21 +19,31 @@ timespec as_timespec(std::uint64_t ns) {
 
 }  // namespace
 
-RunLoop::RunLoop(Observer& observer, const Clock& clock, int socket_fd, Signals& signals,
-                 EventSink& sink, LineWriter& out, const Config& config)
+RunLoop::RunLoop(Observer& observer, const Clock& clock, const std::vector<int>& intake_fds,
+                 Signals& signals, EventSink& sink, LineWriter& out, const Config& config)
     : observer_(observer),
       clock_(clock),
-      socket_fd_(socket_fd),
       signals_(signals),
       sink_(sink),
       out_(out),
-      config_(config) {}
+      config_(config),
+      polled_{pollfd{signals.fd(), POLLIN, 0}},
+      intakes_(intake_fds.size()) {
+  for (const int fd : intake_fds) polled_.push_back({fd, POLLIN, 0});
+}
+
+void RunLoop::add(LoopMember& member) {
+  members_.push_back(&member);
+  if (member.fd() < 0) return;
+  polled_.insert(polled_.end() - static_cast<std::ptrdiff_t>(intakes_), {member.fd(), POLLIN, 0});
+}
 
 ExitCode RunLoop::run() {
   for (;;) {
     wait();
     if (is_told_to_end()) return ExitCode::Success;
     if (const auto end = turn()) return *end;
+    tick();
   }
 }
 
@@ -48,16 +57,31 @@ bool RunLoop::is_told_to_end() {
   return true;
 }
 
+std::uint64_t RunLoop::wake_ns() const {
+  std::uint64_t wake_ns = std::min(observer_.wake_ns(), config_.end_ns);
+  for (const LoopMember* member : members_) wake_ns = std::min(wake_ns, member->wake_ns());
+  return wake_ns;
+}
+
 // A socket that fails would be ready again at once: it rests, so that we do not spin on it.
 void RunLoop::wait() {
   const std::uint64_t now_ns = clock_.now_ns();
-  const bool resting = now_ns < socket_rests_until_ns_;
-  const std::uint64_t wake_ns = resting ? socket_rests_until_ns_ : observer_.wake_ns();
-  const std::uint64_t until_ns = std::min(wake_ns, config_.end_ns);
-  std::array<pollfd, 2> polled{pollfd{signals_.fd(), POLLIN, 0},
-                               pollfd{resting ? -1 : socket_fd_, POLLIN, 0}};
+  const bool resting = now_ns < intake_rests_until_ns_;
+  const std::uint64_t until_ns =
+      resting ? std::min(intake_rests_until_ns_, config_.end_ns) : wake_ns();
+  const std::size_t asked = polled_.size() - (resting ? intakes_ : 0);
   const timespec timeout = as_timespec(until_ns > now_ns ? until_ns - now_ns : 0);
-  ::ppoll(polled.data(), polled.size(), until_ns == Source::kNever ? nullptr : &timeout, nullptr);
+  ::ppoll(polled_.data(), asked, until_ns == Source::kNever ? nullptr : &timeout, nullptr);
+}
+
+void RunLoop::tick() {
+  const std::uint64_t now_ns = clock_.now_ns();
+  for (LoopMember* member : members_) member->tick(now_ns);
+}
+
+void RunLoop::tell(const Event& event) {
+  if (is_shown(event, config_.beats)) sink_.write(event);
+  for (LoopMember* member : members_) member->handle(event);
 }
 
 std::optional<ExitCode> RunLoop::turn() {
@@ -66,7 +90,7 @@ std::optional<ExitCode> RunLoop::turn() {
     if (!event) return std::nullopt;
     if (const auto end = handle(*event)) return end;
     if (std::holds_alternative<Io>(*event)) {
-      socket_rests_until_ns_ = clock_.now_ns() + kRest_ns;
+      intake_rests_until_ns_ = clock_.now_ns() + kRest_ns;
       return std::nullopt;
     }
   }
@@ -74,7 +98,7 @@ std::optional<ExitCode> RunLoop::turn() {
 }
 
 std::optional<ExitCode> RunLoop::handle(const Event& event) {
-  if (is_shown(event, config_.beats)) sink_.write(event);
+  tell(event);
   if (const auto problem = out_.take_problem()) spdlog::error("{}", problem->message);
   if (out_.closed()) {
     if (is_told_to_end()) return ExitCode::Success;  // that is why nobody was waited for
@@ -92,7 +116,7 @@ void RunLoop::finish() {
   for (int i = 0; i < kEventsPerTurn; ++i) {
     const auto event = observer_.poll();
     if (!event || std::holds_alternative<Io>(*event)) return;
-    if (is_shown(*event, config_.beats)) sink_.write(*event);
+    tell(*event);
   }
 }
 

@@ -15,7 +15,8 @@ Attestation attestation_of(const hb_stamp& stamp) {
                   .pid_ns_inode = stamp.pid_ns_inode,
                   .uid = stamp.uid,
                   .generation_ns = stamp.generation_ns,
-                  .cgroup_id = stamp.cgroup_id};
+                  .cgroup_id = stamp.cgroup_id,
+                  .sent_ns = stamp.ktime_ns};
 }
 
 FrameBytes bytes_of(const hb_stamp& stamp) {

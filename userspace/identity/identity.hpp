@@ -15,6 +15,7 @@ struct Identity {
   std::uint32_t uid = 0;            // real uid, initial user namespace
   std::uint64_t generation_ns = 0;  // start_boottime of the group leader; 0: not known
   std::uint64_t cgroup_id = 0;      // cgroup v2 directory inode; 0: not known
+  std::uint64_t sent_ns = 0;        // CLOCK_MONOTONIC inside its sendmsg(2); 0: not known
 
   friend bool operator==(const Identity&, const Identity&) = default;
 

@@ -17,6 +17,7 @@ const char* name(BeatOrigin origin) {
 const char* name(StallCause cause) {
   switch (cause) {
     case StallCause::Silence: return "silence";
+    case StallCause::Exited: return "exited";
   }
   return "unknown";
 }

@@ -20,7 +20,16 @@ enum class BeatOrigin : std::uint8_t {
   NetworkUnverified,          // anybody on the network
 };
 
-enum class StallCause : std::uint8_t { Silence };
+enum class StallCause : std::uint8_t {
+  Silence,  // it has not beaten for the threshold
+  Exited,   // the process has ended: every thread of it
+};
+
+// How a process ended: by exit(2) with a code, or by a signal. One of the two (wait(2)).
+struct ExitStatus {
+  std::optional<int> code;
+  std::optional<int> signal;
+};
 
 // Fields named *_ns without a clock of their own are nanoseconds since the observer started.
 
@@ -32,11 +41,13 @@ struct Beat {
   BeatOrigin origin;
   std::optional<std::uint64_t> pid_ns_inode;
   std::uint64_t observer_ns;
-  std::uint32_t claimed_pid;  // what the frame says: differs from pid only across namespaces
-  bool first_or_changed;      // an agent's first beat, or one whose status is not the last one's
+  std::uint32_t claimed_pid;    // what the frame says: differs from pid only across namespaces
+  bool first_or_changed;        // an agent's first beat, or one whose status is not the last one's
+  std::uint64_t generation_ns;  // of the sender, see Identity; 0: not known
+  std::uint64_t sent_ns;        // CLOCK_MONOTONIC inside the sender's sendmsg; 0: not known
 };
 
-// A tracked agent has not beaten for the threshold. Once per silence.
+// A tracked agent has not beaten for the threshold, once per silence; or it is dead, once.
 struct Stall {
   std::uint32_t pid;
   std::uint64_t last_nonce;
@@ -45,6 +56,10 @@ struct Stall {
   std::optional<std::uint64_t> pid_ns_inode;
   std::uint64_t observer_ns;
   StallCause cause;
+  std::uint32_t claimed_pid;    // as in its first beat: its pid as it sees itself
+  std::uint64_t generation_ns;  // 0: not known
+  std::uint64_t cgroup_id;      // cgroup v2 directory inode, as in its first beat; 0: not known
+  ExitStatus exit;              // nothing but where the cause is Exited
 };
 
 // 32 bytes arrived that are no frame.

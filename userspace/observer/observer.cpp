@@ -85,6 +85,10 @@ std::optional<Event> Observer::due_stall(std::uint64_t now_ns) {
       .pid_ns_inode = known(stalled->ns_inode),
       .observer_ns = since_start(now_ns),
       .cause = StallCause::Silence,
+      .claimed_pid = stalled->pid,
+      .generation_ns = 0,
+      .cgroup_id = 0,
+      .exit = {},
   };
 }
 
@@ -183,6 +187,8 @@ std::optional<Event> Observer::track(const vlp::Frame& frame, std::uint32_t pid,
       .observer_ns = since_start(now_ns),
       .claimed_pid = frame.pid,
       .first_or_changed = true,
+      .generation_ns = sender.generation_ns,
+      .sent_ns = sender.sent_ns,
   };
   return std::visit([&](const auto& outcome) { return settle(outcome, beat); },
                     tracker_.record(tracked, now_ns));

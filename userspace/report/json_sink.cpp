@@ -41,6 +41,10 @@ void put_event(Line& line, const Stall& e) {
       e.last_nonce, e.last_ns, name(e.origin));
   put_field(line, "pid_ns_inode", e.pid_ns_inode);
   put(line, R"(,"observer_ns":{},"cause":"{}")", e.observer_ns, name(e.cause));
+  if (e.claimed_pid != e.pid) put(line, R"(,"claimed_pid":{})", e.claimed_pid);
+  if (e.generation_ns != 0) put(line, R"(,"generation_ns":{})", e.generation_ns);
+  if (e.exit.code) put(line, R"(,"exit_code":{})", *e.exit.code);
+  if (e.exit.signal) put(line, R"(,"exit_signal":{})", *e.exit.signal);
 }
 
 void put_event(Line& line, const Decode& e) {

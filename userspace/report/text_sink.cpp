@@ -70,6 +70,11 @@ struct TextLine {
     put(line, "pid {:<8} {:<8}  last nonce {} at ", e.pid, name(e.cause), e.last_nonce);
     put(line, "{}.{:06}  {}", e.last_ns / kNsPerSecond,
         e.last_ns % kNsPerSecond / kNsPerMicrosecond, name(e.origin));
+    put_known(line, "exit code", e.exit.code);
+    put_known(line, "killed by signal", e.exit.signal);
+    if (e.claimed_pid == e.pid) return;
+    put(line, "  claimed {}", e.claimed_pid);
+    put_known(line, "in namespace", e.pid_ns_inode);
   }
 
   void operator()(const Decode& e) const {
