@@ -10,6 +10,7 @@ namespace hb::cli {
 namespace {
 
 constexpr int kEventsPerTurn = 256;  // between two looks at the signals
+constexpr std::uint64_t kLastLook_ns = 1'000'000'000;
 constexpr std::uint64_t kRest_ns = 10'000'000;
 constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 
@@ -112,8 +113,10 @@ std::optional<ExitCode> RunLoop::handle(const Event& event) {
   return std::nullopt;
 }
 
+// Whoever is still connected may go on sending: a time bounds it.
 void RunLoop::finish() {
-  for (int i = 0; i < kEventsPerTurn; ++i) {
+  const std::uint64_t deadline_ns = clock_.now_ns() + kLastLook_ns;
+  while (clock_.now_ns() < deadline_ns) {
     const auto event = observer_.poll();
     if (!event || std::holds_alternative<Io>(*event)) return;
     tell(*event);
