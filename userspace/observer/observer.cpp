@@ -113,8 +113,8 @@ std::optional<Event> Observer::due_exit(std::uint64_t now_ns) {
   for (std::size_t n = 0; n < kExitsPerLook; ++n) {
     const ProcessExit* front = exits_->front();
     if (front == nullptr) return std::nullopt;
-    next_exit_ns_ = front->at_ns;
-    if (front->at_ns > read_up_to) return std::nullopt;
+    next_exit_ns_ = front->at_ns + 1;  // its last beat may be of the same instant
+    if (next_exit_ns_ > read_up_to) return std::nullopt;
     const ProcessExit exit = *front;
     exits_->take();
     ++counters_.exits;
