@@ -51,6 +51,7 @@ Observer::Config observer_config(const RunOptions& options, const Intake& intake
   Observer::Config config;
   config.threshold_ns = options.threshold_ms * kNsPerMs;
   config.tracker_capacity = options.tracker_capacity;
+  config.eviction = options.eviction;
   config.policy.observer_ns_inode = intake.observer_ns_inode().value_or(0);
   config.policy.allow_cross_namespace = options.allow_cross_namespace;
   return config;
