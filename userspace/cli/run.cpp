@@ -82,6 +82,7 @@ ExitCode observe(const RunOptions& options, Signals& signals, Intake& intake, co
   const auto sink = make_sink(options.events, out);
   Observer observer(clock, observer_config(options, intake));
   observer.add(intake.source());
+  if (ExitWatch* exits = intake.exits()) observer.watch(*exits);
   if (auto bound = intake.bind(options.socket); !bound) return give_up(bound.error());
   if (auto dropped = drop_privileges(intake.needed_capability()); !dropped) {
     return give_up(dropped.error());
