@@ -20,6 +20,11 @@ class ObserverExitTest : public ObserverTest {
     exits_.end({.pid = pid, .generation_ns = generation, .at_ns = now(), .status = status});
     advance(1);
   }
+  void others_end(std::size_t count) {
+    for (; count > 0; --count) {
+      exits_.end({.pid = 99, .generation_ns = 1, .at_ns = now(), .status = {}});
+    }
+  }
 
   FakeExitWatch exits_;
 };
