@@ -76,7 +76,7 @@ UnixListener::~UnixListener() {
 
 // With a group to give the file to, its bits come last: until then they would admit the wrong one.
 Status UnixListener::bind(const SocketPlace& place) {
-  auto claim = PathClaim::take(place.path);
+  auto claim = PathClaim::take(place.path, place.heir);
   if (!claim) return claim.error();
   claim_.emplace(std::move(claim).value());
   if (!place.group) return make_file(place, place.mode);
