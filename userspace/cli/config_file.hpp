@@ -7,9 +7,9 @@
 //   recovery-env = B=2
 //
 // One `key=value` a line; the key is a flag without its dashes, and what a flag may be given twice
-// for may have two lines. A flag without a value takes `true` or `false`. Spaces around key and value
-// do not count; nothing is quoted, nothing escaped, and a `#` within a value is part of it. Lines end
-// with LF or CRLF.
+// for may have two lines. A flag without a value takes `true` or `false`. Spaces around key and
+// value do not count; nothing is quoted, nothing escaped, and a `#` within a value is part of it.
+// Lines end with LF or CRLF.
 #pragma once
 
 #include <cstddef>

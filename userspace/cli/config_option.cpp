@@ -36,8 +36,7 @@ std::size_t distance(const std::string& one, const std::string& other) {
 
 class ConfigReader {
  public:
-  ConfigReader(CLI::App& command, std::string path)
-      : command_(command), path_(std::move(path)) {}
+  ConfigReader(CLI::App& command, std::string path) : command_(command), path_(std::move(path)) {}
 
   void apply() {
     for (auto& setting : settings()) {

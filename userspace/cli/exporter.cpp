@@ -30,9 +30,7 @@ void Exporter::tick(std::uint64_t now_ns) {
   if (!flush()) retry_ns_ = now_ns + kRetryEveryNs;
 }
 
-std::uint64_t Exporter::wake_ns() const {
-  return file_.has_pending() ? retry_ns_ : Source::kNever;
-}
+std::uint64_t Exporter::wake_ns() const { return file_.has_pending() ? retry_ns_ : Source::kNever; }
 
 // Says when an episode of failing begins, and when it is over.
 bool Exporter::flush() {

@@ -25,8 +25,8 @@ void add_user(CLI::App& app, const std::string& name, std::optional<User>& user,
               const std::string& help);
 
 // Real, effective and saved ids, and the groups: all become the user's; nothing to do for a process
-// that is that user. Permitted capabilities stay until drop_privileges(), which has to follow, as it
-// may keep one. The Error says what to start as.
+// that is that user. Permitted capabilities stay until drop_privileges(), which has to follow, as
+// it may keep one. The Error says what to start as.
 [[nodiscard]] Status become_user(const User& user);
 
 // After drop_privileges(): the Error if any way back is open.

@@ -11,8 +11,8 @@
 //   namespace_conflict  claimed  -           -                      -        -         sender's
 //   io, ctrl_truncated  -        -           ENOMEM, ...            -        -         -
 //
-// "-" stands for what does not apply or is not known. The status of a stall is its cause: "stall" is
-// a silence, "exited" the end of the process. No field holds a tab, a newline or anything that a
+// "-" stands for what does not apply or is not known. The status of a stall is its cause: "stall"
+// is a silence, "exited" the end of the process. No field holds a tab, a newline or anything that a
 // sender chose but numbers.
 #pragma once
 
