@@ -19,6 +19,9 @@
 
 namespace hb {
 
+// "/run/hb" of "/run/hb/hb.sock"; "." of "hb.sock".
+[[nodiscard]] std::string directory_of(const std::string& path);
+
 class PathClaim {
  public:
   // Makes the path free to bind: makes the directory when only its last component is missing,

@@ -70,6 +70,7 @@ class UnixListener final : public Receiver {
   explicit UnixListener(Fd socket);
 
   Status make_file(const SocketPlace& place, mode_t mode);
+  Status make_file_of_group(gid_t group, const SocketPlace& place);
   Status remember(const std::string& path);
   Status give_to(gid_t group, const SocketPlace& place);
   void arm(std::span<Datagram> batch);
