@@ -53,6 +53,7 @@ Observer::Config observer_config(const RunOptions& options, const Intake& intake
   Observer::Config config;
   config.threshold_ns = options.threshold_ms * kNsPerMs;
   config.tracker_capacity = options.tracker_capacity;
+  config.eviction = options.eviction;
   config.policy.observer_ns_inode = intake.observer_ns_inode().value_or(0);
   config.policy.allow_cross_namespace = options.allow_cross_namespace;
   return config;
@@ -132,7 +133,7 @@ ExitCode observe(const RunOptions& options, Signals& signals, Intake& intake, co
   if (auto bound = intake.bind(socket_place(options)); !bound) return give_up(bound.error());
   if (auto shed = shed_privileges(options, intake); !shed) return give_up(shed.error());
   sink->ready(ready_line(options, intake));
-  RunLoop loop(observer, clock, {intake.fd()}, signals, *sink, out,
+  RunLoop loop(observer, clock, intake.fds(), signals, *sink, out,
                loop_config(options, clock.now_ns()));
   for (LoopMember* member : members) loop.add(*member);
   const ExitCode code = loop.run();
@@ -167,7 +168,10 @@ void add_run(CLI::App& app, Action& chosen) {
   CLI::App* command = app.add_subcommand("run", "Observe: who is alive, who is silent, who lies");
   const auto options = declare_run_options(*command);
   command->footer(kExamples);
-  command->callback([&chosen, options] { chosen = [options] { return run(*options); }; });
+  command->callback([&chosen, options] {
+    check_together(*options);
+    chosen = [options] { return run(*options); };
+  });
 }
 
 }  // namespace hb::cli

@@ -13,8 +13,10 @@ constexpr std::size_t kEnding = 0;  // in polled_
 constexpr std::size_t kHangup = 1;
 
 constexpr int kEventsPerTurn = 256;  // between two looks at the signals
+constexpr std::uint64_t kLastLook_ns = 1'000'000'000;
 constexpr std::uint64_t kRest_ns = 10'000'000;
 constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
+constexpr std::uint64_t kNsPerMs = 1'000'000;
 
 timespec as_timespec(std::uint64_t ns) {
   return {static_cast<time_t>(ns / kNsPerSecond), static_cast<long>(ns % kNsPerSecond)};
@@ -47,6 +49,7 @@ ExitCode RunLoop::run() {
     take_hangup();
     if (is_told_to_end()) return ExitCode::Success;
     if (const auto end = turn()) return *end;
+    warn_of_clock_jump();
     tick();
   }
 }
@@ -92,6 +95,16 @@ void RunLoop::wait() {
   for (pollfd& polled : polled_) polled.revents = 0;  // interrupted: it has named nothing
 }
 
+void RunLoop::warn_of_clock_jump() {
+  const auto jump = observer_.take_clock_jump();
+  if (!jump) return;
+  spdlog::warn(
+      "did not run for {}.{:03} s (stopped, suspended, or the machine was paused): nobody is "
+      "called "
+      "silent before one more threshold has passed",
+      jump->gap_ns / kNsPerSecond, jump->gap_ns % kNsPerSecond / kNsPerMs);
+}
+
 void RunLoop::tick() {
   if (members_.empty()) return;
   const std::uint64_t now_ns = clock_.now_ns();
@@ -132,8 +145,10 @@ std::optional<ExitCode> RunLoop::handle(const Event& event) {
   return std::nullopt;
 }
 
+// Whoever is still connected may go on sending: a time bounds it.
 void RunLoop::finish() {
-  for (int i = 0; i < kEventsPerTurn; ++i) {
+  const std::uint64_t deadline_ns = clock_.now_ns() + kLastLook_ns;
+  while (clock_.now_ns() < deadline_ns) {
     const auto event = observer_.poll();
     if (!event || std::holds_alternative<Io>(*event)) return;
     tell(*event);
