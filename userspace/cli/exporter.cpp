@@ -56,7 +56,10 @@ void Exporter::reopen() {
   spdlog::info("--export-file: SIGHUP: opened {} again", file_.path());
 }
 
-void Exporter::end() { file_.end(); }
+void Exporter::end() {
+  if (!failing_) flush();
+  file_.end();
+}
 
 void Exporter::append_totals(Totals& totals) const {
   totals.push_back({"export_lines_total", {}, file_.lines()});

@@ -33,7 +33,7 @@ class RunLoop {
           Signals& signals, EventSink& sink, LineWriter& out, const Config& config);
 
   // Before run(). Called in the order in which they were added. One that has files to open again
-  // wants SIGHUP, which must have been set apart (Signals::set_hangup_apart).
+  // wants SIGHUP, which was set apart before the loop was made (Signals::set_hangup_apart).
   void add(LoopMember& member);
 
   // Until a signal, the end of the time, or a reason to fail, which has then been logged.
