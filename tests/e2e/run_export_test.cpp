@@ -219,11 +219,11 @@ TEST_F(Export, IsWhatSighupIsFor) {
   observer.stop(SIGHUP);
 }
 
-// A file system of 64 KiB that nobody else sees.
+// A file system that nobody else sees: small, but larger than what waits in the buffer.
 void enter_small_disk(const std::string& directory) {
   become(::unshare(CLONE_NEWNS));
   become(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr));
-  become(::mount("tmpfs", directory.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "size=64k"));
+  become(::mount("tmpfs", directory.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "size=256k"));
 }
 
 void fill(const std::string& path) {
