@@ -1,6 +1,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include "cli/exporter.hpp"
 #include "cli/intake.hpp"
 #include "cli/privileges.hpp"
 #include "cli/run_loop.hpp"
@@ -21,7 +22,8 @@ constexpr const char* kExamples =
     "  hb-ebpf run                                  # root sends, root reads what happens\n"
     "  hb-ebpf run --socket-mode 0660 --socket-group hb --events json | jq .\n"
     "  hb-ebpf run --socket /tmp/hb.sock --threshold-ms 500 --shutdown-after-secs 60\n"
-    "  hb-ebpf run --attest procfs                  # the old way; needs no BPF";
+    "  hb-ebpf run --attest procfs                  # the old way; needs no BPF\n"
+    "  hb-ebpf run --config /etc/hb-ebpf.conf       # lines such as threshold-ms=500";
 
 ExitCode give_up(const Error& error) {
   spdlog::error("{}", error.message);
@@ -69,12 +71,53 @@ Ready ready_line(const RunOptions& options, const Intake& intake) {
   return {options.socket.path, static_cast<std::uint32_t>(::getpid()), intake.observer_ns_inode()};
 }
 
-void say_last_words(const Observer& observer, const Intake& intake, EventSink& sink,
-                    const LineWriter& out) {
+void say_last_words(const Observer& observer, const Intake& intake, const Exporter* exporter,
+                    EventSink& sink, const LineWriter& out) {
   Totals totals = totals_of(observer.counters());
   intake.append_totals(totals);
   totals.push_back({"events_lost_total", {}, out.lost()});
+  if (exporter != nullptr) exporter->append_totals(totals);
   sink.stopped(totals);
+}
+
+std::optional<uid_t> heir(const RunOptions& options) {
+  return options.user ? std::optional(options.user->uid) : std::nullopt;
+}
+
+SocketPlace socket_place(const RunOptions& options) {
+  SocketPlace place = options.socket;
+  place.heir = heir(options);
+  return place;
+}
+
+// Null without --export-file.
+Result<std::unique_ptr<Exporter>> open_exporter(const RunOptions& options) {
+  if (!options.export_file) return std::unique_ptr<Exporter>();
+  return Exporter::open(*options.export_file, heir(options));
+}
+
+// With nothing to open again, SIGHUP ends the program.
+Status set_hangup_apart(Signals& signals, const std::vector<LoopMember*>& members) {
+  for (const LoopMember* member : members) {
+    if (member->has_files()) return signals.set_hangup_apart();
+  }
+  return ok();
+}
+
+Status shed_privileges(const RunOptions& options, const Intake& intake) {
+  if (options.user) {
+    if (auto became = become_user(*options.user); !became) return became;
+  }
+  if (auto dropped = drop_privileges(intake.needed_capability()); !dropped) return dropped;
+  return options.user ? confirm_user(*options.user) : ok();
+}
+
+// A user who owns nothing of the socket's directory cannot take the socket out of it.
+void withdraw(Intake& intake, bool is_expected_to_fail) {
+  const auto withdrawn = intake.withdraw();
+  if (withdrawn) return;
+  const auto level = is_expected_to_fail ? spdlog::level::info : spdlog::level::warn;
+  spdlog::log(level, "{} (the next start replaces it)", withdrawn.error().message);
 }
 
 ExitCode observe(const RunOptions& options, Signals& signals, Intake& intake, const Clock& clock) {
@@ -83,21 +126,24 @@ ExitCode observe(const RunOptions& options, Signals& signals, Intake& intake, co
   Observer observer(clock, observer_config(options, intake));
   observer.add(intake.source());
   if (ExitWatch* exits = intake.exits()) observer.watch(*exits);
-  if (auto bound = intake.bind(options.socket); !bound) return give_up(bound.error());
-  if (auto dropped = drop_privileges(intake.needed_capability()); !dropped) {
-    return give_up(dropped.error());
-  }
+  const auto exporter = open_exporter(options);
+  if (!exporter) return give_up(exporter.error());
+  std::vector<LoopMember*> members;
+  if (exporter.value()) members.push_back(exporter.value().get());
+  if (auto set = set_hangup_apart(signals, members); !set) return give_up(set.error());
+  if (auto bound = intake.bind(socket_place(options)); !bound) return give_up(bound.error());
+  if (auto shed = shed_privileges(options, intake); !shed) return give_up(shed.error());
   sink->ready(ready_line(options, intake));
   RunLoop loop(observer, clock, intake.fds(), signals, *sink, out,
                loop_config(options, clock.now_ns()));
+  for (LoopMember* member : members) loop.add(*member);
   const ExitCode code = loop.run();
-  if (auto withdrawn = intake.withdraw(); !withdrawn) {
-    spdlog::warn("{}", withdrawn.error().message);
-  }
+  withdraw(intake, options.user.has_value());
   out.end();
   end_log();
   loop.finish();
-  say_last_words(observer, intake, *sink, out);
+  if (exporter.value()) exporter.value()->end();
+  say_last_words(observer, intake, exporter.value().get(), *sink, out);
   return code;
 }
 
