@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "cli/audit_options.hpp"
 #include "cli/log.hpp"
 #include "kernel/stamp_program.hpp"
 #include "report/event_sink.hpp"
@@ -29,6 +30,8 @@ struct RunOptions {
   std::uint64_t tracker_capacity = 4096;
   bool allow_cross_namespace = false;
   bool strict_namespace = false;
+
+  AuditOptions audit;
 
   EventFormat events = EventFormat::Text;
   std::optional<BeatsShown> beats;  // unset: as the format has it
