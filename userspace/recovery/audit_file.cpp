@@ -24,7 +24,7 @@ int sync_data(int fd) {
 }
 
 std::string why_not_opened(int code, const std::string& path) {
-  const std::string doing = "cannot open the audit log " + path;
+  std::string doing = "cannot open the audit log " + path;
   if (code == ELOOP) return doing + " (it is a symbolic link: name the file itself)";
   if (code == ENOENT) return doing + " (its directory is missing: mkdir -p)";
   return doing;
