@@ -21,8 +21,9 @@ kernel    | base identity observer            | posix stamp.h hb.skel.h bpf/ lin
 procfs    | base identity observer            | posix
 transport | base identity                     | posix
 report    | base vlp identity observer        | posix fmt/ nlohmann/
+recovery  | base vlp identity observer        | posix fmt/ nlohmann/ openssl/
 compare   | base vlp identity observer kernel procfs transport | posix fmt/ nlohmann/
-cli       | base vlp identity observer kernel procfs transport report compare | posix sys/capability.h CLI/ spdlog/ fmt/ nlohmann/
+cli       | base vlp identity observer kernel procfs transport report recovery compare | posix sys/capability.h CLI/ spdlog/ fmt/ nlohmann/
 '
 
 # Reads sources and CMakeLists.txt, named FOLDER/FILE; prints FILE:LINE: WHAT; fails if it printed.

@@ -52,6 +52,7 @@ ExitCode dispatch(int argc, char** argv) {
   hb::cli::add_compare(app, chosen);
   hb::cli::add_decode(app, chosen);
   hb::cli::add_doctor(app, chosen);
+  hb::cli::add_audit(app, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -127,6 +127,8 @@ std::shared_ptr<RunOptions> declare_run_options(CLI::App& run) {
   declare_output(run, *options);
   group("Process");
   declare_process(run, *options);
+  group("Recovery");
+  declare_audit_options(run, options->audit);
   return options;
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "cli/audit_options.hpp"
 #include "cli/log.hpp"
 #include "cli/user.hpp"
 #include "kernel/stamp_program.hpp"
@@ -36,6 +37,8 @@ struct RunOptions {
   Eviction eviction = Eviction::Strict;
   bool allow_cross_namespace = false;
   bool strict_namespace = false;
+
+  AuditOptions audit;
 
   EventFormat events = EventFormat::Text;
   std::optional<BeatsShown> beats;  // unset: as the format has it

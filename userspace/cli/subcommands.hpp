@@ -12,6 +12,7 @@ namespace hb::cli {
 
 using Action = std::function<ExitCode()>;
 
+void add_audit(CLI::App& app, Action& chosen);
 void add_run(CLI::App& app, Action& chosen);
 void add_beat(CLI::App& app, Action& chosen);
 void add_compare(CLI::App& app, Action& chosen);
