@@ -3,6 +3,7 @@
 
 #include "cli/intake.hpp"
 #include "cli/privileges.hpp"
+#include "cli/recovery_member.hpp"
 #include "cli/run_loop.hpp"
 #include "cli/run_options.hpp"
 #include "cli/subcommands.hpp"
@@ -21,6 +22,7 @@ constexpr const char* kExamples =
     "  hb-ebpf run                                  # root sends, root reads what happens\n"
     "  hb-ebpf run --socket-mode 0660 --socket-group hb --events json | jq .\n"
     "  hb-ebpf run --socket /tmp/hb.sock --threshold-ms 500 --shutdown-after-secs 60\n"
+    "  hb-ebpf run --recovery-exec 'systemctl restart agent' --recovery-dry-run\n"
     "  hb-ebpf run --attest procfs                  # the old way; needs no BPF";
 
 ExitCode give_up(const Error& error) {
@@ -68,10 +70,30 @@ Ready ready_line(const RunOptions& options, const Intake& intake) {
   return {options.socket.path, static_cast<std::uint32_t>(::getpid()), intake.observer_ns_inode()};
 }
 
-void say_last_words(const Observer& observer, const Intake& intake, EventSink& sink,
-                    const LineWriter& out) {
+KeptPrivileges needed_privileges(const RunOptions& options, const Intake& intake) {
+  KeptPrivileges kept = RecoveryMember::needed_privileges(options.recovery);
+  if (const auto needed = intake.needed_capability()) kept.capabilities.push_back(*needed);
+  return kept;
+}
+
+// Null where no flag asks for it.
+Result<std::unique_ptr<RecoveryMember>> open_recovery(const RunOptions& options,
+                                                      const Intake& intake, const Clock& clock,
+                                                      AuditTrail* trail) {
+  const RecoveryMember::Surroundings observer{intake.observer_ns_inode(),
+                                              options.allow_cross_namespace, options.threshold_ms,
+                                              options.tracker_capacity};
+  auto recovery = RecoveryMember::open(options.recovery, observer, clock, trail);
+  if (!recovery || !recovery.value()) return recovery;
+  if (auto begun = recovery.value()->begin(); !begun) return begun.error();
+  return recovery;
+}
+
+void say_last_words(const Observer& observer, const Intake& intake, const RecoveryMember* recovery,
+                    EventSink& sink, const LineWriter& out) {
   Totals totals = totals_of(observer.counters());
   intake.append_totals(totals);
+  append_totals(totals, recovery != nullptr ? recovery->counters() : RecoveryCounters{});
   totals.push_back({"events_lost_total", {}, out.lost()});
   sink.stopped(totals);
 }
@@ -82,20 +104,24 @@ ExitCode observe(const RunOptions& options, Signals& signals, Intake& intake, co
   Observer observer(clock, observer_config(options, intake));
   observer.add(intake.source());
   if (auto bound = intake.bind(options.socket); !bound) return give_up(bound.error());
-  if (auto dropped = drop_privileges(intake.needed_capability()); !dropped) {
+  const auto recovery = open_recovery(options, intake, clock, nullptr);
+  if (!recovery) return give_up(recovery.error());
+  if (auto dropped = drop_privileges(needed_privileges(options, intake)); !dropped) {
     return give_up(dropped.error());
   }
   sink->ready(ready_line(options, intake));
   RunLoop loop(observer, clock, {intake.fd()}, signals, *sink, out,
                loop_config(options, clock.now_ns()));
+  if (recovery.value()) loop.add(*recovery.value());
   const ExitCode code = loop.run();
+  if (recovery.value()) recovery.value()->finish();
   if (auto withdrawn = intake.withdraw(); !withdrawn) {
     spdlog::warn("{}", withdrawn.error().message);
   }
   out.end();
   end_log();
   loop.finish();
-  say_last_words(observer, intake, *sink, out);
+  say_last_words(observer, intake, recovery.value().get(), *sink, out);
   return code;
 }
 
@@ -121,7 +147,10 @@ void add_run(CLI::App& app, Action& chosen) {
   CLI::App* command = app.add_subcommand("run", "Observe: who is alive, who is silent, who lies");
   const auto options = declare_run_options(*command);
   command->footer(kExamples);
-  command->callback([&chosen, options] { chosen = [options] { return run(*options); }; });
+  command->callback([&chosen, options, command] {
+    check_recovery_options(*command, options->recovery);
+    chosen = [options] { return run(*options); };
+  });
 }
 
 }  // namespace hb::cli

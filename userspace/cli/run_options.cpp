@@ -83,6 +83,7 @@ std::shared_ptr<RunOptions> declare_run_options(CLI::App& run) {
   declare_attestation(run, *options);
   declare_tracking(run, *options);
   declare_output(run, *options);
+  declare_recovery_options(run, options->recovery);
   return options;
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "cli/log.hpp"
+#include "cli/recovery_options.hpp"
 #include "kernel/stamp_program.hpp"
 #include "report/event_sink.hpp"
 #include "transport/unix_listener.hpp"
@@ -34,6 +35,8 @@ struct RunOptions {
   std::optional<BeatsShown> beats;  // unset: as the format has it
   LogOptions log;
   std::optional<std::uint64_t> shutdown_after_s;
+
+  RecoveryOptions recovery;
 
   [[nodiscard]] BeatsShown beats_shown() const;
   [[nodiscard]] kernel::Config kernel_config() const;
