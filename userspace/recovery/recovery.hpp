@@ -37,7 +37,7 @@ class RecoveryListener {
   virtual void budget_is_exhausted() = 0;
   // The first record lost after the last one that was not.
   virtual void is_without_audit(const Error& error) = 0;
-  // The first agent after the last one that could not be prepared for; it will not be acted upon.
+  // Once: an agent could not be prepared for, and will not be acted upon as long as that is so.
   virtual void is_unprepared(const Error& error) = 0;
 };
 

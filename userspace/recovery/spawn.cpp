@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "recovery/pidfd.hpp"
@@ -70,7 +71,7 @@ class Attributes {
     sigset_t none;
     sigset_t all;
     ::sigemptyset(&none);
-    ::sigfillset(&all);
+    std::memset(&all, 0xff, sizeof(all));  // sigfillset(3) leaves out two that glibc then ignores
     ::posix_spawnattr_init(&attributes_);
     ::posix_spawnattr_setflags(&attributes_,
                                POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
