@@ -53,6 +53,7 @@ Observer::Config observer_config(const RunOptions& options, const Intake& intake
   Observer::Config config;
   config.threshold_ns = options.threshold_ms * kNsPerMs;
   config.tracker_capacity = options.tracker_capacity;
+  config.eviction = options.eviction;
   config.policy.observer_ns_inode = intake.observer_ns_inode().value_or(0);
   config.policy.allow_cross_namespace = options.allow_cross_namespace;
   return config;
@@ -103,14 +104,14 @@ ExitCode observe(const RunOptions& options, Signals& signals, Intake& intake, co
   const auto sink = make_sink(options.events, out);
   Observer observer(clock, observer_config(options, intake));
   observer.add(intake.source());
-  if (auto bound = intake.bind(options.socket); !bound) return give_up(bound.error());
   const auto recovery = open_recovery(options, intake, clock, nullptr);
   if (!recovery) return give_up(recovery.error());
+  if (auto bound = intake.bind(options.socket); !bound) return give_up(bound.error());
   if (auto dropped = drop_privileges(needed_privileges(options, intake)); !dropped) {
     return give_up(dropped.error());
   }
   sink->ready(ready_line(options, intake));
-  RunLoop loop(observer, clock, {intake.fd()}, signals, *sink, out,
+  RunLoop loop(observer, clock, intake.fds(), signals, *sink, out,
                loop_config(options, clock.now_ns()));
   if (recovery.value()) loop.add(*recovery.value());
   const ExitCode code = loop.run();
@@ -148,6 +149,7 @@ void add_run(CLI::App& app, Action& chosen) {
   const auto options = declare_run_options(*command);
   command->footer(kExamples);
   command->callback([&chosen, options, command] {
+    check_together(*options);
     check_recovery_options(*command, options->recovery);
     chosen = [options] { return run(*options); };
   });
