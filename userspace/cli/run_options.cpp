@@ -129,6 +129,7 @@ std::shared_ptr<RunOptions> declare_run_options(CLI::App& run) {
   declare_process(run, *options);
   group("Recovery");
   declare_audit_options(run, options->audit);
+  declare_recovery_options(run, options->recovery);
   return options;
 }
 

@@ -9,6 +9,7 @@
 
 #include "cli/audit_options.hpp"
 #include "cli/log.hpp"
+#include "cli/recovery_options.hpp"
 #include "cli/user.hpp"
 #include "kernel/stamp_program.hpp"
 #include "observer/tracker.hpp"
@@ -46,6 +47,8 @@ struct RunOptions {
   LogOptions log;
   std::optional<User> user;
   std::optional<std::uint64_t> shutdown_after_s;
+
+  RecoveryOptions recovery;
 
   [[nodiscard]] BeatsShown beats_shown() const;
   [[nodiscard]] kernel::Config kernel_config() const;
