@@ -14,7 +14,7 @@ Result<Account> settle(ObserverProcess& observer, const Agents& agents, std::siz
   Account account;
   account.sent = agents.sent(socket);
   account.refused = agents.refused(socket);
-  account.beats = end.value().counters.value("beats_total", std::uint64_t{0});
+  account.beats = end.value().beats;
   return account;
 }
 

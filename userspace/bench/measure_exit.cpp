@@ -9,7 +9,6 @@
 #include "bench/measure.hpp"
 #include "bench/observer_process.hpp"
 #include "bench/station.hpp"
-#include "bench/stream_reader.hpp"
 #include "bench/time.hpp"
 
 namespace hb::bench {
@@ -38,11 +37,11 @@ class Deaths {
     ::kill(static_cast<pid_t>(pid), SIGKILL);
   }
 
-  void hear(const nlohmann::json& event, std::uint64_t read_ns) {
-    if (event.value("event", "") != "stall" || event.value("cause", "") != "exited") return;
-    const auto death = killed_ns_.find(event.value("pid", std::uint32_t{0}));
+  void hear(const ObserverProcess::Said& said) {
+    if (said.event != "stall" || said.cause != "exited") return;
+    const auto death = killed_ns_.find(said.pid);
     if (death == killed_ns_.end()) return;
-    findings_.add_tail(row_, "ms", static_cast<double>(read_ns - death->second) / kNsPerMs);
+    findings_.add_tail(row_, "ms", static_cast<double>(said.read_ns - death->second) / kNsPerMs);
     killed_ns_.erase(death);
   }
 
@@ -63,9 +62,7 @@ Status kill_all(const Lab& lab, Way way, Findings& findings) {
   auto agents = Agents::start(lab, pace(lab), {socket});
   if (!agents) return agents.error();
   Deaths deaths(agents.value(), row, findings);
-  const auto hear = [&](const nlohmann::json& event, std::uint64_t read_ns) {
-    deaths.hear(event, read_ns);
-  };
+  const auto hear = [&](const ObserverProcess::Said& said) { deaths.hear(said); };
   agents.value().beat_to(0);
   if (auto rested = lab.rest(kKnown_ns); !rested) return rested;
 
@@ -74,14 +71,14 @@ Status kill_all(const Lab& lab, Way way, Findings& findings) {
   const std::size_t count = pace(lab).agents;
   for (std::size_t agent = 0; agent < count; ++agent) {
     deaths.kill(agent);
-    if (auto read = read_until(observer.value(), now_ns() + pause_ns(chance), hear); !read) {
+    if (auto read = observer.value().read_until(now_ns() + pause_ns(chance), hear); !read) {
       return read;
     }
   }
   for (const std::uint64_t deadline_ns = now_ns() + kLast_ns;
        deaths.untold() > 0 && now_ns() < deadline_ns;) {
     const std::uint64_t soon_ns = now_ns() + kShortestPause_ns;
-    if (auto read = read_until(observer.value(), soon_ns, hear); !read) return read;
+    if (auto read = observer.value().read_until(soon_ns, hear); !read) return read;
   }
   if (deaths.untold() == count) {
     findings.missing(row, "this observer does not see processes end");
@@ -96,10 +93,6 @@ Status kill_all(const Lab& lab, Way way, Findings& findings) {
 
 Status measure_exit(const Lab& lab, Findings& findings) {
   for (const Way way : {Way::KernelSocket, Way::KernelRing}) {
-    if (const auto possible = can(way); !possible) {
-      findings.missing(std::string("exit/") + name(way), possible.error().message);
-      continue;
-    }
     if (auto done = kill_all(lab, way, findings); !done) return done;
   }
   return ok();

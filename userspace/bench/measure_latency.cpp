@@ -4,7 +4,6 @@
 #include "bench/measure.hpp"
 #include "bench/observer_process.hpp"
 #include "bench/station.hpp"
-#include "bench/stream_reader.hpp"
 #include "bench/time.hpp"
 
 namespace hb::bench {
@@ -26,13 +25,9 @@ Pace pace() {
   return pace;
 }
 
-Result<std::vector<Post>> start_observers(const Lab& lab, Findings& findings) {
+Result<std::vector<Post>> start_observers(const Lab& lab) {
   std::vector<Post> posts;
   for (const Way way : {Way::Procfs, Way::KernelSocket, Way::KernelRing}) {
-    if (const auto possible = can(way); !possible) {
-      findings.missing(std::string("latency/") + name(way), possible.error().message);
-      continue;
-    }
     const std::string socket = lab.socket(std::string("latency-") + name(way));
     auto process = ObserverProcess::start(
         lab, way, socket, {"--events", "json", "--beats", "all", "--threshold-ms", "86400000"});
@@ -43,24 +38,23 @@ Result<std::vector<Post>> start_observers(const Lab& lab, Findings& findings) {
 }
 
 Status round(const Lab& lab, Post& post, Agents& agents, std::size_t index, Findings& findings) {
-  const auto take = [&](const nlohmann::json& event, std::uint64_t read_ns) {
-    if (event.value("event", "") != "beat") return;
-    const std::uint64_t sent_ns =
-        agents.board().sent_at(event["payload"].get<std::size_t>(), event["nonce"]);
+  const auto take = [&](const ObserverProcess::Said& said) {
+    if (said.event != "beat") return;
+    const std::uint64_t sent_ns = agents.board().sent_at(said.payload, said.nonce);
     findings.add_tail(std::string("latency/") + name(post.way), "us",
-                      static_cast<double>(read_ns - sent_ns) / kNsPerUs);
+                      static_cast<double>(said.read_ns - sent_ns) / kNsPerUs);
   };
   agents.beat_to(index);
   const std::uint64_t window_ns = lab.effort.pick(800, 150) * kNsPerMs;
-  if (auto done = read_until(post.process, now_ns() + window_ns, take); !done) return done;
+  if (auto done = post.process.read_until(now_ns() + window_ns, take); !done) return done;
   agents.be_silent();
-  return read_until(post.process, now_ns() + kTail_ns, take);
+  return post.process.read_until(now_ns() + kTail_ns, take);
 }
 
 }  // namespace
 
 Status measure_latency(const Lab& lab, Findings& findings) {
-  auto posts = start_observers(lab, findings);
+  auto posts = start_observers(lab);
   if (!posts) return posts.error();
   std::vector<std::string> sockets;
   for (const Post& post : posts.value()) sockets.push_back(post.socket);

@@ -7,7 +7,6 @@
 #include "bench/measure.hpp"
 #include "bench/observer_process.hpp"
 #include "bench/station.hpp"
-#include "bench/stream_reader.hpp"
 #include "bench/time.hpp"
 
 namespace hb::bench {
@@ -38,28 +37,23 @@ Status watch(const Lab& lab, Way way, Findings& findings) {
   auto agents = Agents::start(lab, pace(), {socket});
   if (!agents) return agents.error();
   const auto numbers = agents_by_pid(agents.value());
-  const auto take = [&](const nlohmann::json& event, std::uint64_t read_ns) {
-    const auto number = numbers.find(event.value("pid", std::uint32_t{0}));
-    if (event.value("event", "") != "stall" || number == numbers.end()) return;
+  const auto take = [&](const ObserverProcess::Said& said) {
+    const auto number = numbers.find(said.pid);
+    if (said.event != "stall" || number == numbers.end()) return;
     const std::uint64_t due_ns =
-        agents.value().board().sent_at(number->second, event["last_nonce"]) +
-        kThreshold_ms * kNsPerMs;
+        agents.value().board().sent_at(number->second, said.nonce) + kThreshold_ms * kNsPerMs;
     findings.add_tail(std::string("stall/") + name(way), "ms",
-                      (static_cast<double>(read_ns) - static_cast<double>(due_ns)) / kNsPerMs);
+                      (static_cast<double>(said.read_ns) - static_cast<double>(due_ns)) / kNsPerMs);
   };
   agents.value().beat_to(0);
   const std::uint64_t window_ns = lab.effort.pick(5'000, 600) * kNsPerMs;
-  return read_until(observer.value(), now_ns() + window_ns, take);
+  return observer.value().read_until(now_ns() + window_ns, take);
 }
 
 }  // namespace
 
 Status measure_stall(const Lab& lab, Findings& findings) {
   for (const Way way : {Way::KernelSocket, Way::KernelRing}) {
-    if (const auto possible = can(way); !possible) {
-      findings.missing(std::string("stall/") + name(way), possible.error().message);
-      continue;
-    }
     if (auto done = watch(lab, way, findings); !done) return done;
   }
   return ok();

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cerrno>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "bench/time.hpp"
@@ -37,6 +38,21 @@ std::vector<std::string> command(const Lab& lab, Way way, const std::string& soc
   for (const auto& more : {flags_of(way), flags})
     words.insert(words.end(), more.begin(), more.end());
   return words;
+}
+
+Result<std::optional<ObserverProcess::Said>> said(const std::string& line, std::uint64_t read_ns) {
+  const Json json = Json::parse(line, nullptr, false);
+  if (!json.is_object()) return Error{"`hb-ebpf run` said: " + line};
+  ObserverProcess::Said said;
+  said.event = json.value("event", "");
+  said.cause = json.value("cause", "");
+  said.pid = json.value("pid", 0U);
+  said.nonce = json.value(json.contains("last_nonce") ? "last_nonce" : "nonce", std::uint64_t{0});
+  said.payload = json.value("payload", 0U);
+  if (json.contains("counters"))
+    said.beats = json["counters"].value("beats_total", std::uint64_t{0});
+  said.read_ns = read_ns;
+  return std::optional(said);
 }
 
 [[noreturn]] void become(std::vector<std::string>& words, int out, pid_t parent) {
@@ -100,17 +116,17 @@ int ObserverProcess::reap() {
 
 Result<std::uint64_t> ObserverProcess::cpu_ns() const { return process_cpu_ns(pid_); }
 
-std::optional<ObserverProcess::Said> ObserverProcess::buffered_line() {
+std::optional<std::string> ObserverProcess::buffered_line() {
   const std::size_t end = buffer_.find('\n');
   if (end == std::string::npos) return std::nullopt;
-  Said said{buffer_.substr(0, end), read_ns_};
+  std::string line = buffer_.substr(0, end);
   buffer_.erase(0, end + 1);
-  return said;
+  return line;
 }
 
 Result<std::optional<ObserverProcess::Said>> ObserverProcess::next_line(std::uint64_t deadline_ns) {
   for (;;) {
-    if (auto said = buffered_line()) return said;
+    if (const auto line = buffered_line()) return said(*line, read_ns_);
     const std::uint64_t now = now_ns();
     const timespec timeout = as_timespec(deadline_ns > now ? deadline_ns - now : 0);
     std::array<pollfd, 2> polled{{{out_.get(), POLLIN, 0}, {lab_->stop_fd, POLLIN, 0}}};
@@ -120,34 +136,26 @@ Result<std::optional<ObserverProcess::Said>> ObserverProcess::next_line(std::uin
     if (ready < 0) continue;
     std::array<char, 65'536> text;
     const ssize_t length = ::read(out_.get(), text.data(), text.size());
+    const int code = errno;
     read_ns_ = now_ns();
-    if (length < 0 && errno == EINTR) continue;
+    if (length < 0 && code == EINTR) continue;
     if (length <= 0) return Error{"its event stream has ended", EPIPE};
     buffer_.append(text.data(), static_cast<std::size_t>(length));
   }
 }
 
 Result<ObserverProcess::End> ObserverProcess::end() {
-  End end;
   const std::uint64_t asked_ns = now_ns();
   ::kill(pid_, SIGTERM);
-  std::string last;
-  for (;;) {
-    const auto said = next_line(patience_ns());
-    if (!said && said.error().code != EPIPE) return said.error();
-    if (!said) break;
-    if (!said.value()) return Error{"`hb-ebpf run` does not end"};
-    last = said.value()->text;
-  }
+  Said last;
+  const auto read = read_until(patience_ns(), [&](const Said& said) { last = said; });
+  if (read) return Error{"`hb-ebpf run` does not end"};
+  if (read.error().code != EPIPE) return read.error();
   const int status = reap();
-  end.took_ns = now_ns() - asked_ns;
+  const std::uint64_t took_ns = now_ns() - asked_ns;
   if (status != 0) return Error{"`hb-ebpf run` failed, status " + std::to_string(status)};
-  const Json words = Json::parse(last, nullptr, false);
-  if (!words.is_object() || !words.contains("counters")) {
-    return Error{"`hb-ebpf run` ended without its last words"};
-  }
-  end.counters = words["counters"];
-  return end;
+  if (last.event != "stopped") return Error{"`hb-ebpf run` ended without its last words"};
+  return End{took_ns, last.beats};
 }
 
 }  // namespace hb::bench

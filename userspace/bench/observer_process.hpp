@@ -8,7 +8,6 @@
 #include <sys/types.h>
 
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,8 +21,14 @@ namespace hb::bench {
 
 class ObserverProcess {
  public:
+  // A line of the event stream; what it does not say is 0 or empty.
   struct Said {
-    std::string text;
+    std::string event;
+    std::string cause;
+    std::uint32_t pid = 0;
+    std::uint64_t nonce = 0;  // of a stall, the last one
+    std::uint32_t payload = 0;
+    std::uint64_t beats = 0;    // of its last words: how many there were
     std::uint64_t read_ns = 0;  // CLOCK_MONOTONIC
   };
 
@@ -42,10 +47,21 @@ class ObserverProcess {
   // end of the stream, or the interruption.
   Result<std::optional<Said>> next_line(std::uint64_t deadline_ns);
 
+  // Calls on_line(const Said&) for each line until the deadline.
+  template <typename OnLine>
+  Status read_until(std::uint64_t deadline_ns, OnLine&& on_line) {
+    for (;;) {
+      const auto said = next_line(deadline_ns);
+      if (!said) return said.error();
+      if (!said.value()) return ok();
+      on_line(*said.value());
+    }
+  }
+
   // Asks it to end (SIGTERM) and reads on to its last words. Once.
   struct End {
     std::uint64_t took_ns = 0;  // from the signal to its end
-    nlohmann::json counters;
+    std::uint64_t beats = 0;    // that it has seen, ever
   };
   Result<End> end();
 
@@ -53,7 +69,7 @@ class ObserverProcess {
   ObserverProcess(const Lab& lab, pid_t pid, Fd out)
       : lab_(&lab), pid_(pid), out_(std::move(out)) {}
 
-  std::optional<Said> buffered_line();
+  std::optional<std::string> buffered_line();
   int reap();
 
   const Lab* lab_;

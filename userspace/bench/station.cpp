@@ -6,6 +6,7 @@
 
 #include "bench/raw_source.hpp"
 #include "bench/time.hpp"
+#include "kernel/ring_source.hpp"
 #include "kernel/stamped_source.hpp"
 #include "procfs/namespace_link.hpp"
 #include "procfs/procfs_source.hpp"
@@ -18,28 +19,24 @@ constexpr std::uint64_t kNever_ns = 3'600 * kNsPerSecond;  // of silence: longer
 
 }  // namespace
 
-Status can(Way way) {
-  if (way == Way::KernelRing) return Error{"this build has no ring delivery"};
-  return ok();
-}
-
 Result<std::unique_ptr<Station>> Station::open(Way way, const std::string& path,
                                                const StationConfig& config) {
   std::unique_ptr<Station> station(new Station(way, path));
-  if (auto possible = can(way); !possible) return possible.error();
   if (auto opened = station->open_program(config); !opened) return opened.error();
   if (auto opened = station->open_socket(config); !opened) return opened.error();
-  if (auto opened = station->open_source(config); !opened) return opened.error();
+  if (auto opened = station->open_source(); !opened) return opened.error();
   return station;
 }
 
-Status Station::open_program(const StationConfig& /*config*/) {
+Status Station::open_program(const StationConfig& config) {
   if (!is_kernel(way_)) {
     const auto inode = own_pid_namespace();
     if (!inode) return inode.error();
     ns_inode_ = inode.value();
     return ok();
   }
+  if (way_ == Way::KernelRing) kernel_config_.delivery = kernel::Delivery::Ring;
+  kernel_config_.max_beat_rate = config.max_beat_rate;
   auto program = kernel::StampProgram::open(kernel_config_);
   if (!program) return program.error();
   program_ = std::move(program).value();
@@ -48,7 +45,7 @@ Status Station::open_program(const StationConfig& /*config*/) {
 }
 
 Status Station::open_socket(const StationConfig& config) {
-  QueueLength queue(config.queue_length);
+  QueueLength queue(way_ == Way::KernelRing ? 0 : config.queue_length);  // as `run` has it
   auto listener = UnixListener::open();
   queue.restore();
   if (!listener) return listener.error();
@@ -61,7 +58,7 @@ Status Station::open_socket(const StationConfig& config) {
   return listener_->bind({path_, 0600, std::nullopt});
 }
 
-Status Station::open_source(const StationConfig& /*config*/) {
+Status Station::open_source() {
   const std::uint64_t start_ns = clock_.now_ns();
   const std::uint64_t queue_length = kernel_config_.queue_length;
   const StampTable::Seed seed{random_seed(), random_seed()};
@@ -76,7 +73,10 @@ Status Station::open_source(const StationConfig& /*config*/) {
       source_ = std::make_unique<kernel::StampedSource>(*program_, *listener_, kernel_config_, seed,
                                                         start_ns);
       break;
-    case Way::KernelRing: return can(way_);
+    case Way::KernelRing:
+      source_ =
+          std::make_unique<kernel::RingSource>(*program_, *listener_, kernel_config_, start_ns);
+      break;
   }
   Observer::Config config;
   config.threshold_ns = kNever_ns;

@@ -43,7 +43,7 @@ class Station {
 
   Status open_socket(const StationConfig& config);
   Status open_program(const StationConfig& config);
-  Status open_source(const StationConfig& config);
+  Status open_source();
 
   const Way way_;
   const std::string path_;
@@ -55,8 +55,5 @@ class Station {
   std::unique_ptr<Observer> observer_;
   std::uint32_t ns_inode_ = 0;
 };
-
-// Whether this build and this kernel can do it at all; the Error says why not.
-[[nodiscard]] Status can(Way way);
 
 }  // namespace hb::bench
