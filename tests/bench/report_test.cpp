@@ -102,5 +102,12 @@ TEST(PlotScript, WhatSpansOrdersOfMagnitudeIsLogarithmic) {
   EXPECT_TRUE(contains(as_plot_script(report), "\nset logscale y"));
 }
 
+// gnuplot has no scale of its own for nothing at all, and says so.
+TEST(PlotScript, NothingButZeroHasAScale) {
+  Report report;
+  report.findings.add("overload/lost", "%", 0);
+  EXPECT_TRUE(contains(as_plot_script(report), "set yrange [0:1]"));
+}
+
 }  // namespace
 }  // namespace hb::bench

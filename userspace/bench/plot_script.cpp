@@ -42,19 +42,22 @@ std::string label_of(const Row& row) {
   return slash == std::string::npos ? row.name : row.name.substr(slash + 1);
 }
 
-// What spans more than two orders of magnitude is seen on a logarithmic scale only.
-bool needs_logarithm(const Panel& panel) {
+// What spans more than this is seen on a logarithmic scale only.
+constexpr double kLinear = 30;
+
+const char* scale_of(const Panel& panel) {
   double least = INFINITY;
   double most = 0;
   for (const Row* row : panel.rows) {
     const double middle = median(row->samples).value_or(0);
     least = std::min(least, middle);
-    most = std::max(most, middle);
+    most = std::max(most, quantile(row->samples, 1).value_or(0));
   }
-  return least > 0 && most / least > 30;
+  if (least > 0 && most / least > kLinear) return "set logscale y\nset yrange [*:*]\n";
+  return most > 0 ? "unset logscale y\nset yrange [0:*]\n" : "unset logscale y\nset yrange [0:1]\n";
 }
 
-// LABEL MEDIAN MIN MAX, one row a line; rows that do not go below zero on a logarithmic scale.
+// LABEL MEDIAN MIN MAX, one row a line.
 std::string data_of(const Panel& panel, std::size_t index) {
   std::string data = fmt::format("$rows{} << EOD\n", index);
   for (const Row* row : panel.rows) {
@@ -68,8 +71,7 @@ std::string data_of(const Panel& panel, std::size_t index) {
 std::string commands_of(const Panel& panel, std::size_t index) {
   std::string script = data_of(panel, index);
   script += fmt::format("set title {}\nset ylabel {}\n", quoted(panel.title), quoted(panel.unit));
-  script += needs_logarithm(panel) ? "set logscale y\nset yrange [*:*]\n"
-                                   : "unset logscale y\nset yrange [0:*]\n";
+  script += scale_of(panel);
   script += fmt::format(
       "plot $rows{0} using 0:2:xtic(1) with boxes linecolor rgb '#4c72b0' notitle, "
       "$rows{0} using 0:2:3:4 with yerrorbars linecolor rgb '#222222' pointtype 0 notitle\n",
