@@ -24,7 +24,8 @@ transport | base identity                     | posix
 report    | base vlp identity observer        | posix fmt/ nlohmann/
 recovery  | base vlp identity observer        | posix fmt/ nlohmann/ openssl/
 compare   | base vlp identity observer kernel procfs transport | posix fmt/ nlohmann/
-cli       | base vlp identity observer kernel procfs transport report recovery compare | posix sys/capability.h CLI/ spdlog/ fmt/ nlohmann/
+bench     | base vlp identity observer kernel procfs transport compare | posix fmt/ nlohmann/
+cli       | base vlp identity observer kernel procfs transport report recovery compare bench | posix sys/capability.h CLI/ spdlog/ fmt/ nlohmann/
 '
 
 # Reads sources and CMakeLists.txt, named FOLDER/FILE; prints FILE:LINE: WHAT; fails if it printed.
