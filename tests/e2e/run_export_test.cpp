@@ -69,9 +69,9 @@ std::size_t count(const std::string& text, const std::string& part) {
 
 class Export : public Run {
  protected:
-  ObserverProcess observe_into_file(Argv more = {}) {
-    more.insert(more.end(), {"--export-file", file_, "--beats", "none"});
-    return observe(more);
+  // By default nobody is silent for as long as a test may take.
+  ObserverProcess observe_into_file(const std::string& threshold_ms = "60000") {
+    return observe({"--export-file", file_, "--beats", "none", "--threshold-ms", threshold_ms});
   }
 
   void expect_row(std::size_t index, const Row& wanted) {
@@ -86,7 +86,7 @@ class Export : public Run {
 };
 
 TEST_F(Export, HoldsEveryEventAtOnce) {
-  ObserverProcess observer = observe_into_file({"--threshold-ms", "300"});
+  ObserverProcess observer = observe_into_file("3000");
   const std::string pid = std::to_string(own_pid());
   ASSERT_TRUE(send_claim(socket_, own_pid(), 5));
   expect_row(0, {"*", "beat", pid, "5", "ok", "0", "socket_mode_only", "*"});
@@ -186,7 +186,7 @@ TEST_F(Export, GoesOnInTheOldFileWhenTheNewOneIsRefused) {
 
 // A reader that sleeps holds the observer up; SIGHUP is no reason to give it up.
 TEST_F(Export, IsOpenedAgainThoughTheReaderOfTheStreamSleeps) {
-  ObserverProcess observer = observe({"--export-file", file_});
+  ObserverProcess observer = observe({"--export-file", file_, "--threshold-ms", "60000"});
   UnixAgent agent(socket_);
   // More than a pipe and a socket hold.
   for (std::uint64_t nonce = 1; nonce <= 3000; ++nonce) {
@@ -238,9 +238,9 @@ TEST_F(Export, OutlivesAFullDiskAndNoticesItsEnd) {
   HB_NEEDS_ROOT();
   const std::string disk = directory_.path("disk");
   std::filesystem::create_directory(disk);
-  Process observer(
-      arguments({"--events", "json", "--beats", "none", "--export-file", disk + "/events.tsv"}), {},
-      [&] { enter_small_disk(disk); });
+  Process observer(arguments({"--events", "json", "--beats", "none", "--threshold-ms", "60000",
+                              "--export-file", disk + "/events.tsv"}),
+                   {}, [&] { enter_small_disk(disk); });
   ASSERT_TRUE(observer.next_line());
   const std::string seen_disk = "/proc/" + std::to_string(observer.pid()) + "/root" + disk;
   const Fd file(::open((seen_disk + "/events.tsv").c_str(), O_RDONLY | O_CLOEXEC));
