@@ -246,5 +246,43 @@ TEST_F(ObserverExitTest, AnExecBeginsANewSession) {
   EXPECT_EQ(observer_.counters().beats, 3U);
 }
 
+// --- A pid that somebody else has by now ---
+
+class ObserverSuccessorTest : public ObserverExitTest {
+ protected:
+  void successor_beats() { a_.deliver(arrival({.pid = 7, .nonce = 1}, process(7, 2))); }
+};
+
+// The exit waits for what was sent before it, and the successor's beat was, in the same look.
+TEST_F(ObserverSuccessorTest, EndsItsPredecessorFirst) {
+  end(7, 1, {std::nullopt, 9});
+  successor_beats();
+  a_.hold_until(now());
+  const auto end = poll_for<Stall>();
+  EXPECT_EQ(end.cause, StallCause::Exited);
+  EXPECT_EQ(end.generation_ns, 1U);
+  EXPECT_EQ(end.exit.signal, 9);
+  EXPECT_EQ(poll_for<Beat>().generation_ns, 2U);
+  EXPECT_EQ(poll_all(), Words{});
+  EXPECT_EQ(observer_.counters().stalls, 1U);
+  EXPECT_EQ(observer_.counters().pid_recycled, 1U);
+}
+
+TEST_F(ObserverSuccessorTest, EndsOneWhoseExitWasNeverSeen) {
+  successor_beats();
+  const auto end = poll_for<Stall>();
+  EXPECT_EQ(end.cause, StallCause::Exited);
+  EXPECT_FALSE(end.exit.code || end.exit.signal);
+  EXPECT_EQ(poll_for<Beat>().generation_ns, 2U);
+}
+
+TEST_F(ObserverSuccessorTest, DoesNotEndTheDeadAgain) {
+  end(7);
+  EXPECT_EQ(poll_all(), Words{"exit 7/1"});
+  successor_beats();
+  EXPECT_EQ(poll_all(), Words{"beat 7/1"});
+  EXPECT_EQ(observer_.counters().stalls, 1U);
+}
+
 }  // namespace
 }  // namespace hb

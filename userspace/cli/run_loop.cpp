@@ -9,6 +9,9 @@
 namespace hb::cli {
 namespace {
 
+constexpr std::size_t kEnding = 0;  // in polled_
+constexpr std::size_t kHangup = 1;
+
 constexpr int kEventsPerTurn = 256;  // between two looks at the signals
 constexpr std::uint64_t kLastLook_ns = 1'000'000'000;
 constexpr std::uint64_t kRest_ns = 10'000'000;
@@ -29,7 +32,7 @@ RunLoop::RunLoop(Observer& observer, const Clock& clock, const std::vector<int>&
       sink_(sink),
       out_(out),
       config_(config),
-      polled_{pollfd{signals.fd(), POLLIN, 0}},
+      polled_{pollfd{signals.fd(), POLLIN, 0}, pollfd{signals.hangup_fd(), POLLIN, 0}},
       intakes_(intake_fds.size()) {
   for (const int fd : intake_fds) polled_.push_back({fd, POLLIN, 0});
 }
@@ -43,6 +46,7 @@ void RunLoop::add(LoopMember& member) {
 ExitCode RunLoop::run() {
   for (;;) {
     wait();
+    take_hangup();
     if (is_told_to_end()) return ExitCode::Success;
     if (const auto end = turn()) return *end;
     warn_of_clock_jump();
@@ -50,12 +54,24 @@ ExitCode RunLoop::run() {
   }
 }
 
+// Only what poll(2) named is read: a wake for a frame costs no look at the signals.
+void RunLoop::take_hangup() {
+  if (polled_[kHangup].revents == 0 || !signals_.take_hangup()) return;
+  for (LoopMember* member : members_) member->reopen();
+}
+
 bool RunLoop::is_told_to_end() {
-  if (const char* signal = signals_.next()) {
-    spdlog::info("{}: ending", signal);
-    return true;
-  }
-  if (clock_.now_ns() < config_.end_ns) return false;
+  return (polled_[kEnding].revents != 0 && takes_ending_signal()) || is_over();
+}
+
+bool RunLoop::takes_ending_signal() {
+  const auto signal = signals_.next_ending();
+  if (signal) spdlog::info("{}: ending", name(*signal));
+  return signal.has_value();
+}
+
+bool RunLoop::is_over() {
+  if (config_.end_ns == Source::kNever || clock_.now_ns() < config_.end_ns) return false;
   spdlog::info("the time given by --shutdown-after-secs is over: ending");
   return true;
 }
@@ -74,7 +90,9 @@ void RunLoop::wait() {
       resting ? std::min(intake_rests_until_ns_, config_.end_ns) : wake_ns();
   const std::size_t asked = polled_.size() - (resting ? intakes_ : 0);
   const timespec timeout = as_timespec(until_ns > now_ns ? until_ns - now_ns : 0);
-  ::ppoll(polled_.data(), asked, until_ns == Source::kNever ? nullptr : &timeout, nullptr);
+  const auto* limit = until_ns == Source::kNever ? nullptr : &timeout;
+  if (::ppoll(polled_.data(), asked, limit, nullptr) >= 0) return;
+  for (pollfd& polled : polled_) polled.revents = 0;  // interrupted: it has named nothing
 }
 
 void RunLoop::warn_of_clock_jump() {
@@ -88,6 +106,7 @@ void RunLoop::warn_of_clock_jump() {
 }
 
 void RunLoop::tick() {
+  if (members_.empty()) return;
   const std::uint64_t now_ns = clock_.now_ns();
   for (LoopMember* member : members_) member->tick(now_ns);
 }
@@ -114,7 +133,8 @@ std::optional<ExitCode> RunLoop::handle(const Event& event) {
   tell(event);
   if (const auto problem = out_.take_problem()) spdlog::error("{}", problem->message);
   if (out_.closed()) {
-    if (is_told_to_end()) return ExitCode::Success;  // that is why nobody was waited for
+    // That is why nobody was waited for; poll(2) may not have seen it yet.
+    if (takes_ending_signal() || is_over()) return ExitCode::Success;
     spdlog::error("nobody reads the event stream any more: ending (--events none needs no reader)");
     return ExitCode::Failed;
   }

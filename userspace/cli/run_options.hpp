@@ -5,8 +5,12 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 
+#include "cli/audit_options.hpp"
 #include "cli/log.hpp"
+#include "cli/recovery_options.hpp"
+#include "cli/user.hpp"
 #include "kernel/stamp_program.hpp"
 #include "observer/tracker.hpp"
 #include "report/event_sink.hpp"
@@ -35,16 +39,22 @@ struct RunOptions {
   bool allow_cross_namespace = false;
   bool strict_namespace = false;
 
+  AuditOptions audit;
+
   EventFormat events = EventFormat::Text;
   std::optional<BeatsShown> beats;  // unset: as the format has it
+  std::optional<std::string> export_file;
   LogOptions log;
+  std::optional<User> user;
   std::optional<std::uint64_t> shutdown_after_s;
+
+  RecoveryOptions recovery;
 
   [[nodiscard]] BeatsShown beats_shown() const;
   [[nodiscard]] kernel::Config kernel_config() const;
 };
 
-// Declares every flag; parsing fills what is returned.
+// Declares every flag, in groups; parsing fills what is returned.
 [[nodiscard]] std::shared_ptr<RunOptions> declare_run_options(CLI::App& run);
 
 // Throws CLI::ValidationError for flags that are right by themselves but not together.

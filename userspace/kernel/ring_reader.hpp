@@ -70,6 +70,19 @@ class RingReader {
     release();
   }
 
+  // Calls on_record(Bytes) for each record that waits, up to one that is still being written. Takes
+  // none out.
+  template <typename OnRecord>
+  void look(OnRecord&& on_record) const {
+    const std::uint64_t end = reserved_to();
+    for (std::uint64_t position = read_to_; position < end;) {
+      const Record record = record_at(position);
+      if (record.busy) return;
+      if (!record.discarded) on_record(record.data);
+      position += record.stride;
+    }
+  }
+
   // Bytes since the ring was made: how far it has been read, and how far writers have reserved.
   // What lies between the two has not been seen.
   [[nodiscard]] std::uint64_t read_to() const { return read_to_; }

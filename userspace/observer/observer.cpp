@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace hb {
 namespace {
@@ -48,6 +49,7 @@ void Observer::watch(ExitWatch& exits) {
 }
 
 std::optional<Event> Observer::poll() {
+  if (held_back_) return std::exchange(held_back_, std::nullopt);
   // One instant for the whole call, taken before anything is looked at: what a source is then seen
   // to have read by `now`, it had.
   const std::uint64_t now = clock_.now_ns();
@@ -269,10 +271,19 @@ std::optional<Event> Observer::settle(const Tracker::Inserted& outcome, const Be
   return beat;
 }
 
-std::optional<Event> Observer::settle(const Tracker::Restarted& /*outcome*/, const Beat& beat) {
+// A pid is given out again only after its process has ended. So that one's end comes first, even
+// where it waits to be judged, was lost, or could not be seen.
+std::optional<Event> Observer::settle(const Tracker::Restarted& outcome, const Beat& beat) {
   ++counters_.beats;
   ++counters_.pid_recycled;
-  return beat;
+  if (!outcome.ended) return beat;
+  Stall end = stall(*outcome.ended, StallCause::Exited, start_ns_ + beat.observer_ns);
+  if (exits_ != nullptr) {
+    end.exit =
+        exits_->find(outcome.ended->pid, outcome.ended->generation_ns).value_or(ExitStatus{});
+  }
+  held_back_ = beat;
+  return end;
 }
 
 std::optional<Event> Observer::settle(const Tracker::Refreshed& outcome, Beat beat) {

@@ -126,8 +126,9 @@ class Observer {
   Tracker tracker_;
   ClockWatch clock_watch_;
   Counters counters_;
-  std::size_t turn_ = 0;         // whose turn it is
-  std::uint64_t polled_ns_ = 0;  // when poll() last looked
+  std::optional<Event> held_back_;  // comes next, after the event that had to come before it
+  std::size_t turn_ = 0;            // whose turn it is
+  std::uint64_t polled_ns_ = 0;     // when poll() last looked
   std::uint64_t next_exit_ns_ =
       0;                       // of the exit it left for later; kNever: none, 0: more may be due
   bool nothing_left_ = false;  // and saw every source empty and no stall due

@@ -109,8 +109,10 @@ Tracker::Outcome Tracker::reuse(Number number, const TrackedBeat& beat, std::uin
 }
 
 Tracker::Outcome Tracker::restart(Number number, const TrackedBeat& beat, std::uint64_t now_ns) {
+  Restarted restarted;
+  if (table_[number].list != List::Dead) restarted.ended = describe(table_[number]);
   take_over(number, beat, now_ns);
-  return Restarted{};
+  return restarted;
 }
 
 Tracker::Outcome Tracker::refresh(Number number, const TrackedBeat& beat, std::uint64_t now_ns,

@@ -82,17 +82,6 @@ class Tracker {
     bool changed;      // another status than its last beat had, the end of a stall, a new session
     bool new_session;  // the nonce began again
   };
-  struct Restarted {};  // the first beat of another process under a known pid
-  struct OutOfOrder {};
-  struct OriginConflict {
-    BeatOrigin slot_origin;
-  };
-  struct NamespaceConflict {
-    std::uint32_t slot_ns_inode;
-  };
-  struct Full {};  // a new agent, and no slot for it
-  using Outcome = std::variant<Inserted, Refreshed, Restarted, OutOfOrder, OriginConflict,
-                               NamespaceConflict, Full>;
 
   // An agent that is silent or dead, as its accepted beats had it.
   struct Stalled {
@@ -105,6 +94,22 @@ class Tracker {
     std::uint64_t last_ns;
     BeatOrigin origin;
   };
+
+  // The first beat of another process under a known pid. Whoever had it before is dead: here it is,
+  // unless that had been said by bury().
+  struct Restarted {
+    std::optional<Stalled> ended;
+  };
+  struct OutOfOrder {};
+  struct OriginConflict {
+    BeatOrigin slot_origin;
+  };
+  struct NamespaceConflict {
+    std::uint32_t slot_ns_inode;
+  };
+  struct Full {};  // a new agent, and no slot for it
+  using Outcome = std::variant<Inserted, Refreshed, Restarted, OutOfOrder, OriginConflict,
+                               NamespaceConflict, Full>;
 
   // `capacity` is brought into 1..kMaxCapacity. `seed` is PidHash's: give it
   // random_seed() wherever strangers can choose pids. Throws std::bad_alloc.
