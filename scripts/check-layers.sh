@@ -13,7 +13,7 @@ readonly here
 # The C++ standard library is everybody's. "posix" stands for the headers of C and of the system;
 # a folder without it is pure.
 readonly kHouse='
-base      |                                   | unistd.h
+base      |                                   | unistd.h sys/mman.h
 vlp       | base                              |
 identity  | base                              | stamp.h
 observer  | base vlp identity                 |
