@@ -70,10 +70,10 @@ void Intake::watch_exits() {
   exits_ = std::make_unique<kernel::RingExits>(*program_->exits());
 }
 
-std::vector<int> Intake::fds() const {
-  std::vector<int> fds{listener_->fd()};
-  if (exits_ != nullptr) fds.push_back(program_->exits_fd());
-  return fds;
+std::vector<RunLoop::Entrance> Intake::entrances() const {
+  std::vector<RunLoop::Entrance> entrances{{listener_->fd(), source_.get()}};
+  if (exits_ != nullptr) entrances.push_back({program_->exits_fd()});
+  return entrances;
 }
 
 void Intake::attest_by_procfs(std::uint64_t start_ns) {

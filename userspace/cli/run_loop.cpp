@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kEnding = 0;  // in polled_
 constexpr std::size_t kHangup = 1;
+constexpr std::size_t kFirstEntrance = 2;
 
 constexpr int kEventsPerTurn = 256;  // between two looks at the signals
 constexpr std::uint64_t kLastLook_ns = 1'000'000'000;
@@ -24,7 +25,7 @@ timespec as_timespec(std::uint64_t ns) {
 
 }  // namespace
 
-RunLoop::RunLoop(Observer& observer, const Clock& clock, const std::vector<int>& intake_fds,
+RunLoop::RunLoop(Observer& observer, const Clock& clock, std::vector<Entrance> entrances,
                  Signals& signals, EventSink& sink, LineWriter& out, const Config& config)
     : observer_(observer),
       clock_(clock),
@@ -33,14 +34,13 @@ RunLoop::RunLoop(Observer& observer, const Clock& clock, const std::vector<int>&
       out_(out),
       config_(config),
       polled_{pollfd{signals.fd(), POLLIN, 0}, pollfd{signals.hangup_fd(), POLLIN, 0}},
-      intakes_(intake_fds.size()) {
-  for (const int fd : intake_fds) polled_.push_back({fd, POLLIN, 0});
+      entrances_(std::move(entrances)) {
+  for (const Entrance& entrance : entrances_) polled_.push_back({entrance.fd, POLLIN, 0});
 }
 
 void RunLoop::add(LoopMember& member) {
   members_.push_back(&member);
-  if (member.fd() < 0) return;
-  polled_.insert(polled_.end() - static_cast<std::ptrdiff_t>(intakes_), {member.fd(), POLLIN, 0});
+  if (member.fd() >= 0) polled_.push_back({member.fd(), POLLIN, 0});
 }
 
 ExitCode RunLoop::run() {
@@ -82,16 +82,28 @@ std::uint64_t RunLoop::wake_ns() const {
   return wake_ns;
 }
 
-// A socket that fails would be ready again at once: it rests, so that we do not spin on it.
+// Leaves out those that rest; says when the first of them has rested. A socket that failed would be
+// ready again at once: all rest then, so that we do not spin on it.
+std::uint64_t RunLoop::ask_entrances(std::uint64_t now_ns) {
+  std::uint64_t rested_ns = Source::kNever;
+  pollfd* polled = &polled_[kFirstEntrance];
+  for (const Entrance& entrance : entrances_) {
+    const std::uint64_t wanted_ns = entrance.source ? entrance.source->rests_until_ns() : 0;
+    const std::uint64_t until_ns = std::max(wanted_ns, entrances_rest_until_ns_);
+    const bool rests = until_ns > now_ns;
+    if (rests) rested_ns = std::min(rested_ns, until_ns);
+    *polled++ = {rests ? -1 : entrance.fd, POLLIN, 0};
+  }
+  return rested_ns;
+}
+
 void RunLoop::wait() {
   const std::uint64_t now_ns = clock_.now_ns();
-  const bool resting = now_ns < intake_rests_until_ns_;
-  const std::uint64_t until_ns =
-      resting ? std::min(intake_rests_until_ns_, config_.end_ns) : wake_ns();
-  const std::size_t asked = polled_.size() - (resting ? intakes_ : 0);
+  std::uint64_t until_ns = ask_entrances(now_ns);
+  until_ns = std::min(until_ns, now_ns < entrances_rest_until_ns_ ? config_.end_ns : wake_ns());
   const timespec timeout = as_timespec(until_ns > now_ns ? until_ns - now_ns : 0);
   const auto* limit = until_ns == Source::kNever ? nullptr : &timeout;
-  if (::ppoll(polled_.data(), asked, limit, nullptr) >= 0) return;
+  if (::ppoll(polled_.data(), polled_.size(), limit, nullptr) >= 0) return;
   for (pollfd& polled : polled_) polled.revents = 0;  // interrupted: it has named nothing
 }
 
@@ -122,7 +134,7 @@ std::optional<ExitCode> RunLoop::turn() {
     if (!event) return std::nullopt;
     if (const auto end = handle(*event)) return end;
     if (std::holds_alternative<Io>(*event)) {
-      intake_rests_until_ns_ = clock_.now_ns() + kRest_ns;
+      entrances_rest_until_ns_ = clock_.now_ns() + kRest_ns;
       return std::nullopt;
     }
   }

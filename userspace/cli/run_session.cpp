@@ -158,7 +158,7 @@ Result<ExitCode> observe(const RunOptions& options, Signals& signals, Intake& in
 
   sink->ready(
       {options.socket.path, static_cast<std::uint32_t>(::getpid()), intake.observer_ns_inode()});
-  RunLoop loop(observer, clock, intake.fds(), signals, *sink, out,
+  RunLoop loop(observer, clock, intake.entrances(), signals, *sink, out,
                loop_config(options, clock.now_ns()));
   for (LoopMember* member : members.all()) loop.add(*member);
   const ExitCode code = loop.run();
