@@ -17,6 +17,7 @@
 namespace hb::test {
 namespace {
 
+constexpr int kShellsFd = 9;  // dash redirects to no higher one
 constexpr char kFrame[HB_FRAME_BYTES + 1] = "0123456789abcdef0123456789abcdef";
 
 std::uint32_t namespace_inode() {
@@ -147,9 +148,10 @@ TEST_F(StampTest, DeadMainThreadLeavesTheProcess) {
 
 TEST_F(StampTest, ExecKeepsProcessAndGeneration) {
   const Fd sender = socket_.connected();
-  const std::string write = "printf %032d 0 >&" + std::to_string(sender.get());
+  const std::string write = "printf %032d 0 >&" + std::to_string(kShellsFd);
   Child child = Child::run([&] {
     send_frame(sender.get());
+    ::dup2(sender.get(), kShellsFd);
     ::execl("/bin/sh", "sh", "-c", write.c_str(), nullptr);
     ::_exit(1);
   });
@@ -164,9 +166,10 @@ TEST_F(StampTest, ExecKeepsProcessAndGeneration) {
 // de_thread(): the executing thread takes over the leader's pid, and must take over its start.
 TEST_F(StampTest, ExecByAThreadKeepsProcessAndGeneration) {
   const Fd sender = socket_.connected();
-  const std::string write = "printf %032d 0 >&" + std::to_string(sender.get());
+  const std::string write = "printf %032d 0 >&" + std::to_string(kShellsFd);
   Child child = Child::run([&] {
     send_frame(sender.get());
+    ::dup2(sender.get(), kShellsFd);
     std::thread([&] { ::execl("/bin/sh", "sh", "-c", write.c_str(), nullptr); }).join();
     ::_exit(1);
   });

@@ -168,7 +168,8 @@ TEST_F(Runner, GivesACommandNothingOfItsOwn) {
   ::sigprocmask(SIG_BLOCK, &blocked, &before);
   const mode_t mask = ::umask(0);
   const EndedCommand ended = end_of(
-      "pwd; umask; cat; ls /proc/$$/fd | tr '\\n' ' '; echo; grep -E 'Sig(Blk|Ign)' "
+      "pwd; umask; cat; for f in /proc/$$/fd/*; do test -e $f && printf '%s ' ${f##*/}; done; "
+      "echo; grep -E 'Sig(Blk|Ign)' "
       "/proc/self/status;"
       "env | grep -vE '^(PWD|OLDPWD|SHLVL|_)=' | sort; test $(ps -o sid= -p $$) = $$ && echo "
       "leads");

@@ -38,6 +38,9 @@ class Column {
 
   [[nodiscard]] int fd() const { return listener_->fd(); }
 
+  // By ring delivery: no datagram ever waits on its socket.
+  [[nodiscard]] bool reads_ring() const;
+
  private:
   Column(Way way, kernel::StampProgram& program) : way_(way), program_(program) {}
 
@@ -45,7 +48,6 @@ class Column {
   Result<std::uint32_t> prepare();
   std::unique_ptr<Source> make_source() const;
   std::unique_ptr<Source> make_stamped_source(std::uint64_t now_ns) const;
-  [[nodiscard]] bool reads_ring() const;
 
   const Way way_;
   kernel::StampProgram& program_;

@@ -57,7 +57,8 @@ Status wait_for_frames(const Stage& stage, const Child& container) {
   if (!stop) return stop.error();
   for (const Way way : kWays) {
     const Column* column = stage.columns().column(way);
-    if (column == nullptr) continue;
+    if (column == nullptr || column->reads_ring())
+      continue;  // there, nothing is queued to wait for
     auto arrived =
         wait_for(column->fd(), {stop.value().get(), kDeadline_ms}, "a frame from the container");
     if (!arrived && arrived.error().code == EINTR) return why_stopped(stage, container);
