@@ -165,7 +165,7 @@ TEST_F(ObserverTest, ARecycledPidIsABeatAndACount) {
 TEST_F(ObserverTest, SilentDropsAreCountedAndTheNextReceptionComesOut) {
   a_.deliver(beat(7, 5));
   a_.deliver(beat(7, 5));  // out of order
-  a_.deliver(WrongLength{});
+  a_.deliver(Dropped{FrameDrop::WrongLength});
   a_.deliver(beat(8, 1));
   a_.deliver(beat(9, 1));
   a_.deliver(beat(10, 1));  // no room: the tracker holds three
@@ -177,7 +177,7 @@ TEST_F(ObserverTest, SilentDropsAreCountedAndTheNextReceptionComesOut) {
 }
 
 TEST_F(ObserverTest, AFloodOfSilentDropsIsLeftAfterABoundedNumber) {
-  a_.flood(WrongLength{});
+  a_.flood(Dropped{FrameDrop::WrongLength});
   EXPECT_EQ(poll(), "nothing");
   EXPECT_EQ(observer_.counters().receptions, Observer::kReceptionsPerPoll);
   EXPECT_LE(observer_.wake_ns(), now());
@@ -186,7 +186,7 @@ TEST_F(ObserverTest, AFloodOfSilentDropsIsLeftAfterABoundedNumber) {
 TEST_F(ObserverTest, EveryReceptionIsCountedOnce) {
   a_.deliver(beat(7, 5));
   a_.deliver(beat(7, 4));
-  a_.deliver(WrongLength{});
+  a_.deliver(Dropped{FrameDrop::WrongLength});
   a_.deliver(garbage());
   a_.deliver(arrival({.pid = 8}, process(7)));
   a_.deliver(arrival({.pid = 8}, Identity{.tgid = 9, .own_tgid = 8, .pid_ns_inode = kAway}));
@@ -235,7 +235,7 @@ TEST_F(ObserverTest, AFloodOnOneSourceDelaysAnotherByOneTurn) {
 }
 
 TEST_F(ObserverTest, AFloodOfSilentDropsDelaysAnotherSourceByOneTurn) {
-  a_.flood(WrongLength{});
+  a_.flood(Dropped{FrameDrop::WrongLength});
   b_.deliver(beat(8, 1));
   EXPECT_EQ(poll(), "beat 8/1");
   EXPECT_EQ(observer_.counters().receptions, 2U);

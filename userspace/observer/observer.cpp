@@ -13,6 +13,9 @@ static_assert(vlp::kFrameBytes == HB_FRAME_BYTES);
 // cannot be judged without it is looked at again after this long: late, but neither never nor hot.
 constexpr std::uint64_t kLookAgainNs = 10'000'000;
 
+// How long a source that was seen empty is left alone while another one has something to say.
+constexpr std::uint64_t kEmptyRest_ns = 50'000;
+
 template <typename... Fs>
 struct Overloaded : Fs... {
   using Fs::operator()...;
@@ -34,7 +37,7 @@ Observer::Observer(const Clock& clock, const Config& config)
       tracker_(config.tracker_capacity, config.threshold_ns, config.seed) {}
 
 void Observer::add(Source& source) {
-  sources_.push_back(&source);
+  feeds_.push_back({.source = &source});
   nothing_left_ = false;
 }
 
@@ -62,7 +65,7 @@ std::uint64_t Observer::wake_ns() const {
   if (!nothing_left_) return polled_ns_;
   const std::uint64_t now = clock_.now_ns();
   std::uint64_t wake = stall_wake_ns();
-  for (const Source* source : sources_) wake = std::min(wake, source->wake_ns(now));
+  for (const Feed& feed : feeds_) wake = std::min(wake, feed.source->wake_ns(now));
   return wake;
 }
 
@@ -94,17 +97,30 @@ std::optional<Event> Observer::due_stall(std::uint64_t now_ns) {
 
 std::uint64_t Observer::read_up_to_ns(std::uint64_t now_ns) const {
   std::uint64_t up_to = now_ns;
-  for (const Source* source : sources_) up_to = std::min(up_to, source->horizon_ns());
+  for (const Feed& feed : feeds_) up_to = std::min(up_to, feed.source->horizon_ns());
   return up_to;
 }
 
 std::optional<Reception> Observer::receive(std::uint64_t now_ns) {
-  for (std::size_t asked = 0; asked < sources_.size(); ++asked) {
-    Source& source = *sources_[turn_];
-    turn_ = (turn_ + 1) % sources_.size();
-    if (auto reception = source.next(now_ns)) return reception;
+  for (std::size_t looked = 0; looked < feeds_.size(); ++looked) {
+    Feed& feed = feeds_[turn_];
+    turn_ = (turn_ + 1) % feeds_.size();
+    feed.left_out = now_ns - feed.empty_ns < kEmptyRest_ns;
+    if (feed.left_out) continue;
+    if (auto reception = ask(feed, now_ns)) return reception;
+  }
+  // Nobody else speaks: now those are asked that were left out, so that "nothing" is the truth.
+  for (Feed& feed : feeds_) {
+    if (!feed.left_out) continue;
+    if (auto reception = ask(feed, now_ns)) return reception;
   }
   return std::nullopt;
+}
+
+std::optional<Reception> Observer::ask(Feed& feed, std::uint64_t now_ns) {
+  auto reception = feed.source->next(now_ns);
+  feed.empty_ns = reception ? 0 : now_ns;
+  return reception;
 }
 
 std::optional<Event> Observer::handle(const Reception& reception, std::uint64_t now_ns) {
@@ -112,8 +128,8 @@ std::optional<Event> Observer::handle(const Reception& reception, std::uint64_t 
   return std::visit([&](const auto& what) { return handle(what, now_ns); }, reception);
 }
 
-std::optional<Event> Observer::handle(const WrongLength& /*what*/, std::uint64_t /*now_ns*/) {
-  ++counters_.frames_dropped[FrameDrop::WrongLength];
+std::optional<Event> Observer::handle(const Dropped& dropped, std::uint64_t /*now_ns*/) {
+  ++counters_.frames_dropped[dropped.reason];
   return std::nullopt;
 }
 
@@ -168,7 +184,8 @@ std::optional<Event> Observer::refuse(const vlp::Frame& frame, const ForeignName
 
 std::optional<Event> Observer::track(const vlp::Frame& frame, std::uint32_t pid,
                                      const Arrival& arrival, std::uint64_t now_ns) {
-  const auto& sender = std::get<Identity>(arrival.attestation);  // else nobody was accepted
+  const auto* attested = std::get_if<Identity>(&arrival.attestation);
+  const Identity sender = attested != nullptr ? *attested : Identity{};  // all of it not known
   const TrackedBeat tracked{
       .pid = pid,
       .ns_inode = sender.pid_ns_inode,

@@ -69,10 +69,11 @@ class Observer {
   [[nodiscard]] std::uint64_t stall_wake_ns() const;
 
   std::optional<Reception> receive(std::uint64_t now_ns);
+  std::optional<Reception> ask(Feed& feed, std::uint64_t now_ns);
   // One reception's way. Empty where a count says it all.
   std::optional<Event> handle(const Reception& reception, std::uint64_t now_ns);
   std::optional<Event> handle(const Arrival& arrival, std::uint64_t now_ns);
-  std::optional<Event> handle(const WrongLength& what, std::uint64_t now_ns);
+  std::optional<Event> handle(const Dropped& dropped, std::uint64_t now_ns);
   std::optional<Event> handle(const ReceiveFailed& failed, std::uint64_t now_ns);
   std::optional<Event> handle(const AncillaryTruncated& what, std::uint64_t now_ns);
   std::optional<Event> refuse(const vlp::Frame& frame, const Forged& forged, std::uint64_t now_ns);
@@ -96,7 +97,15 @@ class Observer {
   const Clock& clock_;
   const Policy policy_;
   const std::uint64_t start_ns_;
-  std::vector<Source*> sources_;
+
+  // A source that was empty a moment ago is left out while others have something to say: asking it
+  // would be a system call for each of their frames.
+  struct Feed {
+    Source* source;
+    std::uint64_t empty_ns = 0;  // when it was last seen empty, if nothing came after that
+    bool left_out = false;       // of the turns that receive() is giving
+  };
+  std::vector<Feed> feeds_;
 
   Tracker tracker_;
   Counters counters_;
