@@ -24,6 +24,8 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+const volatile struct hb_settings settings = {};
+
 struct hb_observer observer = {};
 
 struct hb_counters counters[HB_COUNTER_SLOTS] = {};
@@ -32,9 +34,6 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 64 * 1024); /* user space says how large before it loads */
 } stamps SEC(".maps");
-
-#include "identity.bpf.h"
-#include "credentials.bpf.h"
 
 enum { HB_DROP = 0, HB_KEEP = HB_FRAME_BYTES }; /* a socket filter returns the bytes to keep */
 
@@ -46,10 +45,26 @@ static __always_inline struct hb_counters *counters_here(void)
 /* Atomic: the program may be preempted in the middle by itself. */
 #define count(member) __sync_fetch_and_add(&counters_here()->member, 1)
 
+#include "identity.bpf.h"
+#include "credentials.bpf.h"
+#include "senders.bpf.h"
+#include "exit.bpf.h"
+
 static __always_inline int drop(enum hb_drop reason)
 {
 	count(drops[reason]);
 	return HB_DROP;
+}
+
+/*
+ * Ring delivery has no use for the datagram, and lets it go where the stamp says it all. But where
+ * there was no room for the stamp, it is queued: its sender then meets a full queue, which the
+ * kernel tells it (EAGAIN, or it waits), and the observer, which throws all of those away, is woken.
+ */
+static __always_inline int ring_full(void)
+{
+	count(drops[HB_DROP_RING_FULL]);
+	return settings.ring_delivery ? HB_KEEP : HB_DROP;
 }
 
 /*
@@ -62,6 +77,7 @@ static __always_inline int stamp_datagram(struct __sk_buff *ctx, struct task_str
 {
 	struct hb_stamp stamp = { .version = HB_STAMP_VERSION };
 	struct hb_observer seer = observer;
+	struct hb_process sender = {};
 
 	count(attempts);
 	if (ctx->len != HB_FRAME_BYTES)
@@ -83,10 +99,14 @@ static __always_inline int stamp_datagram(struct __sk_buff *ctx, struct task_str
 	stamp.length = ctx->len;
 	stamp.ktime_ns = bpf_ktime_get_ns();
 
+	sender.generation_ns = stamp.generation_ns;
+	sender.initial_tgid = stamp.initial_tgid;
+	if (!may_send(&sender, stamp.ktime_ns))
+		return drop(HB_DROP_RATE_LIMITED);
 	if (bpf_ringbuf_output(&stamps, &stamp, sizeof(stamp), BPF_RB_NO_WAKEUP))
-		return drop(HB_DROP_RING_FULL);
+		return ring_full();
 	count(stamps);
-	return HB_KEEP;
+	return settings.ring_delivery ? HB_DROP : HB_KEEP;
 }
 
 SEC("socket")
@@ -99,6 +119,18 @@ SEC("socket")
 int hb_stamp_probe_read(struct __sk_buff *ctx)
 {
 	return stamp_datagram(ctx, (void *)bpf_get_current_task(), false);
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(hb_exit_direct, struct task_struct *task)
+{
+	return report_exit(task, true);
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(hb_exit_probe_read, struct task_struct *task)
+{
+	return report_exit(task, false);
 }
 
 /* --correlate skb: names the socket buffer that the observer is copying from. */

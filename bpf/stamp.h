@@ -81,6 +81,48 @@ struct hb_receipt {
 
 HB_ASSERT_LAYOUT(sizeof(struct hb_receipt) == 16);
 
+/* A process that had sent something has ended: every thread of it is past its last system call. */
+struct hb_exit {
+	__u64 ktime_ns;	     /* CLOCK_MONOTONIC */
+	__u64 generation_ns; /* as in its stamps */
+	__u32 tgid;	     /* likewise */
+	__u32 initial_tgid;
+	__u32 wait_status; /* what wait(2) says */
+	__u32 reserved;
+};
+
+HB_ASSERT_LAYOUT(sizeof(struct hb_exit) == 32);
+
+/* One process on this host, ever. */
+struct hb_process {
+	__u64 generation_ns;
+	__u32 initial_tgid;
+	__u32 reserved;
+};
+
+HB_ASSERT_LAYOUT(sizeof(struct hb_process) == 16);
+
+/*
+ * What is remembered of a process that sends, from its first datagram to its exit. The limit is
+ * the generic cell rate algorithm: a conforming sender's even_ns never runs further ahead of the
+ * clock than burst_ns.
+ */
+struct hb_sender {
+	__u64 even_ns; /* when it will have used up no more than its share */
+};
+
+HB_ASSERT_LAYOUT(sizeof(struct hb_sender) == 8);
+
+/* How the program is to work. User space writes it before the program is loaded. */
+struct hb_settings {
+	__u64 beat_interval_ns; /* between the beats of one process, in the long run; 0: no limit */
+	__u64 burst_ns;		/* how far ahead of that it may be */
+	__u32 ring_delivery;	/* 1: the stamp carries the frame, and no datagram is queued */
+	__u32 reserved;
+};
+
+HB_ASSERT_LAYOUT(sizeof(struct hb_settings) == 24);
+
 /* Whose eyes the program looks through. User space writes it, at calibration, but for `received`. */
 struct hb_observer {
 	__u32 initial_tgid; /* 0: not calibrated yet */
@@ -97,6 +139,7 @@ enum hb_drop {
 	HB_DROP_WRONG_LENGTH, /* not HB_FRAME_BYTES long */
 	HB_DROP_RING_FULL,    /* no room for its stamp */
 	HB_DROP_UNREADABLE,   /* bytes or identity could not be read */
+	HB_DROP_RATE_LIMITED, /* its sender sends more than one process may */
 	HB_DROP_REASONS,
 };
 
@@ -109,10 +152,13 @@ struct hb_counters {
 	__u64 stamps;
 	__u64 drops[HB_DROP_REASONS];
 	__u64 receipts_lost;
-	__u64 pad[2]; /* one cache line a slot */
+	__u64 senders_lost; /* could not be remembered: neither limited nor watched, this time */
+	__u64 exits;	    /* of senders, reported */
+	__u64 exits_lost;   /* of senders, and there was no room to report it */
+	__u64 pad[6];	    /* whole cache lines a slot */
 };
 
-HB_ASSERT_LAYOUT(sizeof(struct hb_counters) == 64);
+HB_ASSERT_LAYOUT(sizeof(struct hb_counters) == 128);
 
 enum { HB_COUNTER_SLOTS = 64 }; /* power of two */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
-/* Made by scripts/vmlinux.sh from the BTF of Linux 6.18.44-fc-v669; not to be edited. */
+/* Made by scripts/vmlinux.sh from the BTF of Linux 6.18.44-fc-v595; not to be edited. */
 #ifndef __VMLINUX_H__
 #define __VMLINUX_H__
 
@@ -25,6 +25,10 @@ typedef __kernel_uid32_t uid_t;
 
 typedef __kernel_gid32_t gid_t;
 
+typedef struct {
+	int counter;
+} atomic_t;
+
 struct pid;
 
 struct signal_struct;
@@ -33,6 +37,7 @@ struct css_set;
 
 struct task_struct {
 	unsigned int flags;
+	int exit_code;
 	pid_t tgid;
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
@@ -75,6 +80,9 @@ struct cred {
 };
 
 struct signal_struct {
+	atomic_t live;
+	int group_exit_code;
+	unsigned int flags;
 	struct pid *pids[4];
 };
 

@@ -15,7 +15,7 @@ Result<std::unique_ptr<Intake>> Intake::open(const RunOptions& options,
                                              std::unique_ptr<kernel::StampProgram> program,
                                              std::uint64_t start_ns) {
   std::unique_ptr<Intake> intake(new Intake(std::move(program)));
-  if (auto opened = intake->open_socket(options.queue_length); !opened) return opened.error();
+  if (auto opened = intake->open_socket(options); !opened) return opened.error();
   if (intake->program_) {
     intake->attest_by_kernel(options, start_ns);
   } else {
@@ -24,8 +24,10 @@ Result<std::unique_ptr<Intake>> Intake::open(const RunOptions& options,
   return intake;
 }
 
-Status Intake::open_socket(std::uint64_t wanted_queue_length) {
-  QueueLength queue(wanted_queue_length);
+// By ring delivery only refused datagrams are queued, and a short queue tells their senders so
+// soon.
+Status Intake::open_socket(const RunOptions& options) {
+  QueueLength queue(options.delivery == kernel::Delivery::Ring ? 0 : options.queue_length);
   auto listener = UnixListener::open();
   queue.restore();
   if (!listener) return listener.error();
@@ -38,11 +40,40 @@ Status Intake::open_socket(std::uint64_t wanted_queue_length) {
 void Intake::attest_by_kernel(const RunOptions& options, std::uint64_t start_ns) {
   kernel::Config config = options.kernel_config();
   config.queue_length = queue_length_;
+  switch (options.delivery) {
+    case kernel::Delivery::Socket: take_from_socket(config, start_ns); break;
+    case kernel::Delivery::Ring: take_from_ring(config, start_ns); break;
+  }
+  ns_inode_ = program_->observer_ns_inode();
+  watch_exits();
+}
+
+void Intake::take_from_socket(const kernel::Config& config, std::uint64_t start_ns) {
   auto source = std::make_unique<kernel::StampedSource>(
       *program_, *listener_, config, StampTable::Seed{random_seed(), random_seed()}, start_ns);
   stamped_ = source.get();
   source_ = std::move(source);
-  ns_inode_ = program_->observer_ns_inode();
+}
+
+void Intake::take_from_ring(const kernel::Config& config, std::uint64_t start_ns) {
+  auto source = std::make_unique<kernel::RingSource>(*program_, *listener_, config, start_ns);
+  ring_ = source.get();
+  source_ = std::move(source);
+}
+
+void Intake::watch_exits() {
+  if (program_->exits() == nullptr) {
+    spdlog::warn("{}: an agent that ends is reported when its silence has lasted --threshold-ms",
+                 program_->exits_problem()->message);
+    return;
+  }
+  exits_ = std::make_unique<kernel::RingExits>(*program_->exits());
+}
+
+std::vector<int> Intake::fds() const {
+  std::vector<int> fds{listener_->fd()};
+  if (exits_ != nullptr) fds.push_back(program_->exits_fd());
+  return fds;
 }
 
 void Intake::attest_by_procfs(std::uint64_t start_ns) {
@@ -63,6 +94,7 @@ std::optional<int> Intake::needed_capability() const {
 
 void Intake::append_totals(Totals& totals) const {
   if (stamped_ != nullptr) cli::append_totals(totals, stamped_->counters());
+  if (ring_ != nullptr) cli::append_totals(totals, ring_->counters());
 }
 
 }  // namespace hb::cli

@@ -1,14 +1,17 @@
 // Intake: everything that a frame passes on its way to the observer: the socket, the kernel program
-// on it, and the source that says who sent it.
+// on it, the source that says who sent it, and what sees senders end.
 //
 // Owns all three, in the order in which they may die. One thread.
 #pragma once
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "base/result.hpp"
 #include "cli/run_options.hpp"
+#include "kernel/ring_exits.hpp"
+#include "kernel/ring_source.hpp"
 #include "kernel/stamped_source.hpp"
 #include "observer/source.hpp"
 #include "report/totals.hpp"
@@ -28,7 +31,10 @@ class Intake {
   Status withdraw() { return listener_->withdraw(); }
 
   [[nodiscard]] Source& source() { return *source_; }
-  [[nodiscard]] int fd() const { return listener_->fd(); }
+  [[nodiscard]] ExitWatch* exits() { return exits_.get(); }  // nullptr: only silence tells
+
+  // They become readable when there is something for the source or the exit watch to read.
+  [[nodiscard]] std::vector<int> fds() const;
 
   // The observer's own PID namespace, and the one capability that attestation needs while it runs.
   [[nodiscard]] std::optional<std::uint32_t> observer_ns_inode() const { return ns_inode_; }
@@ -39,14 +45,19 @@ class Intake {
  private:
   explicit Intake(std::unique_ptr<kernel::StampProgram> program) : program_(std::move(program)) {}
 
-  Status open_socket(std::uint64_t wanted_queue_length);
+  Status open_socket(const RunOptions& options);
   void attest_by_kernel(const RunOptions& options, std::uint64_t start_ns);
+  void take_from_socket(const kernel::Config& config, std::uint64_t start_ns);
+  void take_from_ring(const kernel::Config& config, std::uint64_t start_ns);
+  void watch_exits();
   void attest_by_procfs(std::uint64_t start_ns);
 
   std::unique_ptr<kernel::StampProgram> program_;
   std::unique_ptr<UnixListener> listener_;
   std::unique_ptr<Source> source_;
   kernel::StampedSource* stamped_ = nullptr;  // source_, when it is one
+  kernel::RingSource* ring_ = nullptr;        // source_, when it is one
+  std::unique_ptr<kernel::RingExits> exits_;
   std::uint64_t queue_length_ = 0;
   std::optional<std::uint32_t> ns_inode_;
 };

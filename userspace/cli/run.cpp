@@ -86,7 +86,7 @@ ExitCode observe(const RunOptions& options, Signals& signals, Intake& intake, co
     return give_up(dropped.error());
   }
   sink->ready(ready_line(options, intake));
-  RunLoop loop(observer, clock, {intake.fd()}, signals, *sink, out,
+  RunLoop loop(observer, clock, intake.fds(), signals, *sink, out,
                loop_config(options, clock.now_ns()));
   const ExitCode code = loop.run();
   if (auto withdrawn = intake.withdraw(); !withdrawn) {
@@ -121,7 +121,10 @@ void add_run(CLI::App& app, Action& chosen) {
   CLI::App* command = app.add_subcommand("run", "Observe: who is alive, who is silent, who lies");
   const auto options = declare_run_options(*command);
   command->footer(kExamples);
-  command->callback([&chosen, options] { chosen = [options] { return run(*options); }; });
+  command->callback([&chosen, options] {
+    check_together(*options);
+    chosen = [options] { return run(*options); };
+  });
 }
 
 }  // namespace hb::cli

@@ -1,5 +1,7 @@
 #include "cli/run_options.hpp"
 
+#include <algorithm>
+
 #include "cli/options.hpp"
 #include "observer/tracker.hpp"
 
@@ -28,6 +30,14 @@ void declare_attestation(CLI::App& run, RunOptions& o) {
                      "Who says who sent a frame; procfs is the old way, for comparison [kernel]");
   add_choice<bool>(run, "--correlate", o.correlate_skb, {{"content", false}, {"skb", true}},
                    "How a stamp finds its frame [content]");
+  add_choice<kernel::Delivery>(
+      run, "--delivery", o.delivery,
+      {{"socket", kernel::Delivery::Socket}, {"ring", kernel::Delivery::Ring}},
+      "How frames come: as datagrams, or inside their stamps at no system call a beat [socket]");
+  add_number(run, "--drain-interval-ms", o.drain_interval_ms, 1, 1'000,
+             "How long a frame may wait in the ring (--delivery ring)");
+  add_number(run, "--max-beat-rate", o.max_beat_rate, 0, 1'000'000'000,
+             "Beats per second and process; what is more is dropped in the kernel; 0: no limit");
   run.add_option("--ring-bytes", o.ring_bytes, "Size of the stamp ring")
       ->transform(ring_size(kMaxRingBytes))
       ->type_name("BYTES")
@@ -74,7 +84,21 @@ kernel::Config RunOptions::kernel_config() const {
   config.correlate_skb = correlate_skb;
   config.stamp_wait_ns = stamp_wait_ms * kNsPerMs;
   config.queue_length = queue_length;
+  config.delivery = delivery;
+  config.drain_interval_ns = drain_interval_ms * kNsPerMs;
+  config.max_beat_rate = max_beat_rate;
+  config.senders = std::max<std::size_t>(config.senders, 2 * tracker_capacity);
   return config;
+}
+
+void check_together(const RunOptions& options) {
+  if (options.delivery != kernel::Delivery::Ring) return;
+  if (options.attest == Attest::Procfs) {
+    throw CLI::ValidationError("--delivery ring", "needs --attest kernel: frames come in stamps");
+  }
+  if (options.correlate_skb) {
+    throw CLI::ValidationError("--delivery ring", "leaves --correlate skb nothing to pair");
+  }
 }
 
 std::shared_ptr<RunOptions> declare_run_options(CLI::App& run) {

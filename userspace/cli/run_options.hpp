@@ -24,6 +24,9 @@ struct RunOptions {
   bool correlate_skb = false;
   std::uint64_t ring_bytes = std::uint64_t{1} << 20;
   std::uint64_t stamp_wait_ms = 50;
+  kernel::Delivery delivery = kernel::Delivery::Socket;
+  std::uint64_t drain_interval_ms = 5;
+  std::uint64_t max_beat_rate = 1000;
 
   std::uint64_t threshold_ms = 2000;
   std::uint64_t tracker_capacity = 4096;
@@ -41,5 +44,8 @@ struct RunOptions {
 
 // Declares every flag; parsing fills what is returned.
 [[nodiscard]] std::shared_ptr<RunOptions> declare_run_options(CLI::App& run);
+
+// Throws CLI::ValidationError for flags that are right by themselves but not together.
+void check_together(const RunOptions& options);
 
 }  // namespace hb::cli

@@ -6,9 +6,10 @@ namespace hb::cli {
 namespace {
 
 // In the order of enum hb_drop.
-constexpr std::array<std::string_view, HB_DROP_REASONS> kDropReasons = {"wrong_length", "ring_full",
-                                                                        "unreadable"};
-static_assert(HB_DROP_WRONG_LENGTH == 0 && HB_DROP_RING_FULL == 1 && HB_DROP_UNREADABLE == 2);
+constexpr std::array<std::string_view, HB_DROP_REASONS> kDropReasons = {
+    "wrong_length", "ring_full", "unreadable", "rate_limited"};
+static_assert(HB_DROP_WRONG_LENGTH == 0 && HB_DROP_RING_FULL == 1 && HB_DROP_UNREADABLE == 2 &&
+              HB_DROP_RATE_LIMITED == 3);
 
 }  // namespace
 
@@ -27,6 +28,9 @@ void append_totals(Totals& totals, const kernel::StampCounters& counters) {
     totals.push_back({"stamps_dropped_total", kDropReasons[reason], counters.kernel.drops[reason]});
   }
   plain("receipts_lost_total", counters.kernel.receipts_lost);
+  plain("senders_lost_total", counters.kernel.senders_lost);
+  plain("exits_total", counters.kernel.exits);
+  plain("exits_lost_total", counters.kernel.exits_lost);
 }
 
 }  // namespace hb::cli

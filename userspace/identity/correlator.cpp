@@ -3,21 +3,12 @@
 #include <cstring>
 #include <limits>
 
+#include "identity/stamped_sender.hpp"
+
 namespace hb {
 namespace {
 
 constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
-
-Attestation attestation_of(const hb_stamp& stamp) {
-  if ((stamp.flags & HB_STAMP_KERNEL_THREAD) != 0) return Unattested::KernelThread;
-  return Identity{.tgid = stamp.tgid,
-                  .own_tgid = stamp.own_tgid,
-                  .pid_ns_inode = stamp.pid_ns_inode,
-                  .uid = stamp.uid,
-                  .generation_ns = stamp.generation_ns,
-                  .cgroup_id = stamp.cgroup_id,
-                  .sent_ns = stamp.ktime_ns};
-}
 
 FrameBytes bytes_of(const hb_stamp& stamp) {
   FrameBytes bytes;
@@ -38,7 +29,7 @@ void Correlator::add_stamp(const hb_stamp& stamp, std::uint64_t now_ns) {
   counters_.stamps++;
   const StampKey key = key_of(stamp);
   if (config_.key == PairingKey::SocketBuffer) orphan(table_.remove(key));
-  const std::uint32_t pushed_out = table_.add(key, attestation_of(stamp), now_ns);
+  const std::uint32_t pushed_out = table_.add(key, hb::sender_of(stamp), now_ns);
   orphan(pushed_out);
   counters_.evicted += pushed_out;
 }

@@ -81,14 +81,31 @@ std::string how_it_reads(const StampProgram& program) {
          (program.reads_credentials() ? ", credentials included" : ", without credentials");
 }
 
-Finding attestation(const Config& config) {
+Finding no_attestation(const Error& error) {
+  return {"attestation", State::Failed, error.message,
+          "mend what fails above; with nothing above, run again with --log-level debug and report "
+          "the verifier's words"};
+}
+
+Finding exits(const StampProgram& program) {
+  if (!program.exits_problem()) {
+    return {"exits", State::Ok, "a process that ends is reported at once", ""};
+  }
+  return {
+      "exits", State::Warning, program.exits_problem()->message,
+      "none needed: a process that ends is reported when its silence has lasted --threshold-ms"};
+}
+
+void attestation(const Config& config, std::vector<Finding>& findings) {
   Config plain = config;
   plain.correlate_skb = false;
   const auto program = StampProgram::open(plain);
-  if (program) return {"attestation", State::Ok, how_it_reads(*program.value()), ""};
-  return {"attestation", State::Failed, program.error().message,
-          "mend what fails above; with nothing above, run again with --log-level debug and report "
-          "the verifier's words"};
+  if (!program) {
+    findings.push_back(no_attestation(program.error()));
+    return;
+  }
+  findings.push_back({"attestation", State::Ok, how_it_reads(*program.value()), ""});
+  findings.push_back(exits(*program.value()));
 }
 
 Finding exact_correlation(const Config& config) {
@@ -105,8 +122,8 @@ Finding exact_correlation(const Config& config) {
 std::vector<Finding> diagnose(const Config& config) {
   std::vector<Finding> findings{kernel_release(), btf(), privileges(), bpf_system_call(),
                                 lockdown()};
-  findings.push_back(attestation(config));
-  if (findings.back().state == State::Ok) findings.push_back(exact_correlation(config));
+  attestation(config, findings);
+  if (!any_failed(findings)) findings.push_back(exact_correlation(config));
   return findings;
 }
 

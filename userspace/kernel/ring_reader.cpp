@@ -26,11 +26,14 @@ Result<RingReader> RingReader::map(int map_fd, std::size_t ring_bytes) {
   ring.consumer_ = static_cast<Position*>(consumer);
   ring.producer_ = static_cast<const Position*>(producer);
   ring.data_ = static_cast<const std::byte*>(producer) + ring.page_bytes_;
+  ring.read_to_ = ring.consumer_->load(std::memory_order_relaxed);
   return ring;
 }
 
 RingReader::RingReader(RingReader&& other) noexcept
-    : page_bytes_(other.page_bytes_),
+    : read_to_(other.read_to_),
+      front_stride_(other.front_stride_),
+      page_bytes_(other.page_bytes_),
       ring_bytes_(other.ring_bytes_),
       consumer_page_(std::exchange(other.consumer_page_, nullptr)),
       producer_pages_(std::exchange(other.producer_pages_, nullptr)),
@@ -41,6 +44,17 @@ RingReader::RingReader(RingReader&& other) noexcept
 RingReader::~RingReader() {
   if (consumer_page_ != nullptr) ::munmap(consumer_page_, page_bytes_);
   if (producer_pages_ != nullptr) ::munmap(producer_pages_, page_bytes_ + 2 * ring_bytes_);
+}
+
+std::optional<RingReader::Bytes> RingReader::front() {
+  while (read_to_ < reserved_to()) {
+    const Record record = record_at(read_to_);
+    if (record.busy) return std::nullopt;
+    front_stride_ = record.stride;
+    if (!record.discarded) return record.data;
+    pop();
+  }
+  return std::nullopt;
 }
 
 RingReader::Record RingReader::record_at(std::uint64_t position) const {

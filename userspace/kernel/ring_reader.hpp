@@ -14,6 +14,7 @@
 #include <cstring>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "base/result.hpp"
 
@@ -37,25 +38,39 @@ class RingReader {
   RingReader& operator=(RingReader&&) = delete;
   ~RingReader();
 
-  // Calls on_record(std::span<const std::byte>) for each record that was there when drain() began,
-  // oldest first; stops early at one that is still being written. The span lives until on_record
-  // returns. Bounded by the ring's size, however fast others write.
+  using Bytes = std::span<const std::byte>;
+
+  // The oldest record; nothing when the ring is empty or when that one is still being written.
+  // Lives until pop(), which needs one.
+  std::optional<Bytes> front();
+  void pop() { read_to_ += std::exchange(front_stride_, 0); }
+
+  // Gives the room of what was popped back to the writers. To be called before waiting; and, as
+  // it takes a cache line away from them, not for every record.
+  void release() { consumer_->store(read_to_, std::memory_order_release); }
+
+  // Calls on_record(Bytes) for each record that was there when drain() began, oldest first; stops
+  // early at one that is still being written. Bounded by the ring's size, however fast others
+  // write.
   template <typename OnRecord>
   void drain(OnRecord&& on_record) {
     const std::uint64_t end = reserved_to();
-    std::uint64_t position = read_to();
-    while (position < end) {
-      const Record record = record_at(position);
-      if (record.busy) break;
-      if (!record.discarded) on_record(record.data);
-      position += record.stride;
-      consumer_->store(position, std::memory_order_release);
+    std::uint64_t released_to = read_to_;
+    while (read_to_ < end) {
+      const auto record = front();
+      if (!record) break;
+      on_record(*record);
+      pop();
+      if (read_to_ - released_to < kReleaseBytes) continue;
+      release();
+      released_to = read_to_;
     }
+    release();
   }
 
   // Bytes since the ring was made: how far it has been read, and how far writers have reserved.
   // What lies between the two has not been seen.
-  [[nodiscard]] std::uint64_t read_to() const { return consumer_->load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t read_to() const { return read_to_; }
   [[nodiscard]] std::uint64_t reserved_to() const {
     return producer_->load(std::memory_order_acquire);
   }
@@ -68,12 +83,16 @@ class RingReader {
     bool busy;
     bool discarded;
     std::uint64_t stride;  // header and padding included
-    std::span<const std::byte> data;
+    Bytes data;
   };
 
   RingReader() = default;
   [[nodiscard]] Record record_at(std::uint64_t position) const;
 
+  static constexpr std::uint64_t kReleaseBytes = 8'192;
+
+  std::uint64_t read_to_ = 0;       // the consumer position, or further
+  std::uint64_t front_stride_ = 0;  // of the record that front() showed
   std::size_t page_bytes_ = 0;
   std::size_t ring_bytes_ = 0;
   void* consumer_page_ = nullptr;

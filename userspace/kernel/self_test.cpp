@@ -12,14 +12,15 @@
 namespace hb::kernel {
 namespace {
 
-Result<Credentials> credentials_of(msghdr& message) {
+Result<std::optional<Credentials>> credentials_of(msghdr& message) {
   const cmsghdr* header = CMSG_FIRSTHDR(&message);
   if (header == nullptr || header->cmsg_type != SCM_CREDENTIALS) {
     return Error{"self-test: the frame arrived without credentials"};
   }
   ucred attached{};
   std::memcpy(&attached, CMSG_DATA(header), sizeof(attached));
-  return Credentials{static_cast<std::uint32_t>(attached.pid), attached.uid, attached.gid};
+  return std::optional(
+      Credentials{static_cast<std::uint32_t>(attached.pid), attached.uid, attached.gid});
 }
 
 Status about_this_process(const hb_stamp& stamp, const FrameBytes& frame) {
@@ -59,7 +60,7 @@ Result<SelfTest::Echo> SelfTest::echo() {
     return os_error(errno, "self-test: reading random bytes");
   }
   if (Status sent = send(frame); !sent) return sent.error();
-  const Result<Credentials> credentials = receive(frame);
+  const auto credentials = receive(frame);
   if (!credentials) return credentials.error();
   Echo echo{{}, credentials.value(), 0};
   if (Status read = read_ring(echo); !read) return read.error();
@@ -74,7 +75,7 @@ Status SelfTest::send(const FrameBytes& frame) const {
   return ok();
 }
 
-Result<Credentials> SelfTest::receive(const FrameBytes& frame) {
+Result<std::optional<Credentials>> SelfTest::receive(const FrameBytes& frame) {
   FrameBytes bytes{};
   iovec data{bytes.data(), bytes.size()};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(ucred))];
@@ -89,6 +90,9 @@ Result<Credentials> SelfTest::receive(const FrameBytes& frame) {
   const int error = errno;
   program_->end_receiving();
 
+  const bool by_ring = program_->delivery() == Delivery::Ring;
+  if (length < 0 && error == EAGAIN && by_ring) return std::optional<Credentials>();
+  if (length >= 0 && by_ring) return Error{"self-test: a datagram was queued beside its stamp"};
   if (length < 0 && error == EAGAIN) {
     return Error{"self-test: the kernel program dropped a correct frame"};
   }

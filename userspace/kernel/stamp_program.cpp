@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -35,9 +36,33 @@ std::array<ReadMethod, 2> preference() {
   return {ReadMethod::ProbeRead, ReadMethod::DirectLoads};
 }
 
+constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
+constexpr std::uint64_t kBurst_ns = kNsPerSecond;  // as many at once as in a second
+
+hb_settings settings_of(const Config& config) {
+  hb_settings settings{};
+  if (config.max_beat_rate > 0) {
+    settings.beat_interval_ns = std::max<std::uint64_t>(1, kNsPerSecond / config.max_beat_rate);
+    settings.burst_ns = kBurst_ns;
+  }
+  settings.ring_delivery = config.delivery == Delivery::Ring ? 1 : 0;
+  return settings;
+}
+
+Result<std::unique_ptr<RingReader>> map(const bpf_map* map) {
+  // libbpf rounds a ring up to what the kernel takes; the map knows its size.
+  Result<RingReader> ring = RingReader::map(bpf_map__fd(map), bpf_map__max_entries(map));
+  if (!ring) return ring.error();
+  return std::make_unique<RingReader>(std::move(ring).value());
+}
+
+std::uint64_t read(__u64& counter) {
+  return std::atomic_ref(counter).load(std::memory_order_relaxed);
+}
+
 Status same_credentials(const SelfTest::Echo& echo) {
   const Credentials stamped{echo.stamp.cred_pid, echo.stamp.cred_uid, echo.stamp.cred_gid};
-  if (stamped == echo.credentials) return ok();
+  if (!echo.credentials || stamped == *echo.credentials) return ok();
   return Error{"self-test: the stamp's credentials are not those of the datagram"};
 }
 
@@ -67,6 +92,7 @@ Result<std::unique_ptr<StampProgram>> StampProgram::open(const Config& config) {
   if (Status loaded = program->load(); !loaded) return loaded.error();
   if (Status mapped = program->map_ring(); !mapped) return mapped.error();
   if (Status traced = program->trace_receipts(); !traced) return traced.error();
+  if (Status watched = program->watch_exits(); !watched) program->exits_problem_ = watched.error();
   if (Status calibrated = program->calibrate(); !calibrated) return calibrated.error();
   return program;
 }
@@ -74,26 +100,33 @@ Result<std::unique_ptr<StampProgram>> StampProgram::open(const Config& config) {
 Status StampProgram::load() {
   LibbpfLog log;
   for (const ReadMethod method : preference()) {
-    Status loaded = load(method);
-    if (loaded) return loaded;
-    spdlog::debug("{} ({}): {}", loaded.error().message, name(method), log.text());
-    if (loaded.error().code == EPERM) return loaded;  // the other way needs the same privilege
+    for (const bool with_exits : {true, false}) {
+      Status loaded = load(method, with_exits);
+      if (loaded) {
+        if (with_exits) exits_problem_.reset();
+        return loaded;
+      }
+      spdlog::debug("{} ({}{}): {}", loaded.error().message, name(method),
+                    with_exits ? ", exits" : "", log.text());
+      if (loaded.error().code == EPERM) return loaded;  // every other way needs the same privilege
+      exits_problem_ = Error{"load: this kernel's verifier refuses to trace exits"};
+    }
   }
   spdlog::error("the kernel took neither program; it and libbpf said:\n{}", log.text());
   return Error{"load: this kernel's verifier refuses the program"};
 }
 
-Status StampProgram::load(ReadMethod method) {
+Status StampProgram::load(ReadMethod method, bool with_exits) {
   skeleton_.reset(hb_program__open());
   if (skeleton_ == nullptr) return os_error(errno, "open: the kernel program in this binary");
 
   const bool direct = method == ReadMethod::DirectLoads;
   bpf_program__set_autoload(skeleton_->progs.hb_stamp_direct, direct);
   bpf_program__set_autoload(skeleton_->progs.hb_stamp_probe_read, !direct);
+  bpf_program__set_autoload(skeleton_->progs.hb_exit_direct, direct && with_exits);
+  bpf_program__set_autoload(skeleton_->progs.hb_exit_probe_read, !direct && with_exits);
   bpf_program__set_autoload(skeleton_->progs.hb_receipt_written, config_.correlate_skb);
-  const auto ring_bytes = static_cast<std::uint32_t>(config_.ring_bytes);
-  const int refused = bpf_map__set_max_entries(skeleton_->maps.stamps, ring_bytes);
-  if (refused != 0) return os_error(-refused, "configure: the size of the stamp ring");
+  if (Status configured = configure(); !configured) return configured;
 
   const int error = hb_program__load(skeleton_.get());
   if (error != 0) return os_error(-error, "load: the kernel program");
@@ -101,13 +134,42 @@ Status StampProgram::load(ReadMethod method) {
   return ok();
 }
 
-Status StampProgram::map_ring() {
-  // libbpf rounds a ring up to what the kernel takes; the map knows its size.
-  const bpf_map* map = skeleton_->maps.stamps;
-  Result<RingReader> ring = RingReader::map(bpf_map__fd(map), bpf_map__max_entries(map));
-  if (!ring) return ring.error();
-  ring_ = std::make_unique<RingReader>(std::move(ring).value());
+Status StampProgram::configure() {
+  skeleton_->rodata->settings = settings_of(config_);
+  const auto ring_bytes = static_cast<std::uint32_t>(config_.ring_bytes);
+  int refused = bpf_map__set_max_entries(skeleton_->maps.stamps, ring_bytes);
+  if (refused != 0) return os_error(-refused, "configure: the size of the stamp ring");
+  const auto senders = static_cast<std::uint32_t>(config_.senders);
+  refused = bpf_map__set_max_entries(skeleton_->maps.senders, senders);
+  if (refused != 0) return os_error(-refused, "configure: how many senders are remembered");
   return ok();
+}
+
+Status StampProgram::map_ring() {
+  auto ring = map(skeleton_->maps.stamps);
+  if (!ring) return ring.error();
+  ring_ = std::move(ring).value();
+  return ok();
+}
+
+// Before the self-test, so that nobody who sends afterwards can end unseen.
+Status StampProgram::watch_exits() {
+  if (exits_problem_) return *exits_problem_;  // not loaded
+  const bool direct = method_ == ReadMethod::DirectLoads;
+  bpf_link* link = bpf_program__attach(direct ? skeleton_->progs.hb_exit_direct
+                                              : skeleton_->progs.hb_exit_probe_read);
+  const int error = errno;
+  if (link == nullptr) return os_error(error, "attach: tracing exits (sched_process_exit)");
+  // The skeleton detaches it.
+  (direct ? skeleton_->links.hb_exit_direct : skeleton_->links.hb_exit_probe_read) = link;
+  auto ring = map(skeleton_->maps.exits);
+  if (!ring) return ring.error();
+  exits_ = std::move(ring).value();
+  return ok();
+}
+
+int StampProgram::exits_fd() const {
+  return exits_ == nullptr ? -1 : bpf_map__fd(skeleton_->maps.exits);
 }
 
 Status StampProgram::trace_receipts() {
@@ -181,10 +243,13 @@ void StampProgram::end_receiving() {
   std::atomic_ref(skeleton_->bss->observer.receiving).store(0, std::memory_order_release);
 }
 
+std::uint64_t StampProgram::ring_full_drops() const {
+  std::uint64_t sum = 0;
+  for (hb_counters& slot : skeleton_->bss->counters) sum += read(slot.drops[HB_DROP_RING_FULL]);
+  return sum;
+}
+
 hb_counters StampProgram::counters() const {
-  const auto read = [](__u64& counter) {
-    return std::atomic_ref(counter).load(std::memory_order_relaxed);
-  };
   hb_counters sum{};
   for (hb_counters& slot : skeleton_->bss->counters) {
     sum.attempts += read(slot.attempts);
@@ -193,6 +258,9 @@ hb_counters StampProgram::counters() const {
       sum.drops[reason] += read(slot.drops[reason]);
     }
     sum.receipts_lost += read(slot.receipts_lost);
+    sum.senders_lost += read(slot.senders_lost);
+    sum.exits += read(slot.exits);
+    sum.exits_lost += read(slot.exits_lost);
   }
   return sum;
 }

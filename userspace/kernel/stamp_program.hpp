@@ -7,6 +7,9 @@
 //
 // attach() puts it on a socket before that is bound, and locks it there, against root too.
 //
+// Beside the stamps it reports, where the kernel lets it, the exits of processes that sent: what is
+// missing for that is in exits_problem(), and is no reason not to observe.
+//
 // Counters and observer live in memory shared with the program: after open() no bpf(2) call is
 // made, so every capability may be dropped.
 #pragma once
@@ -14,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "base/result.hpp"
 #include "identity/correlator.hpp"
@@ -24,11 +28,21 @@ struct hb_program;  // the skeleton that bpftool makes
 
 namespace hb::kernel {
 
+// How frames come to user space.
+enum class Delivery : std::uint8_t {
+  Socket,  // as datagrams, which the stamps are paired with
+  Ring,    // inside their stamps; no datagram is ever queued
+};
+
 struct Config {
   std::size_t ring_bytes = std::size_t{1} << 20;  // power of two, whole pages
-  bool correlate_skb = false;
-  std::uint64_t stamp_wait_ns = 50'000'000;
-  std::uint64_t queue_length = 512;
+  Delivery delivery = Delivery::Socket;
+  std::uint64_t drain_interval_ns = 5'000'000;  // Ring: how long a frame may wait there
+  bool correlate_skb = false;                   // Socket
+  std::uint64_t stamp_wait_ns = 50'000'000;     // Socket
+  std::uint64_t queue_length = 512;             // Socket
+  std::uint64_t max_beat_rate = 0;              // of one process, per second; 0: no limit
+  std::size_t senders = 16'384;                 // processes that are remembered
 };
 
 // How the program reads the kernel's memory; see bpf/identity.bpf.h.
@@ -50,6 +64,13 @@ class StampProgram {
   [[nodiscard]] PairingKey pairing_key() const;
 
   RingReader& ring() { return *ring_; }
+  [[nodiscard]] Delivery delivery() const { return config_.delivery; }
+
+  // Of struct hb_exit; nullptr when exits cannot be seen here. exits_fd() becomes readable when one
+  // was reported.
+  RingReader* exits() { return exits_.get(); }
+  [[nodiscard]] int exits_fd() const;
+  [[nodiscard]] const std::optional<Error>& exits_problem() const { return exits_problem_; }
 
   // Between the two, receipts are written for what this process receives (correlate_skb).
   void begin_receiving();
@@ -57,6 +78,7 @@ class StampProgram {
 
   // The sum over all CPUs since open(). Updated by senders at any moment.
   [[nodiscard]] hb_counters counters() const;
+  [[nodiscard]] std::uint64_t ring_full_drops() const;
 
  private:
   struct Destroy {
@@ -65,8 +87,10 @@ class StampProgram {
 
   explicit StampProgram(const Config& config) : config_(config) {}
   Status load();
-  Status load(ReadMethod method);
+  Status load(ReadMethod method, bool with_exits);
+  Status configure();
   Status map_ring();
+  Status watch_exits();
   Status trace_receipts();
   Status calibrate();
   [[nodiscard]] int program_fd() const;
@@ -76,6 +100,8 @@ class StampProgram {
   ReadMethod method_ = ReadMethod::DirectLoads;
   bool reads_credentials_ = false;
   std::unique_ptr<RingReader> ring_;
+  std::unique_ptr<RingReader> exits_;
+  std::optional<Error> exits_problem_;
 };
 
 }  // namespace hb::kernel

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Reading how a process ended, on the tracepoint sched_process_exit.
+ *
+ * That fires for every thread, after signal->live has been counted down (do_exit() in
+ * kernel/exit.c): at 0 the whole process is over. An exec ends its other threads too, but the one
+ * that execs stays counted. Two last threads may both see 0; forget() tells one of them apart.
+ */
+#ifndef HB_EXIT_BPF_H
+#define HB_EXIT_BPF_H
+
+enum { HB_SIGNAL_GROUP_EXIT = 0x4 }; /* SIGNAL_GROUP_EXIT, include/linux/sched/signal.h */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 256 * 1024); /* 6,553 exits */
+} exits SEC(".maps");
+
+static __always_inline int report_exit(struct task_struct *task, bool direct)
+{
+	struct signal_struct *signal = load(direct, task, signal);
+	struct task_struct *leader = load(direct, task, group_leader);
+	struct hb_observer seer = observer;
+	struct hb_process process = {};
+	struct hb_exit gone = {};
+
+	/* All loads before anything that branches; see stamp_datagram(). */
+	struct pid *pid = load(direct, signal, pids[HB_PIDTYPE_TGID]);
+	__u32 live = load(direct, signal, live.counter);
+	__u32 flags = load(direct, signal, flags);
+	__u32 group_exit_code = load(direct, signal, group_exit_code);
+	__u32 exit_code = load(direct, leader, exit_code);
+
+	process.generation_ns = load(direct, leader, start_boottime);
+	process.initial_tgid = load(direct, task, tgid);
+	if (live || !forget(&process))
+		return 0;
+	gone.ktime_ns = bpf_ktime_get_ns();
+	gone.generation_ns = process.generation_ns;
+	gone.initial_tgid = process.initial_tgid;
+	gone.tgid = nr_for_observer(pid, &seer, direct);
+	/* As wait_task_zombie() in kernel/exit.c has it. */
+	gone.wait_status = flags & HB_SIGNAL_GROUP_EXIT ? group_exit_code : exit_code;
+
+	/* Unlike a stamp, nothing else would wake the observer. */
+	if (bpf_ringbuf_output(&exits, &gone, sizeof(gone), BPF_RB_FORCE_WAKEUP))
+		count(exits_lost);
+	else
+		count(exits);
+	return 0;
+}
+
+#endif

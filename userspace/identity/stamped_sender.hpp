@@ -1,0 +1,20 @@
+// Who sent a datagram, as its stamp says.
+#pragma once
+
+#include "identity/identity.hpp"
+#include "stamp.h"
+
+namespace hb {
+
+[[nodiscard]] inline Attestation sender_of(const hb_stamp& stamp) {
+  if ((stamp.flags & HB_STAMP_KERNEL_THREAD) != 0) return Unattested::KernelThread;
+  return Identity{.tgid = stamp.tgid,
+                  .own_tgid = stamp.own_tgid,
+                  .pid_ns_inode = stamp.pid_ns_inode,
+                  .uid = stamp.uid,
+                  .generation_ns = stamp.generation_ns,
+                  .cgroup_id = stamp.cgroup_id,
+                  .sent_ns = stamp.ktime_ns};
+}
+
+}  // namespace hb

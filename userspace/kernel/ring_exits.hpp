@@ -1,0 +1,25 @@
+// RingExits: the exits that the kernel program reports, out of their ring.
+//
+// Borrows the ring, which must outlive it. One thread.
+#pragma once
+
+#include <optional>
+
+#include "kernel/ring_reader.hpp"
+#include "observer/exit_watch.hpp"
+
+namespace hb::kernel {
+
+class RingExits final : public ExitWatch {
+ public:
+  explicit RingExits(RingReader& ring) : ring_(ring) {}
+
+  const ProcessExit* front() override;
+  void take() override { front_.reset(); }
+
+ private:
+  RingReader& ring_;
+  std::optional<ProcessExit> front_;
+};
+
+}  // namespace hb::kernel

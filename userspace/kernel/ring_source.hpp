@@ -1,0 +1,58 @@
+// RingSource: frames out of the stamp ring itself. The record is the frame and says who sent it:
+// nothing to pair, nothing to wait for, and no system call.
+//
+// The ring wakes nobody. It is read whenever next() is called, and wake_ns() asks for that after
+// the drain interval, or sooner while so much comes that the ring might fill up meanwhile. Where it
+// did fill up, the refused datagrams are on the socket, whose descriptor wakes the observer; they
+// were counted by the kernel program (ring_full) and are thrown away here.
+//
+// Borrows the program, loaded for Delivery::Ring, and the receiver. One thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "identity/datagram.hpp"
+#include "kernel/stamp_counters.hpp"
+#include "kernel/stamp_program.hpp"
+#include "observer/source.hpp"
+
+namespace hb::kernel {
+
+class RingSource final : public Source {
+ public:
+  RingSource(StampProgram& program, Receiver& receiver, const Config& config,
+             std::uint64_t start_ns);
+
+  std::optional<Reception> next(std::uint64_t now_ns) override;
+  [[nodiscard]] std::uint64_t horizon_ns() const override { return horizon_ns_; }
+  [[nodiscard]] std::uint64_t wake_ns(std::uint64_t now_ns) const override;
+
+  // Every stamp is a frame here: matched as soon as it is read, and none is ever an orphan.
+  [[nodiscard]] StampCounters counters() const;
+
+ private:
+  void look_ahead(std::uint64_t now_ns);
+  void come_to_rest();
+  std::optional<Error> discard_refused();
+
+  StampProgram& program_;
+  RingReader& ring_;
+  Receiver& receiver_;
+  const std::uint64_t ring_bytes_;
+  const std::uint64_t longest_rest_ns_;
+
+  // What was reserved before mark_ns_ ends at mark_. Once it has been read, the horizon is there.
+  std::uint64_t horizon_ns_;
+  std::uint64_t mark_ns_;
+  std::uint64_t mark_;
+
+  std::uint64_t rested_at_ = 0;  // where the ring had been read to when it was last seen empty
+  std::uint64_t rest_ns_;        // until it wants to be read again
+  std::uint64_t frames_ = 0;
+  std::uint64_t malformed_ = 0;
+  std::array<Datagram, 64> discarded_;
+};
+
+}  // namespace hb::kernel
