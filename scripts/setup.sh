@@ -9,7 +9,7 @@ set -euo pipefail
 packages_for() {
   case $1 in
     build)
-      echo cmake ninja-build g++ pkgconf clang llvm bpftool libbpf-dev libcap-dev \
+      echo cmake ninja-build g++ pkgconf clang llvm bpftool libbpf-dev libcap-dev libssl-dev \
         libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev libgtest-dev
       ;;
     test) echo strace runc jq qemu-system-x86 busybox-static cpio libxml2-utils ;;

@@ -230,8 +230,60 @@ TEST_F(ObserverTest, SourcesTakeTurns) {
 TEST_F(ObserverTest, AFloodOnOneSourceDelaysAnotherByOneTurn) {
   a_.flood(garbage());
   poll();
+  advance(Observer::kEmptyRest_ns);
   b_.deliver(beat(8, 1));
+  poll();
   EXPECT_EQ(poll(), "beat 8/1");
+}
+
+// Asking costs a system call; what may come meanwhile waits no longer than that rest.
+TEST_F(ObserverTest, ASourceThatWasEmptyIsNotAskedForEachFrameOfAnother) {
+  for (std::uint64_t nonce = 1; nonce <= 4; ++nonce) b_.deliver(beat(7, nonce));
+  for (int i = 0; i < 4; ++i) poll();
+  EXPECT_EQ(log_, (Words{"a:empty", "b:took", "b:took", "b:took", "b:took"}));
+}
+
+TEST_F(ObserverTest, ASourceThatWasEmptyIsAskedWhenNobodyElseSpeaks) {
+  poll();
+  log_.clear();
+  a_.deliver(beat(7, 1));
+  EXPECT_EQ(poll(), "beat 7/1");
+  EXPECT_EQ(poll(), "nothing");
+  EXPECT_EQ(log_, (Words{"a:took", "b:empty", "a:empty"}));
+}
+
+TEST_F(ObserverTest, WhatIsOnlyClaimedIsAcceptedAndNothingIsKnownOfIt) {
+  a_.deliver(arrival({.pid = 7, .nonce = 1}, ClaimOnly{}, BeatOrigin::NetworkUnverified));
+  const auto event = poll_for<Beat>();
+  EXPECT_EQ(event.pid, 7U);
+  EXPECT_EQ(event.origin, BeatOrigin::NetworkUnverified);
+  EXPECT_FALSE(event.pid_ns_inode);
+  EXPECT_EQ(event.generation_ns, 0U);
+  EXPECT_EQ(event.sent_ns, 0U);
+}
+
+TEST_F(ObserverTest, WhatIsOnlyClaimedNeverTouchesWhatTheKernelVouchesFor) {
+  a_.deliver(beat(7, 1));
+  b_.deliver(arrival({.pid = 7, .nonce = 2}, ClaimOnly{}, BeatOrigin::NetworkUnverified));
+  EXPECT_EQ(poll_all(), (Words{"beat 7/1", "origin conflict"}));
+  advance(kThreshold);
+  EXPECT_EQ(poll(), "stall 7/1");
+}
+
+TEST_F(ObserverTest, TheKernelsWordDoesNotTakeOverWhatWasOnlyClaimed) {
+  a_.deliver(arrival({.pid = 7, .nonce = 1}, ClaimOnly{}, BeatOrigin::NetworkUnverified));
+  b_.deliver(beat(7, 2));
+  EXPECT_EQ(poll_all(), (Words{"beat 7/1", "origin conflict"}));
+}
+
+TEST_F(ObserverTest, EveryReasonToDropIsCountedByItself) {
+  for (const FrameDrop reason : {FrameDrop::DecryptFailed, FrameDrop::Replayed}) {
+    a_.deliver(Dropped{reason});
+  }
+  a_.deliver(Dropped{FrameDrop::Replayed});
+  EXPECT_EQ(poll(), "nothing");
+  EXPECT_EQ(observer_.counters().frames_dropped[FrameDrop::DecryptFailed], 1U);
+  EXPECT_EQ(observer_.counters().frames_dropped[FrameDrop::Replayed], 2U);
 }
 
 TEST_F(ObserverTest, AFloodOfSilentDropsDelaysAnotherSourceByOneTurn) {
@@ -252,6 +304,7 @@ TEST(Names, AreThoseOfLogsAndMetrics) {
   EXPECT_STREQ(name(StallCause::Silence), "silence");
   EXPECT_STREQ(name(AuthFailureCause::KernelThread), "kernel_thread");
   EXPECT_STREQ(name(FrameDrop::TrackerFull), "tracker_full");
+  EXPECT_STREQ(name(FrameDrop::SenderTableFull), "sender_table_full");
 }
 
 TEST(Monotonic, NeverGoesBack) {

@@ -13,7 +13,6 @@
 namespace hb::cli {
 namespace {
 
-constexpr std::uint64_t kNsPerMs = 1'000'000;
 constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 
 constexpr const char* kExamples =
@@ -21,11 +20,17 @@ constexpr const char* kExamples =
     "  hb-ebpf run                                  # root sends, root reads what happens\n"
     "  hb-ebpf run --socket-mode 0660 --socket-group hb --events json | jq .\n"
     "  hb-ebpf run --socket /tmp/hb.sock --threshold-ms 500 --shutdown-after-secs 60\n"
-    "  hb-ebpf run --attest procfs                  # the old way; needs no BPF";
+    "  hb-ebpf run --attest procfs                  # the old way; needs no BPF\n"
+    "  hb-ebpf run --udp-port 4711 --key-file /etc/hb-ebpf/key    # agents on the network too";
 
 ExitCode give_up(const Error& error) {
   spdlog::error("{}", error.message);
   return ExitCode::Failed;
+}
+
+ExitCode misconfigured(const Error& error) {
+  spdlog::error("{}", error.message);
+  return ExitCode::Usage;
 }
 
 ExitCode unavailable(const Error& error, const kernel::Config& config) {
@@ -49,7 +54,7 @@ std::unique_ptr<EventSink> make_sink(EventFormat format, LineWriter& out) {
 
 Observer::Config observer_config(const RunOptions& options, const Intake& intake) {
   Observer::Config config;
-  config.threshold_ns = options.threshold_ms * kNsPerMs;
+  config.threshold_ns = options.threshold_ns();
   config.tracker_capacity = options.tracker_capacity;
   config.policy.observer_ns_inode = intake.observer_ns_inode().value_or(0);
   config.policy.allow_cross_namespace = options.allow_cross_namespace;
@@ -65,7 +70,8 @@ RunLoop::Config loop_config(const RunOptions& options, std::uint64_t now_ns) {
 }
 
 Ready ready_line(const RunOptions& options, const Intake& intake) {
-  return {options.socket.path, static_cast<std::uint32_t>(::getpid()), intake.observer_ns_inode()};
+  return {options.socket.path, static_cast<std::uint32_t>(::getpid()), intake.observer_ns_inode(),
+          intake.udp_address()};
 }
 
 void say_last_words(const Observer& observer, const Intake& intake, EventSink& sink,
@@ -80,7 +86,7 @@ ExitCode observe(const RunOptions& options, Signals& signals, Intake& intake, co
   LineWriter out(STDOUT_FILENO, signals.fd());
   const auto sink = make_sink(options.events, out);
   Observer observer(clock, observer_config(options, intake));
-  observer.add(intake.source());
+  for (Source* source : intake.sources()) observer.add(*source);
   if (auto bound = intake.bind(options.socket); !bound) return give_up(bound.error());
   if (auto dropped = drop_privileges(intake.needed_capability()); !dropped) {
     return give_up(dropped.error());
@@ -104,6 +110,8 @@ ExitCode run(const RunOptions& options) {
   open_log(options.log, signals ? signals.value().fd() : LineWriter::kNoStop);
   if (!signals) return give_up(signals.error());
   const MonotonicClock clock;
+  auto keys = read_key_files(options.udp.key_file, options.udp.master_key_file);
+  if (!keys) return misconfigured(keys.error());
   std::unique_ptr<kernel::StampProgram> program;
   if (options.attest == Attest::Kernel) {
     auto opened = kernel::StampProgram::open(options.kernel_config());
@@ -112,6 +120,8 @@ ExitCode run(const RunOptions& options) {
   }
   auto intake = Intake::open(options, std::move(program), clock.now_ns());
   if (!intake) return give_up(intake.error());
+  const auto udp = intake.value()->open_udp(options, std::move(keys).value(), clock.now_ns());
+  if (!udp) return give_up(udp.error());
   return observe(options, signals.value(), *intake.value(), clock);
 }
 

@@ -74,6 +74,8 @@ void declare_output(CLI::App& run, RunOptions& o) {
 
 }  // namespace
 
+std::uint64_t RunOptions::threshold_ns() const { return threshold_ms * kNsPerMs; }
+
 BeatsShown RunOptions::beats_shown() const {
   return beats.value_or(events == EventFormat::Json ? BeatsShown::All : BeatsShown::Changes);
 }
@@ -92,6 +94,7 @@ kernel::Config RunOptions::kernel_config() const {
 }
 
 void check_together(const RunOptions& options) {
+  check_udp_options(options.udp);
   if (options.delivery != kernel::Delivery::Ring) return;
   if (options.attest == Attest::Procfs) {
     throw CLI::ValidationError("--delivery ring", "needs --attest kernel: frames come in stamps");
@@ -105,6 +108,7 @@ std::shared_ptr<RunOptions> declare_run_options(CLI::App& run) {
   auto options = std::make_shared<RunOptions>();
   declare_socket(run, *options);
   declare_attestation(run, *options);
+  declare_udp_options(run, options->udp);
   declare_tracking(run, *options);
   declare_output(run, *options);
   return options;

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "cli/log.hpp"
+#include "cli/udp_options.hpp"
 #include "kernel/stamp_program.hpp"
 #include "report/event_sink.hpp"
 #include "transport/unix_listener.hpp"
@@ -28,6 +29,8 @@ struct RunOptions {
   std::uint64_t drain_interval_ms = 5;
   std::uint64_t max_beat_rate = 1000;
 
+  UdpOptions udp;
+
   std::uint64_t threshold_ms = 2000;
   std::uint64_t tracker_capacity = 4096;
   bool allow_cross_namespace = false;
@@ -38,6 +41,7 @@ struct RunOptions {
   LogOptions log;
   std::optional<std::uint64_t> shutdown_after_s;
 
+  [[nodiscard]] std::uint64_t threshold_ns() const;
   [[nodiscard]] BeatsShown beats_shown() const;
   [[nodiscard]] kernel::Config kernel_config() const;
 };

@@ -48,9 +48,9 @@ Result<std::unique_ptr<UdpIntake>> UdpIntake::open(const UdpOptions& options, se
   std::unique_ptr<UdpIntake> intake(new UdpIntake);
   if (auto wrapped = intake->wrap(std::move(keys), threshold_ns); !wrapped) return wrapped.error();
   if (auto listening = intake->listen(options); !listening) return listening.error();
-  intake->source_ = std::make_unique<secure::UdpSource>(
-      *intake->listener_, *intake->wrapping_, origin(options),
-      Horizon(start_ns, intake->listener_->queue_length()));
+  intake->source_ =
+      std::make_unique<secure::UdpSource>(*intake->listener_, *intake->wrapping_, origin(options),
+                                          Horizon(start_ns, intake->listener_->queue_length()));
   return intake;
 }
 

@@ -13,9 +13,6 @@ static_assert(vlp::kFrameBytes == HB_FRAME_BYTES);
 // cannot be judged without it is looked at again after this long: late, but neither never nor hot.
 constexpr std::uint64_t kLookAgainNs = 10'000'000;
 
-// How long a source that was seen empty is left alone while another one has something to say.
-constexpr std::uint64_t kEmptyRest_ns = 50'000;
-
 template <typename... Fs>
 struct Overloaded : Fs... {
   using Fs::operator()...;

@@ -37,6 +37,8 @@ namespace hb {
 class Observer {
  public:
   static constexpr std::size_t kReceptionsPerPoll = 256;
+  // How long a source that was seen empty is left alone while another one has something to say.
+  static constexpr std::uint64_t kEmptyRest_ns = 50'000;
 
   struct Config {
     std::uint64_t threshold_ns = 2'000'000'000;  // silence before a stall
@@ -64,6 +66,14 @@ class Observer {
   [[nodiscard]] std::size_t agents() const { return tracker_.size(); }
 
  private:
+  // A source that was empty a moment ago is left out while others have something to say: asking it
+  // would be a system call for each of their frames.
+  struct Feed {
+    Source* source;
+    std::uint64_t empty_ns = 0;  // when it was last seen empty, if nothing came after that
+    bool left_out = false;       // of the turns that receive() is giving
+  };
+
   std::optional<Event> due_stall(std::uint64_t now_ns);
   [[nodiscard]] std::uint64_t read_up_to_ns(std::uint64_t now_ns) const;
   [[nodiscard]] std::uint64_t stall_wake_ns() const;
@@ -97,14 +107,6 @@ class Observer {
   const Clock& clock_;
   const Policy policy_;
   const std::uint64_t start_ns_;
-
-  // A source that was empty a moment ago is left out while others have something to say: asking it
-  // would be a system call for each of their frames.
-  struct Feed {
-    Source* source;
-    std::uint64_t empty_ns = 0;  // when it was last seen empty, if nothing came after that
-    bool left_out = false;       // of the turns that receive() is giving
-  };
   std::vector<Feed> feeds_;
 
   Tracker tracker_;

@@ -22,9 +22,8 @@ bool Aead::begin(const Key& key, Nonce nonce, bool sealing) {
 
 bool Aead::run(Input associated, Input in, Output out) {
   int length = 0;
-  if (!associated.empty() &&
-      ::EVP_CipherUpdate(context_.get(), nullptr, &length, associated.data(),
-                         static_cast<int>(associated.size())) != 1) {
+  if (!associated.empty() && ::EVP_CipherUpdate(context_.get(), nullptr, &length, associated.data(),
+                                                static_cast<int>(associated.size())) != 1) {
     return false;
   }
   return ::EVP_CipherUpdate(context_.get(), out.data(), &length, in.data(),

@@ -15,8 +15,10 @@ Result<FrameOpener> FrameOpener::with(Keys keys) {
 }
 
 std::variant<Opened, FrameDrop> FrameOpener::open(std::span<const std::uint8_t> datagram) {
-  if (shared_ && datagram.size() == kSharedBytes) return open_shared(datagram.first<kSharedBytes>());
-  if (agents_ && datagram.size() == kMasterBytes) return open_master(datagram.first<kMasterBytes>());
+  if (shared_ && datagram.size() == kSharedBytes)
+    return open_shared(datagram.first<kSharedBytes>());
+  if (agents_ && datagram.size() == kMasterBytes)
+    return open_master(datagram.first<kMasterBytes>());
   return FrameDrop::WrongLength;
 }
 

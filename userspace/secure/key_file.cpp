@@ -70,8 +70,8 @@ int value_of(char digit) {
 
 Status read_all(const Fd& file, const std::string& path, Text& text) {
   while (text.length < text.bytes.size()) {
-    const ssize_t got = ::read(file.get(), text.bytes.data() + text.length,
-                               text.bytes.size() - text.length);
+    const ssize_t got =
+        ::read(file.get(), text.bytes.data() + text.length, text.bytes.size() - text.length);
     const int code = errno;
     if (got == 0) return ok();
     if (got > 0) {
@@ -105,8 +105,9 @@ Result<Key> read_key_file(const std::string& path) {
   if (auto read = read_all(file.value(), path, text); !read) return read.error();
   Key key;
   if (parse(text, key)) return key;
-  return refusal(path, "does not hold 64 hexadecimal digits and nothing else: openssl rand -hex 32 "
-                       "writes such a key");
+  return refusal(path,
+                 "does not hold 64 hexadecimal digits and nothing else: openssl rand -hex 32 "
+                 "writes such a key");
 }
 
 }  // namespace hb::secure

@@ -5,8 +5,7 @@ namespace hb::secure {
 Result<std::unique_ptr<SecureWrapping>> SecureWrapping::with(Keys keys, const Config& config) {
   auto opener = FrameOpener::with(std::move(keys));
   if (!opener) return opener.error();
-  return std::unique_ptr<SecureWrapping>(
-      new SecureWrapping(std::move(opener).value(), config));
+  return std::unique_ptr<SecureWrapping>(new SecureWrapping(std::move(opener).value(), config));
 }
 
 std::variant<FrameBytes, FrameDrop> SecureWrapping::unwrap(std::span<const std::uint8_t> datagram,

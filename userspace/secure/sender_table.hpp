@@ -104,8 +104,8 @@ class SenderTable {
   const std::uint64_t live_ns_;
   const PidHash bucket_hash_;
   const PidHash floor_hash_;
-  std::vector<Slot> slots_;           // [0] and one for each sender
-  std::vector<Number> buckets_;       // first slot of each chain
+  std::vector<Slot> slots_;            // [0] and one for each sender
+  std::vector<Number> buckets_;        // first slot of each chain
   std::vector<std::uint64_t> floors_;  // the lowest timestamp that a newcomer may have
   std::size_t size_ = 0;
   std::uint64_t forgotten_ = 0;

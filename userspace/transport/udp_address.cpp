@@ -10,8 +10,7 @@ namespace hb {
 namespace {
 
 Error no_address(const std::string& text) {
-  return Error{"'" + text +
-                   "' is not an IP address and a port: say 127.0.0.1:4711, or [::1]:4711",
+  return Error{"'" + text + "' is not an IP address and a port: say 127.0.0.1:4711, or [::1]:4711",
                EINVAL};
 }
 
