@@ -230,26 +230,46 @@ TEST_F(ObserverTest, SourcesTakeTurns) {
 TEST_F(ObserverTest, AFloodOnOneSourceDelaysAnotherByOneTurn) {
   a_.flood(garbage());
   poll();
-  advance(Observer::kEmptyRest_ns);
   b_.deliver(beat(8, 1));
-  poll();
   EXPECT_EQ(poll(), "beat 8/1");
 }
 
-// Asking costs a system call; what may come meanwhile waits no longer than that rest.
-TEST_F(ObserverTest, ASourceThatWasEmptyIsNotAskedForEachFrameOfAnother) {
-  for (std::uint64_t nonce = 1; nonce <= 4; ++nonce) b_.deliver(beat(7, nonce));
-  for (int i = 0; i < 4; ++i) poll();
+// Asking costs a system call. What comes meanwhile waits no longer than that rest.
+class ObserverRestTest : public ObserverTest {
+ protected:
+  static constexpr std::uint64_t kRest = 10;
+
+  ObserverRestTest() {
+    resting_.add(a_);
+    resting_.add(b_);
+  }
+
+  std::string poll() { return words(resting_.poll()); }
+
+  Observer resting_{clock_, {.empty_rest_ns = kRest, .policy = {}, .seed = 1}};
+};
+
+TEST_F(ObserverRestTest, ASourceThatWasEmptyIsNotAskedForEachFrameOfAnother) {
+  for (int i = 0; i < 4; ++i) b_.deliver(garbage());
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(poll(), "BadMagic");
   EXPECT_EQ(log_, (Words{"a:empty", "b:took", "b:took", "b:took", "b:took"}));
 }
 
-TEST_F(ObserverTest, ASourceThatWasEmptyIsAskedWhenNobodyElseSpeaks) {
+TEST_F(ObserverRestTest, ASourceThatWasEmptyIsAskedAgainAfterItsRest) {
+  b_.flood(garbage());
   poll();
-  log_.clear();
-  a_.deliver(beat(7, 1));
-  EXPECT_EQ(poll(), "beat 7/1");
+  advance(kRest);
+  a_.deliver(AncillaryTruncated{});
+  EXPECT_EQ(poll(), "ctrl truncated");
+}
+
+TEST_F(ObserverRestTest, ASourceThatWasEmptyIsAskedWhenNobodyElseSpeaks) {
   EXPECT_EQ(poll(), "nothing");
-  EXPECT_EQ(log_, (Words{"a:took", "b:empty", "a:empty"}));
+  log_.clear();
+  a_.deliver(garbage());
+  EXPECT_EQ(poll(), "BadMagic");
+  EXPECT_EQ(poll(), "nothing");
+  EXPECT_EQ(log_, (Words{"a:took", "a:empty", "b:empty"}));
 }
 
 TEST_F(ObserverTest, WhatIsOnlyClaimedIsAcceptedAndNothingIsKnownOfIt) {

@@ -31,6 +31,7 @@ Observer::Observer(const Clock& clock, const Config& config)
     : clock_(clock),
       policy_(config.policy),
       start_ns_(clock.now_ns()),
+      empty_rest_ns_(config.empty_rest_ns),
       tracker_(config.tracker_capacity, config.threshold_ns, config.seed) {}
 
 void Observer::add(Source& source) {
@@ -102,7 +103,7 @@ std::optional<Reception> Observer::receive(std::uint64_t now_ns) {
   for (std::size_t looked = 0; looked < feeds_.size(); ++looked) {
     Feed& feed = feeds_[turn_];
     turn_ = (turn_ + 1) % feeds_.size();
-    feed.left_out = now_ns - feed.empty_ns < kEmptyRest_ns;
+    feed.left_out = now_ns - feed.empty_ns < empty_rest_ns_;
     if (feed.left_out) continue;
     if (auto reception = ask(feed, now_ns)) return reception;
   }

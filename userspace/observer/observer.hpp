@@ -37,12 +37,11 @@ namespace hb {
 class Observer {
  public:
   static constexpr std::size_t kReceptionsPerPoll = 256;
-  // How long a source that was seen empty is left alone while another one has something to say.
-  static constexpr std::uint64_t kEmptyRest_ns = 50'000;
 
   struct Config {
     std::uint64_t threshold_ns = 2'000'000'000;  // silence before a stall
     std::size_t tracker_capacity = 4096;
+    std::uint64_t empty_rest_ns = 50'000;  // of a source, see Feed
     Policy policy;
     std::uint64_t seed = random_seed();  // of the tracker's index
   };
@@ -66,8 +65,8 @@ class Observer {
   [[nodiscard]] std::size_t agents() const { return tracker_.size(); }
 
  private:
-  // A source that was empty a moment ago is left out while others have something to say: asking it
-  // would be a system call for each of their frames.
+  // A source that was empty within empty_rest_ns is left out while others have something to say:
+  // asking it would be a system call for each of their frames.
   struct Feed {
     Source* source;
     std::uint64_t empty_ns = 0;  // when it was last seen empty, if nothing came after that
@@ -107,6 +106,7 @@ class Observer {
   const Clock& clock_;
   const Policy policy_;
   const std::uint64_t start_ns_;
+  const std::uint64_t empty_rest_ns_;
   std::vector<Feed> feeds_;
 
   Tracker tracker_;
