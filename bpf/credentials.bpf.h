@@ -19,6 +19,8 @@ static __always_inline void stamp_attached(struct hb_stamp *stamp, struct unix_s
 	struct pid *pid = load(direct, attached, pid);
 
 	stamp->flags |= HB_STAMP_CREDENTIALS;
+	if (load(direct, attached, fp))
+		stamp->flags |= HB_STAMP_DESCRIPTORS;
 	if (!pid) {
 		stamp->cred_pid = stamp->tgid;
 		stamp->cred_uid = stamp->uid;

@@ -35,6 +35,9 @@ enum hb_stamp_flag {
 	HB_STAMP_CREDENTIALS = 1u << 1,
 	/* The sender named those credentials itself; a privileged sender may name anybody's. */
 	HB_STAMP_CREDENTIALS_CHOSEN = 1u << 2,
+	/* Descriptors were passed with the datagram, which no agent does. Known only where
+	 * HB_STAMP_CREDENTIALS is set. */
+	HB_STAMP_DESCRIPTORS = 1u << 3,
 };
 
 struct hb_stamp {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
-/* Made by scripts/vmlinux.sh from the BTF of Linux 6.18.44-fc-v595; not to be edited. */
+/* Made by scripts/vmlinux.sh from the BTF of Linux 6.18.44; not to be edited. */
 #ifndef __VMLINUX_H__
 #define __VMLINUX_H__
 
@@ -111,6 +111,7 @@ struct unix_skb_parms {
 	struct pid *pid;
 	kuid_t uid;
 	kgid_t gid;
+	void *fp;
 };
 
 #ifndef BPF_NO_PRESERVE_ACCESS_INDEX

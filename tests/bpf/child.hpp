@@ -3,6 +3,7 @@
 
 #include <linux/sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -21,13 +22,16 @@ class Child {
   static Child run(Work&& work, std::uint64_t clone_flags = 0) {
     clone_args arguments{};
     arguments.flags = clone_flags;
-    arguments.exit_signal = SIGCHLD;
-    const long pid = ::syscall(SYS_clone3, &arguments, sizeof(arguments));
-    if (pid == 0) {
-      work();
-      ::_exit(0);
-    }
-    return Child(static_cast<pid_t>(pid));
+    return make(work, arguments);
+  }
+
+  // The same under this very pid, which must be free: a pid recycled at will. Root.
+  template <typename Work>
+  static Child run_as(pid_t pid, Work&& work) {
+    clone_args arguments{};
+    arguments.set_tid = reinterpret_cast<std::uintptr_t>(&pid);
+    arguments.set_tid_size = 1;
+    return make(work, arguments);
   }
 
   Child(Child&& other) noexcept : pid_(std::exchange(other.pid_, -1)) {}
@@ -47,6 +51,18 @@ class Child {
   }
 
  private:
+  template <typename Work>
+  static Child make(Work& work, clone_args& arguments) {
+    arguments.exit_signal = SIGCHLD;
+    const long pid = ::syscall(SYS_clone3, &arguments, sizeof(arguments));
+    if (pid == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that is killed leaves nobody behind
+      work();
+      ::_exit(0);
+    }
+    return Child(static_cast<pid_t>(pid));
+  }
+
   explicit Child(pid_t pid) : pid_(pid) {}
 
   pid_t pid_;

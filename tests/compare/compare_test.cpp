@@ -63,8 +63,13 @@ TEST(Compare, ListsTheScenarios) {
   EXPECT_EQ(known_scenarios(), contracted);
 }
 
-TEST(Compare, KernelIsRightAndSaysSo) {
-  const auto scenarios = scenarios_in(compare({"--format", "json"}, 0));
+class CompareBy : public ::testing::TestWithParam<const char*> {};
+
+INSTANTIATE_TEST_SUITE_P(Delivery, CompareBy, ::testing::Values("socket", "ring"),
+                         [](const auto& delivery) { return std::string(delivery.param); });
+
+TEST_P(CompareBy, KernelIsRightAndSaysSo) {
+  const auto scenarios = scenarios_in(compare({"--format", "json", "--delivery", GetParam()}, 0));
   EXPECT_EQ(scenarios.size(), known_scenarios().size());
   for (const auto& [name, scenario] : scenarios) {
     if (scenario.contains("unavailable")) {
@@ -98,12 +103,18 @@ TEST(Compare, ProcfsIsRightWhereItCanKnow) {
   }
 }
 
-TEST(Compare, KernelWinsEveryRace) {
-  const auto scenarios = scenarios_in(compare(
-      {"--format", "json", "--repeat", "20", "--scenario", "exec_between", "--scenario",
-       "exits_after_send", "--scenario", "pid_reused_foreign", "--scenario", "pid_reused_native",
-       "--scenario", "leader_exited", "--scenario", "flood_orphans", "--scenario", "io_uring"},
-      0));
+TEST_P(CompareBy, KernelWinsEveryRace) {
+  const auto scenarios = scenarios_in(compare({"--delivery", GetParam(),
+                                               "--format",   "json",
+                                               "--repeat",   "20",
+                                               "--scenario", "exec_between",
+                                               "--scenario", "exits_after_send",
+                                               "--scenario", "pid_reused_foreign",
+                                               "--scenario", "pid_reused_native",
+                                               "--scenario", "leader_exited",
+                                               "--scenario", "flood_orphans",
+                                               "--scenario", "io_uring"},
+                                              0));
   EXPECT_EQ(scenarios.size(), 7U);
   for (const auto& [name, scenario] : scenarios) {
     EXPECT_EQ(scenario["repeats"], 20) << name << scenario;

@@ -34,6 +34,7 @@ inline void expect_balance(const Json& counters) {
       << counters;
 }
 
+// Frames as datagrams, as by default.
 class Attest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -43,7 +44,11 @@ class Attest : public ::testing::Test {
     GTEST_SKIP() << "no kernel attestation here:\n" << doctor.out;
   }
 
-  ObserverProcess observe(Argv more = {}) { return ObserverProcess(socket_, more); }
+  ObserverProcess observe(Argv more = {}) {
+    more.insert(more.end(), {"--delivery", delivery()});
+    return ObserverProcess(socket_, more);
+  }
+  virtual std::string delivery() const { return "socket"; }
 
   void stop(ObserverProcess& observer) { expect_balance(observer.stop()); }
 
@@ -59,6 +64,17 @@ class Attest : public ::testing::Test {
 
   TemporaryDirectory directory_;
   const std::string socket_ = directory_.path("hb.sock");
+};
+
+// What must not depend on how frames come.
+class EveryDelivery : public Attest, public ::testing::WithParamInterface<const char*> {
+ protected:
+  std::string delivery() const override { return GetParam(); }
+};
+
+class RingDelivery : public Attest {
+ protected:
+  std::string delivery() const override { return "ring"; }
 };
 
 }  // namespace hb::test

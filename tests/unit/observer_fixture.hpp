@@ -59,7 +59,9 @@ class ObserverTest : public testing::Test {
   static std::string words(const std::optional<Event>& event) {
     struct {
       std::string operator()(const Beat& b) { return "beat " + of(b.pid, b.nonce); }
-      std::string operator()(const Stall& s) { return "stall " + of(s.pid, s.last_nonce); }
+      std::string operator()(const Stall& s) {
+        return (s.cause == StallCause::Exited ? "exit " : "stall ") + of(s.pid, s.last_nonce);
+      }
       std::string operator()(const Decode& d) { return vlp::name(d.error); }
       std::string operator()(const AuthFailure& a) { return name(a.cause); }
       std::string operator()(const OriginConflict& /*e*/) { return "origin conflict"; }

@@ -156,7 +156,7 @@ TEST_F(ObserverTest, CutAncillaryDataIsACtrlTruncatedEvent) {
 TEST_F(ObserverTest, ARecycledPidIsABeatAndACount) {
   a_.deliver(beat(7, 900));
   a_.deliver(arrival({.pid = 7, .nonce = 1}, process(7, /*generation=*/2)));
-  EXPECT_EQ(poll_all(), (Words{"beat 7/900", "beat 7/1"}));
+  EXPECT_EQ(poll_all(), (Words{"beat 7/900", "exit 7/900", "beat 7/1"}));
   EXPECT_EQ(observer_.counters().pid_recycled, 1U);
 }
 

@@ -15,8 +15,11 @@ namespace hb {
 // An outcome in words: one thing to compare and to read.
 inline std::string words(const Tracker::Outcome& outcome) {
   struct {
-    std::string operator()(Tracker::Inserted /*o*/) { return "inserted"; }
-    std::string operator()(Tracker::Refreshed r) { return r.changed ? "changed" : "refreshed"; }
+    std::string operator()(Tracker::Inserted i) { return i.evicted ? "replaced" : "inserted"; }
+    std::string operator()(Tracker::Refreshed r) {
+      if (r.new_session) return r.changed ? "new session" : "unchanged session";
+      return r.changed ? "changed" : "refreshed";
+    }
     std::string operator()(Tracker::Restarted /*o*/) { return "restarted"; }
     std::string operator()(Tracker::OutOfOrder /*o*/) { return "out of order"; }
     std::string operator()(Tracker::OriginConflict c) {
@@ -37,6 +40,9 @@ class TrackerTest : public testing::Test {
   static constexpr auto kNetwork = BeatOrigin::NetworkUnverified;
   static constexpr auto kKernel = BeatOrigin::KernelAttested;
 
+  explicit TrackerTest(Eviction eviction = Eviction::Strict)
+      : tracker_(4, kThreshold, /*seed=*/1, eviction) {}
+
   // Process 7 in namespace 1, started at 50, unless the test says otherwise.
   std::string beat(std::uint64_t nonce, TrackedBeat b = {}) {
     if (b.pid == 0) b.pid = 7;
@@ -56,6 +62,8 @@ class TrackerTest : public testing::Test {
   }
   std::string last_word() { return beat_with(vlp::Status::Critical, kTerminal); }
 
+  bool die(std::uint32_t pid = 7) { return tracker_.bury(pid, generation_).has_value(); }
+
   // Who is named as stalled now, in this order.
   std::vector<std::uint32_t> stalled() {
     std::vector<std::uint32_t> pids;
@@ -72,7 +80,7 @@ class TrackerTest : public testing::Test {
   std::uint64_t now_ = 1000;
   std::uint32_t ns_ = 1;
   std::uint64_t generation_ = 50;
-  Tracker tracker_{4, kThreshold, /*seed=*/1};
+  Tracker tracker_;
 };
 
 }  // namespace hb

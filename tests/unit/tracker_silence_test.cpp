@@ -13,10 +13,13 @@ TEST_F(TrackerTest, NobodyIsNamedBeforeTheThreshold) {
 }
 
 TEST_F(TrackerTest, AStallSaysWhatIsKnownOfTheAgent) {
-  beat(5);
+  beat(5, {.own_pid = 2, .cgroup_id = 9});
   now_ += kThreshold;
   const auto stall = tracker_.expire(now_).value();
   EXPECT_EQ(stall.pid, 7U);
+  EXPECT_EQ(stall.own_pid, 2U);
+  EXPECT_EQ(stall.generation_ns, 50U);
+  EXPECT_EQ(stall.cgroup_id, 9U);
   EXPECT_EQ(stall.ns_inode, 1U);
   EXPECT_EQ(stall.last_nonce, 5U);
   EXPECT_EQ(stall.last_ns, 1000U);

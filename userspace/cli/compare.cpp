@@ -38,6 +38,7 @@ struct CompareOptions {
   Format format = Format::Text;
   std::vector<const Scenario*> scenarios;  // empty: all
   std::uint64_t repeats = 1;
+  kernel::Delivery delivery = kernel::Delivery::Socket;
   bool list = false;
   LogOptions log;
 };
@@ -106,7 +107,9 @@ ExitCode compare_all(const CompareOptions& options) {
   const auto signals = Signals::take();
   open_log(options.log, signals ? signals.value().fd() : LineWriter::kNoStop);
   if (!signals) return fail(signals.error());
-  auto program = kernel::StampProgram::open({});
+  kernel::Config config;
+  config.delivery = options.delivery;
+  auto program = kernel::StampProgram::open(config);
   if (!program) return fail(program.error(), ExitCode::Unavailable);
   const auto workspace = compare::Workspace::enter();
   if (!workspace) return fail(workspace.error());
@@ -150,6 +153,10 @@ void add_compare(CLI::App& app, Action& chosen) {
       ->trigger_on_parse();
   add_number(*command, "--repeat", options->repeats, 1, kMaxRepeats,
              "How often each is played: races are rarely lost at once");
+  add_choice<kernel::Delivery>(
+      *command, "--delivery", options->delivery,
+      {{"socket", kernel::Delivery::Socket}, {"ring", kernel::Delivery::Ring}},
+      "How frames come to the kernel column, as in `run` [socket]");
   command->add_flag("--list", options->list, "Name the scenarios, and what each is about")
       ->disable_flag_override();
   add_log_options(*command, options->log);

@@ -56,6 +56,7 @@ Observer::Config observer_config(const RunOptions& options, const Intake& intake
   Observer::Config config;
   config.threshold_ns = options.threshold_ns();
   config.tracker_capacity = options.tracker_capacity;
+  config.eviction = options.eviction;
   config.policy.observer_ns_inode = intake.observer_ns_inode().value_or(0);
   config.policy.allow_cross_namespace = options.allow_cross_namespace;
   return config;
@@ -87,6 +88,7 @@ ExitCode observe(const RunOptions& options, Signals& signals, Intake& intake, co
   const auto sink = make_sink(options.events, out);
   Observer observer(clock, observer_config(options, intake));
   for (Source* source : intake.sources()) observer.add(*source);
+  if (ExitWatch* exits = intake.exits()) observer.watch(*exits);
   if (auto bound = intake.bind(options.socket); !bound) return give_up(bound.error());
   if (auto dropped = drop_privileges(intake.needed_capability()); !dropped) {
     return give_up(dropped.error());

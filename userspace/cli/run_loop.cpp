@@ -10,8 +10,10 @@ namespace hb::cli {
 namespace {
 
 constexpr int kEventsPerTurn = 256;  // between two looks at the signals
+constexpr std::uint64_t kLastLook_ns = 1'000'000'000;
 constexpr std::uint64_t kRest_ns = 10'000'000;
 constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
+constexpr std::uint64_t kNsPerMs = 1'000'000;
 
 timespec as_timespec(std::uint64_t ns) {
   return {static_cast<time_t>(ns / kNsPerSecond), static_cast<long>(ns % kNsPerSecond)};
@@ -43,6 +45,7 @@ ExitCode RunLoop::run() {
     wait();
     if (is_told_to_end()) return ExitCode::Success;
     if (const auto end = turn()) return *end;
+    warn_of_clock_jump();
     tick();
   }
 }
@@ -72,6 +75,16 @@ void RunLoop::wait() {
   const std::size_t asked = polled_.size() - (resting ? intakes_ : 0);
   const timespec timeout = as_timespec(until_ns > now_ns ? until_ns - now_ns : 0);
   ::ppoll(polled_.data(), asked, until_ns == Source::kNever ? nullptr : &timeout, nullptr);
+}
+
+void RunLoop::warn_of_clock_jump() {
+  const auto jump = observer_.take_clock_jump();
+  if (!jump) return;
+  spdlog::warn(
+      "did not run for {}.{:03} s (stopped, suspended, or the machine was paused): nobody is "
+      "called "
+      "silent before one more threshold has passed",
+      jump->gap_ns / kNsPerSecond, jump->gap_ns % kNsPerSecond / kNsPerMs);
 }
 
 void RunLoop::tick() {
@@ -112,8 +125,10 @@ std::optional<ExitCode> RunLoop::handle(const Event& event) {
   return std::nullopt;
 }
 
+// Whoever is still connected may go on sending: a time bounds it.
 void RunLoop::finish() {
-  for (int i = 0; i < kEventsPerTurn; ++i) {
+  const std::uint64_t deadline_ns = clock_.now_ns() + kLastLook_ns;
+  while (clock_.now_ns() < deadline_ns) {
     const auto event = observer_.poll();
     if (!event || std::holds_alternative<Io>(*event)) return;
     tell(*event);

@@ -47,6 +47,7 @@ class RunLoop {
   std::optional<ExitCode> turn();
   std::optional<ExitCode> handle(const Event& event);
   void tell(const Event& event);
+  void warn_of_clock_jump();
   void tick();
   [[nodiscard]] std::uint64_t wake_ns() const;
 

@@ -56,6 +56,10 @@ void declare_tracking(CLI::App& run, RunOptions& o) {
   add_number(run, "--threshold-ms", o.threshold_ms, 1, kMsPerDay, "Silence before a stall");
   add_number(run, "--tracker-capacity", o.tracker_capacity, 1, Tracker::kMaxCapacity,
              "Agents that can be tracked");
+  add_choice<Eviction>(run, "--eviction", o.eviction,
+                       {{"strict", Eviction::Strict}, {"balanced", Eviction::Balanced}},
+                       "Who is forgotten for a newcomer when all are taken and none is dead: the "
+                       "longest silent, after 10 thresholds or once it has stalled [strict]");
 }
 
 void declare_output(CLI::App& run, RunOptions& o) {

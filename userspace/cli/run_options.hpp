@@ -9,6 +9,7 @@
 #include "cli/log.hpp"
 #include "cli/udp_options.hpp"
 #include "kernel/stamp_program.hpp"
+#include "observer/tracker.hpp"
 #include "report/event_sink.hpp"
 #include "transport/unix_listener.hpp"
 
@@ -33,6 +34,7 @@ struct RunOptions {
 
   std::uint64_t threshold_ms = 2000;
   std::uint64_t tracker_capacity = 4096;
+  Eviction eviction = Eviction::Strict;
   bool allow_cross_namespace = false;
   bool strict_namespace = false;
 

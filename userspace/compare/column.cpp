@@ -6,6 +6,7 @@
 #include <array>
 
 #include "compare/pidfd_source.hpp"
+#include "kernel/ring_source.hpp"
 #include "observer/tracker.hpp"
 #include "procfs/namespace_link.hpp"
 #include "procfs/procfs_source.hpp"
@@ -58,6 +59,7 @@ void Column::begin() {
   while (::recv(fd(), thrown_away.data(), thrown_away.size(), MSG_DONTWAIT) >= 0) {
   }
   observer_.reset();
+  if (reads_ring()) program_.ring().drain([](kernel::RingReader::Bytes) {});
   source_ = make_source();
   Observer::Config config;
   config.threshold_ns = kNoStall_ns;
@@ -69,16 +71,25 @@ void Column::begin() {
 std::unique_ptr<Source> Column::make_source() const {
   const std::uint64_t now = clock_.now_ns();
   switch (way_) {
-    case Way::Kernel: {
-      kernel::Config config;
-      config.queue_length = queue_length_;
-      const StampTable::Seed seed{random_seed(), random_seed()};
-      return std::make_unique<kernel::StampedSource>(program_, *listener_, config, seed, now);
-    }
+    case Way::Kernel: return make_stamped_source(now);
     case Way::Procfs: return std::make_unique<ProcfsSource>(*listener_, now, queue_length_);
     case Way::Pidfd: return std::make_unique<PidfdSource>(fd(), now, queue_length_);
   }
   return nullptr;
+}
+
+std::unique_ptr<Source> Column::make_stamped_source(std::uint64_t now_ns) const {
+  kernel::Config config;
+  config.queue_length = queue_length_;
+  if (reads_ring()) {
+    return std::make_unique<kernel::RingSource>(program_, *listener_, config, now_ns);
+  }
+  const StampTable::Seed seed{random_seed(), random_seed()};
+  return std::make_unique<kernel::StampedSource>(program_, *listener_, config, seed, now_ns);
+}
+
+bool Column::reads_ring() const {
+  return way_ == Way::Kernel && program_.delivery() == kernel::Delivery::Ring;
 }
 
 Conclusion Column::conclude() {

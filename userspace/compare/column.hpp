@@ -44,6 +44,8 @@ class Column {
   Status open_socket(const std::string& path);
   Result<std::uint32_t> prepare();
   std::unique_ptr<Source> make_source() const;
+  std::unique_ptr<Source> make_stamped_source(std::uint64_t now_ns) const;
+  [[nodiscard]] bool reads_ring() const;
 
   const Way way_;
   kernel::StampProgram& program_;

@@ -35,4 +35,15 @@ const ProcessExit* RingExits::front() {
   return &*front_;
 }
 
+std::optional<ExitStatus> RingExits::find(std::uint32_t pid, std::uint64_t generation_ns) const {
+  std::optional<ExitStatus> status;
+  if (front_ && front_->pid == pid && front_->generation_ns == generation_ns) return front_->status;
+  ring_.look([&](RingReader::Bytes record) {
+    const auto gone = record_as<hb_exit>(record);
+    if (!gone || gone->tgid != pid || gone->generation_ns != generation_ns) return;
+    status = exit_status(gone->wait_status);
+  });
+  return status;
+}
+
 }  // namespace hb::kernel

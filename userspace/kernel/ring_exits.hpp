@@ -16,6 +16,8 @@ class RingExits final : public ExitWatch {
 
   const ProcessExit* front() override;
   void take() override { front_.reset(); }
+  [[nodiscard]] std::optional<ExitStatus> find(std::uint32_t pid,
+                                               std::uint64_t generation_ns) const override;
 
  private:
   RingReader& ring_;

@@ -4,10 +4,16 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
 namespace hb::kernel {
+namespace {
+
+constexpr std::uint64_t kReleaseBytes = 8'192;
+
+}  // namespace
 
 Result<RingReader> RingReader::map(int map_fd, std::size_t ring_bytes) {
   RingReader ring;
@@ -27,11 +33,15 @@ Result<RingReader> RingReader::map(int map_fd, std::size_t ring_bytes) {
   ring.producer_ = static_cast<const Position*>(producer);
   ring.data_ = static_cast<const std::byte*>(producer) + ring.page_bytes_;
   ring.read_to_ = ring.consumer_->load(std::memory_order_relaxed);
+  ring.released_to_ = ring.read_to_;
+  ring.release_bytes_ = std::min<std::uint64_t>(kReleaseBytes, ring_bytes / 8);
   return ring;
 }
 
 RingReader::RingReader(RingReader&& other) noexcept
     : read_to_(other.read_to_),
+      released_to_(other.released_to_),
+      release_bytes_(other.release_bytes_),
       front_stride_(other.front_stride_),
       page_bytes_(other.page_bytes_),
       ring_bytes_(other.ring_bytes_),

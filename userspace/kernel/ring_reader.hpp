@@ -43,11 +43,17 @@ class RingReader {
   // The oldest record; nothing when the ring is empty or when that one is still being written.
   // Lives until pop(), which needs one.
   std::optional<Bytes> front();
-  void pop() { read_to_ += std::exchange(front_stride_, 0); }
+  void pop() {
+    read_to_ += std::exchange(front_stride_, 0);
+    if (read_to_ - released_to_ >= release_bytes_) release();
+  }
 
-  // Gives the room of what was popped back to the writers. To be called before waiting; and, as
-  // it takes a cache line away from them, not for every record.
-  void release() { consumer_->store(read_to_, std::memory_order_release); }
+  // Gives the room of what was popped back to the writers: to be called before waiting. pop() does
+  // so for several records at once, as it takes a cache line away from the writers.
+  void release() {
+    released_to_ = read_to_;
+    consumer_->store(read_to_, std::memory_order_release);
+  }
 
   // Calls on_record(Bytes) for each record that was there when drain() began, oldest first; stops
   // early at one that is still being written. Bounded by the ring's size, however fast others
@@ -55,17 +61,26 @@ class RingReader {
   template <typename OnRecord>
   void drain(OnRecord&& on_record) {
     const std::uint64_t end = reserved_to();
-    std::uint64_t released_to = read_to_;
     while (read_to_ < end) {
       const auto record = front();
       if (!record) break;
       on_record(*record);
       pop();
-      if (read_to_ - released_to < kReleaseBytes) continue;
-      release();
-      released_to = read_to_;
     }
     release();
+  }
+
+  // Calls on_record(Bytes) for each record that waits, up to one that is still being written. Takes
+  // none out.
+  template <typename OnRecord>
+  void look(OnRecord&& on_record) const {
+    const std::uint64_t end = reserved_to();
+    for (std::uint64_t position = read_to_; position < end;) {
+      const Record record = record_at(position);
+      if (record.busy) return;
+      if (!record.discarded) on_record(record.data);
+      position += record.stride;
+    }
   }
 
   // Bytes since the ring was made: how far it has been read, and how far writers have reserved.
@@ -89,9 +104,9 @@ class RingReader {
   RingReader() = default;
   [[nodiscard]] Record record_at(std::uint64_t position) const;
 
-  static constexpr std::uint64_t kReleaseBytes = 8'192;
-
-  std::uint64_t read_to_ = 0;       // the consumer position, or further
+  std::uint64_t read_to_ = 0;
+  std::uint64_t released_to_ = 0;  // the consumer position, as writers see it
+  std::uint64_t release_bytes_ = 0;
   std::uint64_t front_stride_ = 0;  // of the record that front() showed
   std::size_t page_bytes_ = 0;
   std::size_t ring_bytes_ = 0;

@@ -11,9 +11,10 @@ namespace {
 
 constexpr std::uint64_t kShortestRest_ns = 250'000;
 constexpr std::uint64_t kBusyRetry_ns = 200'000;
-constexpr std::uint64_t kReleaseEvery = 64;  // records
 
-Arrival arrival_of(const hb_stamp& stamp) {
+// Whoever reads the socket is told by MSG_CTRUNC; here the descriptors went with the datagram.
+Reception reception_of(const hb_stamp& stamp) {
+  if ((stamp.flags & HB_STAMP_DESCRIPTORS) != 0) return AncillaryTruncated{};
   Arrival arrival{{}, sender_of(stamp), BeatOrigin::KernelAttested};
   std::memcpy(arrival.bytes.data(), stamp.frame, arrival.bytes.size());
   return arrival;
@@ -47,8 +48,8 @@ std::optional<Reception> RingSource::next(std::uint64_t now_ns) {
   while (const auto record = ring_.front()) {
     std::optional<Reception> reception;
     if (const hb_stamp* stamp = stamp_in(*record)) {
-      reception = arrival_of(*stamp);
-      if (++frames_ % kReleaseEvery == 0) ring_.release();
+      reception = reception_of(*stamp);
+      frames_++;
     } else {
       malformed_++;
     }

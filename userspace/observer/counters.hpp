@@ -62,8 +62,17 @@ struct Counters {
   std::uint64_t io_errors = 0;
   std::uint64_t ctrl_truncated = 0;
   std::uint64_t out_of_order = 0;
-  std::uint64_t pid_recycled = 0;  // of the beats: those of another process under a known pid
   CountBy<FrameDrop, FrameDrop::SenderTableFull> frames_dropped;
+
+  // Of the beats: those of another process under a known pid; those of a process that began its
+  // nonces again; those for which a stalled agent was forgotten.
+  std::uint64_t pid_recycled = 0;
+  std::uint64_t sessions_restarted = 0;
+  std::uint64_t tracker_evicted = 0;
+
+  std::uint64_t exits = 0;            // processes that were seen to end
+  std::uint64_t exits_untracked = 0;  // those that were no agents; the others are stalls
+  std::uint64_t clock_jumps = 0;      // how often the observer found that it had been away
 };
 
 // "wrong_length", "tracker_full": the names of metrics.

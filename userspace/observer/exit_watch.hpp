@@ -25,6 +25,11 @@ class ExitWatch {
   // Stays where it is: its last beats may still wait in a source. Valid until the next call.
   virtual const ProcessExit* front() = 0;
   virtual void take() = 0;
+
+  // How that process ended, if its exit is among those that have not been taken out. Looks at all
+  // of them.
+  [[nodiscard]] virtual std::optional<ExitStatus> find(std::uint32_t pid,
+                                                       std::uint64_t generation_ns) const = 0;
 };
 
 }  // namespace hb

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace hb {
 namespace {
@@ -9,9 +10,12 @@ namespace {
 static_assert(vlp::kFrameBytes == HB_FRAME_BYTES);
 
 // A source that is behind although it has nothing to say (a frame in it still waits for its stamp)
-// knows itself when it will be further, and says so by its wake_ns(). Should it not, a silence that
-// cannot be judged without it is looked at again after this long: late, but neither never nor hot.
+// knows itself when it will be further, and says so by its wake_ns(). Should it not, a silence or
+// an exit that cannot be judged without it is looked at again after this long: late, but neither
+// never nor hot.
 constexpr std::uint64_t kLookAgainNs = 10'000'000;
+
+constexpr std::uint64_t kMoreExits = 0;  // in the place of an instant: some may be due
 
 template <typename... Fs>
 struct Overloaded : Fs... {
@@ -32,19 +36,28 @@ Observer::Observer(const Clock& clock, const Config& config)
       policy_(config.policy),
       start_ns_(clock.now_ns()),
       empty_rest_ns_(config.empty_rest_ns),
-      tracker_(config.tracker_capacity, config.threshold_ns, config.seed) {}
+      tracker_(config.tracker_capacity, config.threshold_ns, config.seed, config.eviction),
+      clock_watch_(clock, config.threshold_ns) {}
 
 void Observer::add(Source& source) {
   feeds_.push_back({.source = &source});
   nothing_left_ = false;
 }
 
+void Observer::watch(ExitWatch& exits) {
+  exits_ = &exits;
+  nothing_left_ = false;
+}
+
 std::optional<Event> Observer::poll() {
+  if (held_back_) return std::exchange(held_back_, std::nullopt);
   // One instant for the whole call, taken before anything is looked at: what a source is then seen
   // to have read by `now`, it had.
   const std::uint64_t now = clock_.now_ns();
+  look_at_the_clock(now);
   polled_ns_ = now;
   nothing_left_ = false;
+  clock_watch_.expect(now);
   if (auto stall = due_stall(now)) return stall;
 
   bool all_empty = false;
@@ -55,40 +68,95 @@ std::optional<Event> Observer::poll() {
     if (auto event = handle(*reception, now)) return event;
   }
   auto stall = due_stall(now);  // the sources have been read further meanwhile
-  nothing_left_ = all_empty && !stall;
+  nothing_left_ = all_empty && !stall && next_exit_ns_ != kMoreExits;
+  if (nothing_left_) clock_watch_.expect(silence_wake_ns());
   return stall;
+}
+
+// A suspend is asked about after every sleep, and before anybody is called silent.
+void Observer::look_at_the_clock(std::uint64_t now_ns) {
+  const std::uint64_t deadline = tracker_.next_deadline_ns();
+  if (deadline == Tracker::kNever) clock_watch_.expect(ClockWatch::kNever);
+  const bool thorough = nothing_left_ || deadline <= now_ns;
+  if (clock_watch_.look(now_ns, thorough)) ++counters_.clock_jumps;
 }
 
 std::uint64_t Observer::wake_ns() const {
   if (!nothing_left_) return polled_ns_;
   const std::uint64_t now = clock_.now_ns();
-  std::uint64_t wake = stall_wake_ns();
+  std::uint64_t wake = std::min(exit_wake_ns(), silence_wake_ns());
   for (const Feed& feed : feeds_) wake = std::min(wake, feed.source->wake_ns(now));
   return wake;
 }
 
-// A deadline behind us that is still not judged waits for a source to catch up: "now" would spin.
-std::uint64_t Observer::stall_wake_ns() const {
+std::uint64_t Observer::exit_wake_ns() const { return then_or_look_again_ns(next_exit_ns_); }
+
+std::uint64_t Observer::silence_wake_ns() const {
   const std::uint64_t deadline = tracker_.next_deadline_ns();
-  return deadline > polled_ns_ ? deadline : polled_ns_ + kLookAgainNs;
+  if (deadline == Tracker::kNever) return Source::kNever;
+  const std::uint64_t judged = std::max(deadline, clock_watch_.judge_from_ns());
+  return std::min(then_or_look_again_ns(judged), polled_ns_ + clock_watch_.longest_sleep_ns());
+}
+
+// What was due by the last poll and still is not judged waits for a source to catch up: "now" would
+// spin.
+std::uint64_t Observer::then_or_look_again_ns(std::uint64_t then_ns) const {
+  return then_ns > polled_ns_ ? then_ns : polled_ns_ + kLookAgainNs;
 }
 
 std::optional<Event> Observer::due_stall(std::uint64_t now_ns) {
-  if (tracker_.next_deadline_ns() > now_ns) return std::nullopt;
-  const auto stalled = tracker_.expire(read_up_to_ns(now_ns));
-  if (!stalled) return std::nullopt;
+  if (auto exit = due_exit(now_ns)) return exit;
+  return due_silence(now_ns);
+}
+
+std::optional<Event> Observer::due_exit(std::uint64_t now_ns) {
+  next_exit_ns_ = Source::kNever;
+  if (exits_ == nullptr) return std::nullopt;
+  const std::uint64_t read_up_to = read_up_to_ns(now_ns);
+  for (std::size_t n = 0; n < kExitsPerLook; ++n) {
+    const ProcessExit* front = exits_->front();
+    if (front == nullptr) return std::nullopt;
+    next_exit_ns_ = front->at_ns + 1;  // its last beat may be of the same instant
+    if (next_exit_ns_ > read_up_to) return std::nullopt;
+    const ProcessExit exit = *front;
+    exits_->take();
+    ++counters_.exits;
+    if (const auto dead = tracker_.bury(exit.pid, exit.generation_ns)) {
+      Stall event = stall(*dead, StallCause::Exited, now_ns);
+      event.exit = exit.status;
+      return event;
+    }
+    ++counters_.exits_untracked;
+    next_exit_ns_ = Source::kNever;
+  }
+  next_exit_ns_ = kMoreExits;
+  return std::nullopt;
+}
+
+std::optional<Event> Observer::due_silence(std::uint64_t now_ns) {
+  if (std::max(tracker_.next_deadline_ns(), clock_watch_.judge_from_ns()) > now_ns) {
+    return std::nullopt;
+  }
+  const std::uint64_t read_up_to = read_up_to_ns(now_ns);
+  if (read_up_to < clock_watch_.judge_from_ns()) return std::nullopt;
+  const auto silent = tracker_.expire(read_up_to);
+  if (!silent) return std::nullopt;
+  return stall(*silent, StallCause::Silence, now_ns);
+}
+
+Stall Observer::stall(const Tracker::Stalled& stalled, StallCause cause, std::uint64_t now_ns) {
   ++counters_.stalls;
   return Stall{
-      .pid = stalled->pid,
-      .last_nonce = stalled->last_nonce,
-      .last_ns = since_start(stalled->last_ns),
-      .origin = stalled->origin,
-      .pid_ns_inode = known(stalled->ns_inode),
+      .pid = stalled.pid,
+      .last_nonce = stalled.last_nonce,
+      .last_ns = since_start(stalled.last_ns),
+      .origin = stalled.origin,
+      .pid_ns_inode = known(stalled.ns_inode),
       .observer_ns = since_start(now_ns),
-      .cause = StallCause::Silence,
-      .claimed_pid = stalled->pid,
-      .generation_ns = 0,
-      .cgroup_id = 0,
+      .cause = cause,
+      .claimed_pid = stalled.own_pid,
+      .generation_ns = stalled.generation_ns,
+      .cgroup_id = stalled.cgroup_id,
       .exit = {},
   };
 }
@@ -191,6 +259,9 @@ std::optional<Event> Observer::track(const vlp::Frame& frame, std::uint32_t pid,
       .nonce = frame.nonce,
       .status = frame.status,
       .origin = arrival.origin,
+      .own_pid = sender.own_tgid != 0 ? sender.own_tgid : frame.pid,
+      .cgroup_id = sender.cgroup_id,
+      .sent_ns = sender.sent_ns,
   };
   const Beat beat{
       .pid = pid,
@@ -209,19 +280,30 @@ std::optional<Event> Observer::track(const vlp::Frame& frame, std::uint32_t pid,
                     tracker_.record(tracked, now_ns));
 }
 
-std::optional<Event> Observer::settle(const Tracker::Inserted& /*outcome*/, const Beat& beat) {
+std::optional<Event> Observer::settle(const Tracker::Inserted& outcome, const Beat& beat) {
   ++counters_.beats;
+  if (outcome.evicted) ++counters_.tracker_evicted;
   return beat;
 }
 
-std::optional<Event> Observer::settle(const Tracker::Restarted& /*outcome*/, const Beat& beat) {
+// A pid is given out again only after its process has ended. So that one's end comes first, even
+// where it waits to be judged, was lost, or could not be seen.
+std::optional<Event> Observer::settle(const Tracker::Restarted& outcome, const Beat& beat) {
   ++counters_.beats;
   ++counters_.pid_recycled;
-  return beat;
+  if (!outcome.ended) return beat;
+  Stall end = stall(*outcome.ended, StallCause::Exited, start_ns_ + beat.observer_ns);
+  if (exits_ != nullptr) {
+    end.exit =
+        exits_->find(outcome.ended->pid, outcome.ended->generation_ns).value_or(ExitStatus{});
+  }
+  held_back_ = beat;
+  return end;
 }
 
 std::optional<Event> Observer::settle(const Tracker::Refreshed& outcome, Beat beat) {
   ++counters_.beats;
+  if (outcome.new_session) ++counters_.sessions_restarted;
   beat.first_or_changed = outcome.changed;
   return beat;
 }

@@ -11,13 +11,20 @@
 //     while (auto event = observer.poll()) report(*event);
 //   }
 //
-// A stall that is due comes before anything else. Sources take turns, one reception a turn. A call
-// never blocks, handles at most kReceptionsPerPoll receptions and returns at the first event, so
-// the caller gets to its signals under any flood; it is free to stop before poll() returns empty,
-// as wake_ns() then says "now". Nothing is allocated for a frame.
+// Likewise an exit is only said, as a Stall with its own cause, when what the process sent before
+// has been read. An agent that had already stalled by silence still gets its exit: death is news.
 //
-// Owns the tracker and the counters; borrows clock and sources, which must live as long. One
-// thread. Nothing here fails: what goes wrong in a source is an Io event.
+// A stall that is due comes before anything else, an exit before a silence. Sources take turns, one
+// reception a turn. A call never blocks, handles at most kReceptionsPerPoll receptions and twice
+// kExitsPerLook exits and returns at the first event, so the caller gets to its signals under any
+// flood; it is free to stop before poll() returns empty, as wake_ns() then says "now". Nothing is
+// allocated for a frame.
+//
+// When the observer itself was away (ClockWatch), every agent gets one threshold of grace before it
+// can stall by silence; exits are said as ever.
+//
+// Owns the tracker and the counters; borrows clock, sources and exit watch, which must live as
+// long. One thread. Nothing here fails: what goes wrong in a source is an Io event.
 #pragma once
 
 #include <cstddef>
@@ -27,8 +34,10 @@
 
 #include "identity/verdict.hpp"
 #include "observer/clock.hpp"
+#include "observer/clock_watch.hpp"
 #include "observer/counters.hpp"
 #include "observer/event.hpp"
+#include "observer/exit_watch.hpp"
 #include "observer/source.hpp"
 #include "observer/tracker.hpp"
 
@@ -37,10 +46,12 @@ namespace hb {
 class Observer {
  public:
   static constexpr std::size_t kReceptionsPerPoll = 256;
+  static constexpr std::size_t kExitsPerLook = 256;
 
   struct Config {
     std::uint64_t threshold_ns = 2'000'000'000;  // silence before a stall
     std::size_t tracker_capacity = 4096;
+    Eviction eviction = Eviction::Strict;
     std::uint64_t empty_rest_ns = 50'000;  // of a source, see Feed
     Policy policy;
     std::uint64_t seed = random_seed();  // of the tracker's index
@@ -53,6 +64,8 @@ class Observer {
   ~Observer() = default;
 
   void add(Source& source);
+  // At most one. Without it only silence is seen.
+  void watch(ExitWatch& exits);
 
   // Empty: nothing to say now. Then see wake_ns().
   std::optional<Event> poll();
@@ -60,6 +73,10 @@ class Observer {
   // When poll() wants to be called even if no source's descriptor becomes readable, on the clock's
   // time; an instant that has passed means now. Source::kNever: not before one does.
   [[nodiscard]] std::uint64_t wake_ns() const;
+
+  // The observer was away since the last time this was asked, and silence is judged with grace: for
+  // the operator to know.
+  std::optional<ClockJump> take_clock_jump() { return clock_watch_.take_jump(); }
 
   [[nodiscard]] const Counters& counters() const { return counters_; }
   [[nodiscard]] std::size_t agents() const { return tracker_.size(); }
@@ -73,9 +90,16 @@ class Observer {
     bool left_out = false;       // of the turns that receive() is giving
   };
 
+  void look_at_the_clock(std::uint64_t now_ns);
+
   std::optional<Event> due_stall(std::uint64_t now_ns);
+  std::optional<Event> due_exit(std::uint64_t now_ns);
+  std::optional<Event> due_silence(std::uint64_t now_ns);
+  Stall stall(const Tracker::Stalled& stalled, StallCause cause, std::uint64_t now_ns);
   [[nodiscard]] std::uint64_t read_up_to_ns(std::uint64_t now_ns) const;
-  [[nodiscard]] std::uint64_t stall_wake_ns() const;
+  [[nodiscard]] std::uint64_t exit_wake_ns() const;
+  [[nodiscard]] std::uint64_t silence_wake_ns() const;
+  [[nodiscard]] std::uint64_t then_or_look_again_ns(std::uint64_t then_ns) const;
 
   std::optional<Reception> receive(std::uint64_t now_ns);
   std::optional<Reception> ask(Feed& feed, std::uint64_t now_ns);
@@ -108,12 +132,17 @@ class Observer {
   const std::uint64_t start_ns_;
   const std::uint64_t empty_rest_ns_;
   std::vector<Feed> feeds_;
+  ExitWatch* exits_ = nullptr;
 
   Tracker tracker_;
+  ClockWatch clock_watch_;
   Counters counters_;
-  std::size_t turn_ = 0;         // whose turn it is
-  std::uint64_t polled_ns_ = 0;  // when poll() last looked
-  bool nothing_left_ = false;    // and saw every source empty and no stall due
+  std::optional<Event> held_back_;  // comes next, after the event that had to come before it
+  std::size_t turn_ = 0;            // whose turn it is
+  std::uint64_t polled_ns_ = 0;     // when poll() last looked
+  std::uint64_t next_exit_ns_ =
+      0;                       // of the exit it left for later; kNever: none, 0: more may be due
+  bool nothing_left_ = false;  // and saw every source empty and no stall due
 };
 
 }  // namespace hb

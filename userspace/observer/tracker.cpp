@@ -1,8 +1,6 @@
 #include "observer/tracker.hpp"
 
 #include <algorithm>
-#include <bit>
-#include <new>
 #include <random>
 
 namespace hb {
@@ -20,8 +18,9 @@ bool both_known_and_different(std::uint64_t one, std::uint64_t other) {
   return one != 0 && other != 0 && one != other;
 }
 
-unsigned bits_for(std::size_t capacity) {
-  return static_cast<unsigned>(std::bit_width(std::bit_ceil(capacity)) - 1);
+// Saturates: a threshold of forever is never reached.
+std::uint64_t times(std::uint64_t ns, std::uint64_t factor) {
+  return ns > Tracker::kNever / factor ? Tracker::kNever : ns * factor;
 }
 
 }  // namespace
@@ -31,125 +30,126 @@ std::uint64_t random_seed() {
   return (std::uint64_t{device()} << 32) | device();
 }
 
-// Large pieces come from calloc() as untouched pages: what nobody uses costs no memory.
-template <typename T>
-Tracker::Zeroed<T> Tracker::zeroed(std::size_t count) {
-  auto* memory = static_cast<T*>(std::calloc(count, sizeof(T)));
-  if (memory == nullptr) throw std::bad_alloc();
-  return Zeroed<T>(memory);
-}
-
-Tracker::Tracker(std::size_t capacity, std::uint64_t threshold_ns, std::uint64_t seed)
-    : capacity_(std::clamp<std::size_t>(capacity, 1, kMaxCapacity)),
-      threshold_ns_(threshold_ns),
-      hash_(bits_for(capacity_), seed),
-      slots_(zeroed<Slot>(capacity_ + 1)),
-      buckets_(zeroed<Number>(hash_.buckets())) {}
-
-std::size_t Tracker::reserved_bytes() const {
-  return (capacity_ + 1) * sizeof(Slot) + hash_.buckets() * sizeof(Number);
-}
+Tracker::Tracker(std::size_t capacity, std::uint64_t threshold_ns, std::uint64_t seed,
+                 Eviction eviction)
+    : threshold_ns_(threshold_ns),
+      long_silence_ns_(times(threshold_ns, kLongSilence)),
+      eviction_(eviction),
+      table_(std::clamp<std::size_t>(capacity, 1, kMaxCapacity), seed) {}
 
 Tracker::Outcome Tracker::record(const TrackedBeat& beat, std::uint64_t now_ns) {
-  const Number number = find(beat.pid);
-  if (number == 0) return insert(beat, now_ns);
+  const Number number = table_.find(beat.pid);
+  if (number == AgentTable::kNone) return insert(beat, now_ns);
 
-  const Slot& slot = slots_[number];
+  const Slot& slot = table_[number];
   if (beat.origin != slot.origin) return OriginConflict{slot.origin};
   if (both_known_and_different(beat.generation_ns, slot.generation_ns)) {
     if (beat.generation_ns < slot.generation_ns) return OutOfOrder{};
     return restart(number, beat, now_ns);
   }
+  if (slot.list == List::Dead) return OutOfOrder{};
   if (both_known_and_different(beat.ns_inode, slot.ns_inode)) {
     return NamespaceConflict{slot.ns_inode};
   }
-  if (!in_order(slot, beat)) return OutOfOrder{};
-  return refresh(number, beat, now_ns);
+  if (in_order(slot, beat)) return refresh(number, beat, now_ns, false);
+  if (begins_session(slot, beat)) return refresh(number, beat, now_ns, true);
+  return OutOfOrder{};
 }
 
 std::optional<Tracker::Stalled> Tracker::expire(std::uint64_t at_ns) {
   if (next_deadline_ns() > at_ns) return std::nullopt;
-  const Number number = slots_[0].newer;
-  if (number == 0) return std::nullopt;
-  unlink(number);
-  Slot& slot = slots_[number];
-  slot.stalled = true;
-  return Stalled{
-      .pid = slot.pid,
-      .ns_inode = slot.ns_inode,
-      .last_nonce = slot.heard == Heard::Regular ? slot.high_nonce : vlp::kTerminalNonce,
-      .last_ns = slot.last_ns,
-      .origin = slot.origin,
-  };
+  const Number number = table_.oldest(List::Live);
+  if (number == AgentTable::kNone) return std::nullopt;
+  table_.move(number, List::Stalled);
+  return describe(table_[number]);
+}
+
+std::optional<Tracker::Stalled> Tracker::bury(std::uint32_t pid, std::uint64_t generation_ns) {
+  const Number number = table_.find(pid);
+  if (number == AgentTable::kNone || generation_ns == 0) return std::nullopt;
+  const Slot& slot = table_[number];
+  if (slot.generation_ns != generation_ns || slot.list == List::Dead) return std::nullopt;
+  table_.move(number, List::Dead);
+  return describe(slot);
 }
 
 std::uint64_t Tracker::next_deadline_ns() const {
-  const Number longest_silent = slots_[0].newer;
-  return longest_silent == 0 ? kNever : deadline_ns(slots_[longest_silent]);
+  const Number longest_silent = table_.oldest(List::Live);
+  return longest_silent == AgentTable::kNone ? kNever : deadline_ns(table_[longest_silent]);
 }
 
-// Saturates: a threshold of forever is never reached.
 std::uint64_t Tracker::deadline_ns(const Slot& slot) const {
   return slot.last_ns > kNever - threshold_ns_ ? kNever : slot.last_ns + threshold_ns_;
 }
 
-Tracker::Number Tracker::find(std::uint32_t pid) const {
-  Number number = buckets_[hash_(pid)];
-  while (number != 0 && slots_[number].pid != pid) number = slots_[number].next_in_bucket;
-  return number;
-}
-
-// A slot for one more agent, or 0.
-Tracker::Number Tracker::allocate() {
-  if (size_ == capacity_) return 0;
-  return static_cast<Number>(++size_);
-}
-
 Tracker::Outcome Tracker::insert(const TrackedBeat& beat, std::uint64_t now_ns) {
-  const Number number = allocate();
-  if (number == 0) return Full{};
-  Number& first = buckets_[hash_(beat.pid)];
-  slots_[number].pid = beat.pid;
-  slots_[number].next_in_bucket = first;
-  first = number;
-  pin(slots_[number], beat);
-  append(number, now_ns);
-  return Inserted{};
+  if (const Number free = table_.add(beat.pid); free != AgentTable::kNone) {
+    take_over(free, beat, now_ns);
+    return Inserted{.evicted = false};
+  }
+  if (const Number dead = table_.oldest(List::Dead); dead != AgentTable::kNone) {
+    return reuse(dead, beat, now_ns);
+  }
+  const Number silent = table_.oldest(List::Stalled);
+  if (silent == AgentTable::kNone || !may_be_forgotten(silent, beat, now_ns)) return Full{};
+  return reuse(silent, beat, now_ns);
+}
+
+bool Tracker::may_be_forgotten(Number number, const TrackedBeat& beat, std::uint64_t now_ns) const {
+  const Slot& slot = table_[number];
+  if (beat.origin > slot.origin) return false;  // in BeatOrigin's order, the best vouched for first
+  return eviction_ == Eviction::Balanced || now_ns - slot.last_ns >= long_silence_ns_;
+}
+
+Tracker::Outcome Tracker::reuse(Number number, const TrackedBeat& beat, std::uint64_t now_ns) {
+  const bool evicted = table_[number].list != List::Dead;
+  table_.rename(number, beat.pid);
+  take_over(number, beat, now_ns);
+  return Inserted{evicted};
 }
 
 Tracker::Outcome Tracker::restart(Number number, const TrackedBeat& beat, std::uint64_t now_ns) {
-  pin(slots_[number], beat);
-  unlink(number);
-  append(number, now_ns);
-  return Restarted{};
+  Restarted restarted;
+  if (table_[number].list != List::Dead) restarted.ended = describe(table_[number]);
+  take_over(number, beat, now_ns);
+  return restarted;
 }
 
-Tracker::Outcome Tracker::refresh(Number number, const TrackedBeat& beat, std::uint64_t now_ns) {
-  Slot& slot = slots_[number];
-  const bool changed = slot.stalled || slot.status != beat.status;
+Tracker::Outcome Tracker::refresh(Number number, const TrackedBeat& beat, std::uint64_t now_ns,
+                                  bool new_session) {
+  Slot& slot = table_[number];
+  const bool changed = new_session || slot.list == List::Stalled || slot.status != beat.status;
   learn(slot, beat);
-  hear(slot, beat);
-  unlink(number);
-  append(number, now_ns);
-  return Refreshed{changed};
+  hear(slot, beat, now_ns);
+  table_.move(number, List::Live);
+  return Refreshed{changed, new_session};
 }
 
 // The slot is this beat's sender's from now on.
-void Tracker::pin(Slot& slot, const TrackedBeat& beat) {
+void Tracker::take_over(Number number, const TrackedBeat& beat, std::uint64_t now_ns) {
+  Slot& slot = table_[number];
   slot.origin = beat.origin;
   slot.generation_ns = beat.generation_ns;
   slot.ns_inode = beat.ns_inode;
+  slot.own_pid = beat.own_pid;
+  slot.cgroup_id = beat.cgroup_id;
+  slot.sent_ns = 0;
   slot.heard = Heard::OnlyTerminal;
-  hear(slot, beat);
+  hear(slot, beat, now_ns);
+  table_.move(number, List::Live);
 }
 
 void Tracker::learn(Slot& slot, const TrackedBeat& beat) {
   if (slot.generation_ns == 0) slot.generation_ns = beat.generation_ns;
   if (slot.ns_inode == 0) slot.ns_inode = beat.ns_inode;
+  if (slot.own_pid == 0) slot.own_pid = beat.own_pid;
+  if (slot.cgroup_id == 0) slot.cgroup_id = beat.cgroup_id;
 }
 
-void Tracker::hear(Slot& slot, const TrackedBeat& beat) {
+void Tracker::hear(Slot& slot, const TrackedBeat& beat, std::uint64_t now_ns) {
   slot.status = beat.status;
+  slot.last_ns = now_ns;
+  slot.sent_ns = std::max(slot.sent_ns, beat.sent_ns);
   if (is_terminal(beat)) {
     if (slot.heard == Heard::Regular) slot.heard = Heard::TerminalAfterRegular;
     return;
@@ -163,21 +163,23 @@ bool Tracker::in_order(const Slot& slot, const TrackedBeat& beat) {
   return beat.nonce > slot.high_nonce || wraps(slot.high_nonce, beat.nonce);
 }
 
-void Tracker::unlink(Number number) {
-  const Slot& slot = slots_[number];
-  if (slot.stalled) return;  // is in no list
-  slots_[slot.older].newer = slot.newer;
-  slots_[slot.newer].older = slot.older;
+bool Tracker::begins_session(const Slot& slot, const TrackedBeat& beat) {
+  if (beat.nonce != kFirstNonce || beat.origin != BeatOrigin::KernelAttested) return false;
+  if (beat.generation_ns == 0 || beat.generation_ns != slot.generation_ns) return false;
+  return slot.sent_ns != 0 && beat.sent_ns > slot.sent_ns;
 }
 
-void Tracker::append(Number number, std::uint64_t now_ns) {
-  Slot& slot = slots_[number];
-  slot.last_ns = now_ns;
-  slot.stalled = false;
-  slot.older = slots_[0].older;
-  slot.newer = 0;
-  slots_[slot.older].newer = number;
-  slots_[0].older = number;
+Tracker::Stalled Tracker::describe(const Slot& slot) {
+  return Stalled{
+      .pid = slot.pid,
+      .own_pid = slot.own_pid,
+      .ns_inode = slot.ns_inode,
+      .generation_ns = slot.generation_ns,
+      .cgroup_id = slot.cgroup_id,
+      .last_nonce = slot.heard == Heard::Regular ? slot.high_nonce : vlp::kTerminalNonce,
+      .last_ns = slot.last_ns,
+      .origin = slot.origin,
+  };
 }
 
 }  // namespace hb

@@ -1,4 +1,5 @@
-// Tracker: which agents there are, when each was last heard, and which of them have fallen silent.
+// Tracker: which agents there are, when each was last heard, which of them have fallen silent and
+// which are dead.
 //
 // One slot per pid of the observer's PID namespace. A slot pins what its first beat said about the
 // sender: origin, PID namespace, generation. Later beats are held against that:
@@ -6,36 +7,43 @@
 //   origin       another than the pinned one: OriginConflict, whatever else the beat says. So what
 //                anybody on the network claims never touches what the kernel has vouched for.
 //   generation   another process has the pid now. A younger one takes the slot over (Restarted). An
-//                older one is dead, for it had the pid before: its late word is OutOfOrder.
+//                older one is dead, for it had the pid before: its late word is OutOfOrder. So is
+//                whatever else comes for a process that is known to be dead.
 //   namespace    another one, and no other generation to explain it: NamespaceConflict. A process
 //                never changes its PID namespace, so this is nothing we understand: dropped.
 //   nonce        strictly increasing, but may wrap from the top kWrapWindow to the bottom one; else
 //                OutOfOrder. The terminal nonce is always accepted, also twice in a row: a process
 //                that says its last word again is alive to say it. It leaves the high-water mark
 //                alone, and in a slot that began with one any regular nonce comes next.
+//   session      an exec keeps pid and generation, but the new program counts from kFirstNonce
+//                again. Such a beat begins a new session if the kernel attests that this very
+//                process sent it, and after every beat accepted so far (sent_ns): then it is
+//                neither another's replay nor a datagram that was overtaken on its way. A process
+//                can of course replay its own first beat; that takes a process that is alive.
 //
 // What a beat does not know (generation or namespace 0) contradicts nothing, and what the slot does
 // not know is learned from the next beat that it accepts. A beat that is not accepted changes
 // nothing; in particular it does not postpone a stall.
 //
 // With one threshold for all, agents in the order of their last beat are also in the order of their
-// deadline: record() and expire() are O(1), whatever the number of agents, and nothing is scanned.
+// deadline: record(), expire() and bury() are O(1), whatever the number of agents, and nothing is
+// scanned.
 //
-// Capacity is fixed, and memory is reserved at construction but only touched as agents come: 52
-// bytes each. A slot is never given back; what happens when they run out is decided in allocate().
+// Capacity is fixed. When it is used up, a newcomer takes the slot of who has been dead longest;
+// else, as the Eviction policy allows, of who has been silent longest; else it is dropped (Full).
+// Only a stalled agent is ever forgotten, never one that beats, and never for a newcomer for which
+// less is vouched: nobody on the network can push out what the kernel has attested.
 //
 // One thread. The instants given to record() never go back.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
 #include <optional>
 #include <variant>
 
+#include "observer/agent_table.hpp"
 #include "observer/event.hpp"
-#include "observer/pid_hash.hpp"
 #include "vlp/frame.hpp"
 
 namespace hb {
@@ -48,19 +56,50 @@ struct TrackedBeat {
   std::uint64_t nonce = 0;
   vlp::Status status = vlp::Status::Ok;
   BeatOrigin origin = BeatOrigin::KernelAttested;
+  std::uint32_t own_pid = 0;  // in its own PID namespace
+  std::uint64_t cgroup_id = 0;
+  std::uint64_t sent_ns = 0;  // CLOCK_MONOTONIC inside its sendmsg(2)
+};
+
+// Who may be forgotten for a newcomer when every slot is taken and nobody is dead.
+enum class Eviction : std::uint8_t {
+  Strict,    // the agent silent for longest, after Tracker::kLongSilence thresholds
+  Balanced,  // the agent silent for longest, as soon as it has stalled
 };
 
 class Tracker {
  public:
-  static constexpr std::size_t kMaxCapacity = std::size_t{1} << 20;
+  static constexpr std::size_t kMaxCapacity = AgentTable::kMaxCapacity;
   static constexpr std::uint64_t kWrapWindow = std::uint64_t{1} << 20;
+  static constexpr std::uint64_t kFirstNonce = 1;
+  static constexpr std::uint64_t kLongSilence = 10;
   static constexpr std::uint64_t kNever = ~std::uint64_t{0};
 
-  struct Inserted {};  // the first beat of an agent
-  struct Refreshed {
-    bool changed;  // another status than its last beat had, or the end of a stall
+  struct Inserted {  // the first beat of an agent
+    bool evicted;    // a stalled one was forgotten for it
   };
-  struct Restarted {};  // the first beat of another process under a known pid
+  struct Refreshed {
+    bool changed;      // another status than its last beat had, the end of a stall, a new session
+    bool new_session;  // the nonce began again
+  };
+
+  // An agent that is silent or dead, as its accepted beats had it.
+  struct Stalled {
+    std::uint32_t pid;
+    std::uint32_t own_pid;
+    std::uint32_t ns_inode;
+    std::uint64_t generation_ns;
+    std::uint64_t cgroup_id;
+    std::uint64_t last_nonce;  // terminal or not
+    std::uint64_t last_ns;
+    BeatOrigin origin;
+  };
+
+  // The first beat of another process under a known pid. Whoever had it before is dead: here it is,
+  // unless that had been said by bury().
+  struct Restarted {
+    std::optional<Stalled> ended;
+  };
   struct OutOfOrder {};
   struct OriginConflict {
     BeatOrigin slot_origin;
@@ -72,17 +111,10 @@ class Tracker {
   using Outcome = std::variant<Inserted, Refreshed, Restarted, OutOfOrder, OriginConflict,
                                NamespaceConflict, Full>;
 
-  struct Stalled {
-    std::uint32_t pid;
-    std::uint32_t ns_inode;
-    std::uint64_t last_nonce;  // of its last accepted beat, terminal or not
-    std::uint64_t last_ns;
-    BeatOrigin origin;
-  };
-
   // `capacity` is brought into 1..kMaxCapacity. `seed` is PidHash's: give it
   // random_seed() wherever strangers can choose pids. Throws std::bad_alloc.
-  Tracker(std::size_t capacity, std::uint64_t threshold_ns, std::uint64_t seed);
+  Tracker(std::size_t capacity, std::uint64_t threshold_ns, std::uint64_t seed,
+          Eviction eviction = Eviction::Strict);
 
   Outcome record(const TrackedBeat& beat, std::uint64_t now_ns);
 
@@ -90,66 +122,45 @@ class Tracker {
   // since its last beat; the one longest silent first. Ask until it is empty.
   std::optional<Stalled> expire(std::uint64_t at_ns);
 
+  // That process has ended. Says so once, whether it had stalled before or not, and never names it
+  // as silent after that. Empty if no agent is known to be that very process.
+  std::optional<Stalled> bury(std::uint32_t pid, std::uint64_t generation_ns);
+
   // The first instant at which expire() names somebody, if no beat comes before; kNever: nobody.
   [[nodiscard]] std::uint64_t next_deadline_ns() const;
 
-  [[nodiscard]] std::size_t size() const { return size_; }  // agents, the stalled ones too
-  [[nodiscard]] std::size_t capacity() const { return capacity_; }
-  [[nodiscard]] std::size_t reserved_bytes() const;
+  // Agents, the stalled ones too, but not the dead.
+  [[nodiscard]] std::size_t size() const {
+    return table_.length(List::Live) + table_.length(List::Stalled);
+  }
+  [[nodiscard]] std::size_t capacity() const { return table_.capacity(); }
+  [[nodiscard]] std::size_t reserved_bytes() const { return table_.reserved_bytes(); }
 
  private:
-  // A slot's number. Slot 0 is nobody's: it ends the chains of the index, and it is the head of the
-  // list of live agents.
-  using Number = std::uint32_t;
+  using Number = AgentTable::Number;
+  using Slot = AgentTable::Slot;
+  using List = AgentTable::List;
+  using Heard = AgentTable::Heard;
 
-  enum class Heard : std::uint8_t { OnlyTerminal, Regular, TerminalAfterRegular };
-
-  // All zero is a valid slot, as calloc() makes it.
-  struct Slot {
-    std::uint64_t last_ns;
-    std::uint64_t generation_ns;
-    std::uint64_t high_nonce;  // the highest regular one; none if OnlyTerminal was heard
-    std::uint32_t pid;
-    std::uint32_t ns_inode;
-    Number next_in_bucket;
-    Number older;  // neighbours in the list, by last beat
-    Number newer;
-    vlp::Status status;
-    BeatOrigin origin;
-    Heard heard;
-    bool stalled;  // then it is in no list
-  };
-  static_assert(sizeof(Slot) == 48);
-
-  struct Free {
-    void operator()(void* memory) const { std::free(memory); }
-  };
-  template <typename T>
-  using Zeroed = std::unique_ptr<T[], Free>;
-  template <typename T>
-  static Zeroed<T> zeroed(std::size_t count);
-
-  [[nodiscard]] Number find(std::uint32_t pid) const;
-  Number allocate();
+  [[nodiscard]] bool may_be_forgotten(Number number, const TrackedBeat& beat,
+                                      std::uint64_t now_ns) const;
 
   Outcome insert(const TrackedBeat& beat, std::uint64_t now_ns);
+  Outcome reuse(Number number, const TrackedBeat& beat, std::uint64_t now_ns);
   Outcome restart(Number number, const TrackedBeat& beat, std::uint64_t now_ns);
-  Outcome refresh(Number number, const TrackedBeat& beat, std::uint64_t now_ns);
-  static void pin(Slot& slot, const TrackedBeat& beat);
+  Outcome refresh(Number number, const TrackedBeat& beat, std::uint64_t now_ns, bool new_session);
+  void take_over(Number number, const TrackedBeat& beat, std::uint64_t now_ns);
   static void learn(Slot& slot, const TrackedBeat& beat);
-  static void hear(Slot& slot, const TrackedBeat& beat);
+  static void hear(Slot& slot, const TrackedBeat& beat, std::uint64_t now_ns);
   static bool in_order(const Slot& slot, const TrackedBeat& beat);
-
-  void unlink(Number number);
-  void append(Number number, std::uint64_t now_ns);
+  static bool begins_session(const Slot& slot, const TrackedBeat& beat);
+  static Stalled describe(const Slot& slot);
   [[nodiscard]] std::uint64_t deadline_ns(const Slot& slot) const;
 
-  const std::size_t capacity_;
   const std::uint64_t threshold_ns_;
-  const PidHash hash_;
-  const Zeroed<Slot> slots_;      // [0] and one for each agent
-  const Zeroed<Number> buckets_;  // first slot of each chain
-  std::size_t size_ = 0;          // slots 1..size_ are in use
+  const std::uint64_t long_silence_ns_;
+  const Eviction eviction_;
+  AgentTable table_;
 };
 
 [[nodiscard]] std::uint64_t random_seed();

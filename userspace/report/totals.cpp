@@ -28,7 +28,13 @@ Totals totals_of(const Counters& counters) {
   plain("ctrl_truncated_total", counters.ctrl_truncated);
   plain("out_of_order_total", counters.out_of_order);
   plain("pid_recycled_total", counters.pid_recycled);
+  plain("sessions_restarted_total", counters.sessions_restarted);
   append(totals, "frames_dropped_total", counters.frames_dropped);
+  plain("tracker_evicted_total", counters.tracker_evicted);
+  plain("tracker_full_total", counters.frames_dropped[FrameDrop::TrackerFull]);
+  plain("exits_total", counters.exits);
+  plain("exits_untracked_total", counters.exits_untracked);
+  plain("clock_jumps_total", counters.clock_jumps);
   return totals;
 }
 

@@ -1,0 +1,159 @@
+// Where the two deliveries differ: how a stamp finds its frame, and what happens when there is no
+// room.
+#include "e2e/attest_fixture.hpp"
+
+namespace hb::test {
+namespace {
+
+// Two processes sent the same bytes under the same credentials: nobody is believed.
+TEST_F(Attest, BelievesNobodyWhenStampsDisagree) {
+  ObserverProcess observer = observe();
+  while_asleep(observer, [&] {
+    ASSERT_TRUE(send_claim(socket_, own_pid()));
+    Child forger = Child::run([parent = own_pid(), this] { send_forged(socket_, parent); });
+    forger.wait();
+  });
+  EXPECT_EQ(observer.expect("auth_failure")["cause"], "ambiguous_stamp");
+  EXPECT_EQ(observer.expect("auth_failure")["cause"], "ambiguous_stamp");
+  stop(observer);
+}
+
+TEST_F(Attest, TellsEvenThoseApartBySocketBuffer) {
+  ObserverProcess observer = observe({"--correlate", "skb"});
+  while_asleep(observer, [&] {
+    ASSERT_TRUE(send_claim(socket_, own_pid()));
+    Child forger = Child::run([parent = own_pid(), this] { send_forged(socket_, parent); });
+    forger.wait();
+  });
+  EXPECT_EQ(observer.expect("beat")["pid"], own_pid());
+  EXPECT_EQ(observer.expect("auth_failure")["cause"], "pid_mismatch");
+  stop(observer);
+}
+
+// A full queue costs beats, which their senders are told, and stamps without frames, which are
+// counted; it never pairs one with the other wrongly.
+TEST_F(Attest, AccountsForAFullQueue) {
+  ObserverProcess observer = observe({"--queue-length", "32"});
+  std::uint64_t queued = 0;
+  while_asleep(observer, [&] {
+    UnixAgent agent(socket_);
+    for (std::uint64_t nonce = 1; nonce <= 100; ++nonce) {
+      const auto sent = agent.send(frame_of(own_pid(), nonce));
+      ASSERT_TRUE(sent);
+      if (sent.value() == UnixAgent::Outcome::Queued) ++queued;
+    }
+  });
+  EXPECT_EQ(queued, 33U);
+  for (std::uint64_t nonce = 1; nonce <= queued; ++nonce) {
+    EXPECT_EQ(observer.expect("beat")["nonce"], nonce);
+  }
+  const Json counters = observer.stop();
+  expect_balance(counters);
+  EXPECT_EQ(counters["stamp_attempts_total"], 100);
+  EXPECT_EQ(counters["stamps_matched_total"], 33);
+  EXPECT_EQ(counters["stamps_orphaned_total"].get<int>() + counters["stamps_waiting"].get<int>(),
+            67);
+}
+
+// The record is the frame, so nothing can be ambiguous.
+TEST_F(RingDelivery, TellsEqualFramesApart) {
+  ObserverProcess observer = observe();
+  while_asleep(observer, [&] {
+    ASSERT_TRUE(send_claim(socket_, own_pid()));
+    Child forger = Child::run([parent = own_pid(), this] { send_forged(socket_, parent); });
+    forger.wait();
+  });
+  EXPECT_EQ(observer.expect("beat")["pid"], own_pid());
+  EXPECT_EQ(observer.expect("auth_failure")["cause"], "pid_mismatch");
+  stop(observer);
+}
+
+// A ring of 4,096 bytes holds 28 stamps of 144. What finds no room there is queued, up to the
+// socket's limit, and then its sender is told; none of it is ever believed.
+TEST_F(RingDelivery, TellsASenderThatTheRingIsFull) {
+  ObserverProcess observer = observe({"--ring-bytes", "4096", "--max-beat-rate", "0"});
+  std::uint64_t refused = 0;
+  while_asleep(observer, [&] {
+    UnixAgent agent(socket_);
+    for (std::uint64_t nonce = 1; nonce <= 1000; ++nonce) {
+      const auto sent = agent.send(frame_of(own_pid(), nonce));
+      ASSERT_TRUE(sent);
+      if (sent.value() == UnixAgent::Outcome::QueueFull) ++refused;
+    }
+  });
+  EXPECT_GT(refused, 0U);
+  for (std::uint64_t nonce = 1; nonce <= 28; ++nonce) {
+    EXPECT_EQ(observer.expect("beat")["nonce"], nonce);
+  }
+  while (!send_claim(socket_, own_pid(), 1001)) ::usleep(1000);  // until that room is known
+  EXPECT_EQ(observer.expect("beat")["nonce"], 1001);
+  const Json counters = observer.stop();
+  expect_balance(counters);
+  EXPECT_EQ(counters["beats_total"], 29);
+  EXPECT_GE(counters["stamps_dropped_total"]["ring_full"], 972);
+}
+
+// One that waits instead gets through as soon as there is room in the queue; its frame is refused
+// all the same, for it has no stamp.
+TEST_F(RingDelivery, BelievesNoFrameThatHadToWait) {
+  ObserverProcess observer =
+      observe({"--ring-bytes", "4096", "--max-beat-rate", "0", "--beats", "none"});
+  Child patient = Child::run([&] {
+    const auto address = unix_address(socket_);
+    const int socket = ::socket(AF_UNIX, SOCK_DGRAM, 0);
+    become(::connect(socket, reinterpret_cast<const sockaddr*>(&address.value()),
+                     sizeof(sockaddr_un)));
+    for (std::uint64_t nonce = 1; nonce <= 20'000; ++nonce) {
+      const auto frame = frame_of(own_pid(), nonce);
+      become(::send(socket, frame.data(), frame.size(), 0) == ssize_t{vlp::kFrameBytes} ? 0 : 1);
+    }
+  });
+  EXPECT_EQ(patient.wait(), 0);
+  const Json counters = observer.stop();
+  expect_balance(counters);
+  EXPECT_EQ(counters["stamp_attempts_total"], 20'000);
+  EXPECT_EQ(counters["beats_total"], counters["stamps_total"]);
+}
+
+// A flooder of the same user costs nobody else a beat: its limit is spent before there is a stamp.
+TEST_P(EveryDelivery, LimitsOneSenderAndNoOther) {
+  ObserverProcess observer = observe({"--max-beat-rate", "100", "--beats", "none"});
+  Child flooder = Child::run([&] {
+    UnixAgent agent(socket_);
+    for (std::uint64_t nonce = 1; nonce <= 20'000; ++nonce) {
+      [[maybe_unused]] const auto sent = agent.send(frame_of(own_pid(), nonce));
+    }
+  });
+  for (std::uint64_t nonce = 1; nonce <= 50; ++nonce) {
+    ASSERT_TRUE(send_claim(socket_, own_pid(), nonce)) << nonce;
+  }
+  ASSERT_EQ(flooder.wait(), 0);
+  const Json counters = observer.stop();
+  expect_balance(counters);
+  const auto limited = counters["stamps_dropped_total"]["rate_limited"].get<std::uint64_t>();
+  EXPECT_GT(limited, 18'000U);
+  EXPECT_EQ(counters["stamps_dropped_total"]["ring_full"], 0);
+  EXPECT_EQ(counters["stamp_attempts_total"], 20'050);
+  EXPECT_EQ(counters["beats_total"].get<std::uint64_t>(), 20'050 - limited);
+}
+
+TEST_P(EveryDelivery, LimitsNobodyWhenToldSo) {
+  ObserverProcess observer = observe({"--max-beat-rate", "0", "--beats", "none"});
+  UnixAgent agent(socket_);
+  std::uint64_t queued = 0;
+  for (std::uint64_t nonce = 1; nonce <= 3'000; ++nonce) {
+    const auto sent = agent.send(frame_of(own_pid(), nonce));
+    ASSERT_TRUE(sent);
+    if (sent.value() == UnixAgent::Outcome::Queued) ++queued;
+  }
+  const Json counters = observer.stop();
+  EXPECT_EQ(counters["stamps_dropped_total"]["rate_limited"], 0);
+  EXPECT_EQ(counters["beats_total"], queued);
+}
+
+// Of the other files too.
+INSTANTIATE_TEST_SUITE_P(By, EveryDelivery, ::testing::Values("socket", "ring"),
+                         [](const auto& delivery) { return std::string(delivery.param); });
+
+}  // namespace
+}  // namespace hb::test

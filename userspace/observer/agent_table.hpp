@@ -1,0 +1,134 @@
+// AgentTable: the tracker's memory. One slot for each agent, found by its pid, always in exactly
+// one of three lists. What the slots mean is the tracker's.
+//
+// A slot is a cache line, and an agent costs that line and four bytes of the index. All is reserved
+// at construction but only touched as agents come; nothing is allocated later, nothing given back.
+// Every call is O(1): a hash chain holds one slot on average (PidHash), the lists are linked.
+//
+// One thread.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+
+#include "observer/event.hpp"
+#include "observer/pid_hash.hpp"
+#include "vlp/frame.hpp"
+
+namespace hb {
+
+class AgentTable {
+ public:
+  using Number = std::uint32_t;       // a slot's
+  static constexpr Number kNone = 0;  // no slot's
+  static constexpr std::size_t kMaxCapacity = std::size_t{1} << 20;
+
+  enum class List : std::uint8_t {
+    Live,     // in the order of their last beat
+    Stalled,  // silent; in the order in which they were named
+    Dead,     // in the order of their exits
+  };
+  static constexpr Number kLists = 3;
+
+  enum class Heard : std::uint8_t { OnlyTerminal, Regular, TerminalAfterRegular };
+
+  // All zero is a valid slot, as calloc() makes it.
+  struct alignas(64) Slot {
+    std::uint64_t last_ns;
+    std::uint64_t generation_ns;
+    std::uint64_t high_nonce;  // the highest regular one; none if OnlyTerminal was heard
+    std::uint64_t sent_ns;     // the latest of the accepted beats
+    std::uint64_t cgroup_id;
+    std::uint32_t pid;
+    std::uint32_t own_pid;
+    std::uint32_t ns_inode;
+    Number older;  // neighbours in the list
+    Number newer;
+    Number next_in_bucket : 22;
+    vlp::Status status : 2;
+    BeatOrigin origin : 2;
+    Heard heard : 2;
+    List list : 2;
+  };
+  static_assert(sizeof(Slot) == 64);
+
+  // `capacity` in 1..kMaxCapacity. `seed` is PidHash's. Throws std::bad_alloc.
+  AgentTable(std::size_t capacity, std::uint64_t seed);
+
+  Slot& operator[](Number number) { return slots_[number]; }
+  const Slot& operator[](Number number) const { return slots_[number]; }
+
+  [[nodiscard]] Number find(std::uint32_t pid) const {
+    Number number = buckets_[hash_(pid)];
+    while (number != kNone && slots_[number].pid != pid) number = slots_[number].next_in_bucket;
+    return number;
+  }
+
+  // A slot for a pid that has none, the newest of the live ones; kNone when all are taken.
+  Number add(std::uint32_t pid);
+
+  // The slot is that of another pid, which has none, from now on.
+  void rename(Number number, std::uint32_t pid);
+
+  // To the end of a list, which may be the one it is in.
+  void move(Number number, List to) {
+    Slot& slot = slots_[number];
+    unlink(slot);
+    --lengths_[index(slot.list)];
+    append(number, to);
+  }
+
+  [[nodiscard]] Number oldest(List list) const {
+    const Number number = slots_[index(list)].newer;
+    return number < kLists ? kNone : number;
+  }
+
+  [[nodiscard]] std::size_t length(List list) const { return lengths_[index(list)]; }
+  [[nodiscard]] std::size_t capacity() const { return capacity_; }
+  [[nodiscard]] std::size_t reserved_bytes() const;
+
+ private:
+  struct Free {
+    void operator()(void* memory) const { std::free(memory); }
+  };
+  template <typename T>
+  using Zeroed = std::unique_ptr<T[], Free>;
+  template <typename T>
+  static Zeroed<T> zeroed(std::size_t count);
+
+  static constexpr Number index(List list) { return static_cast<Number>(list); }
+  [[nodiscard]] std::size_t slots_bytes() const { return (kLists + capacity_) * sizeof(Slot); }
+  [[nodiscard]] Slot* aligned_slots() const;
+
+  void put_into_bucket(Number number, std::uint32_t pid);
+  void take_out_of_bucket(Number number);
+
+  void unlink(const Slot& slot) {
+    slots_[slot.older].newer = slot.newer;
+    slots_[slot.newer].older = slot.older;
+  }
+
+  void append(Number number, List list) {
+    Slot& slot = slots_[number];
+    Slot& head = slots_[index(list)];
+    slot.list = list;
+    slot.older = head.older;
+    slot.newer = index(list);
+    slots_[slot.older].newer = number;
+    head.older = number;
+    ++lengths_[index(list)];
+  }
+
+  const std::size_t capacity_;
+  const PidHash hash_;
+  const Zeroed<Number> buckets_;         // first slot of each chain
+  const Zeroed<std::byte> slot_memory_;  // of slots_, before it is aligned
+  Slot* const slots_;                    // the heads of the lists, then one for each agent
+  std::size_t used_ = 0;                 // of the agents' slots, from the first on
+  std::array<std::size_t, kLists> lengths_{};
+};
+
+}  // namespace hb
