@@ -13,17 +13,20 @@ readonly here
 # The C++ standard library is everybody's. "posix" stands for the headers of C and of the system;
 # a folder without it is pure.
 readonly kHouse='
-base      |                                   | unistd.h
+base      |                                   | unistd.h sys/mman.h
 vlp       | base                              |
 identity  | base                              | stamp.h
 observer  | base vlp identity                 |
+recovery  | base vlp identity observer        | posix
 kernel    | base identity observer            | posix stamp.h hb.skel.h bpf/ linux/bpf.h linux/btf.h sys/capability.h spdlog/
 procfs    | base identity observer            | posix
 transport | base identity                     | posix
 secure    | base vlp identity observer        | posix openssl/
 report    | base vlp identity observer        | posix fmt/ nlohmann/
+recovery  | base vlp identity observer        | posix fmt/ nlohmann/ openssl/
 compare   | base vlp identity observer kernel procfs transport | posix fmt/ nlohmann/
-cli       | base vlp identity observer kernel procfs transport secure report compare | posix sys/capability.h CLI/ spdlog/ fmt/ nlohmann/
+bench     | base vlp identity observer kernel procfs transport compare | posix fmt/ nlohmann/
+cli       | base vlp identity observer kernel procfs transport secure report recovery compare bench | posix sys/capability.h CLI/ spdlog/ fmt/ nlohmann/
 '
 
 # Reads sources and CMakeLists.txt, named FOLDER/FILE; prints FILE:LINE: WHAT; fails if it printed.

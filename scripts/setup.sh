@@ -9,10 +9,10 @@ set -euo pipefail
 packages_for() {
   case $1 in
     build)
-      echo cmake ninja-build g++ pkgconf clang llvm bpftool libbpf-dev libcap-dev libssl-dev \
-        libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev libgtest-dev
+      echo cmake ninja-build g++ pkgconf clang llvm bpftool libbpf-dev libcap-dev \
+        libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev libgtest-dev libssl-dev
       ;;
-    test) echo strace runc jq qemu-system-x86 busybox-static cpio libxml2-utils ;;
+    test) echo strace runc jq libbenchmark-dev gnuplot-nox qemu-system-x86 busybox-static cpio libxml2-utils ;;
     check) echo clang-format clang-tidy shellcheck ;;
     *)
       echo "setup: there is nothing called '$1'; say build, test or check" >&2

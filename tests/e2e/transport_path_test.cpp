@@ -41,6 +41,88 @@ TEST_F(Transport, BelongsToTheGroupItWasTold) {
   EXPECT_EQ(mode_of(path_), mode_t{0660});
 }
 
+// With its group from the beginning: nothing is given away by a name that the owner of the
+// directory might have put on something else.
+TEST_F(Transport, BelongsToItsGroupInAnothersDirectory) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  const std::string theirs = directory_.path("theirs");
+  std::filesystem::create_directory(theirs);
+  ASSERT_EQ(::chown(theirs.c_str(), 65534, 65534), 0);
+  auto opened = UnixListener::open();
+  ASSERT_TRUE(opened);
+  const auto bound = opened.value()->bind({theirs + "/hb.sock", 0660, 65534});
+  ASSERT_TRUE(bound) << bound.error().message;
+  struct stat seen {};
+  ASSERT_EQ(::stat((theirs + "/hb.sock").c_str(), &seen), 0);
+  EXPECT_EQ(seen.st_gid, 65534U);
+  EXPECT_EQ(seen.st_uid, 0U);
+  EXPECT_EQ(mode_of(theirs + "/hb.sock"), mode_t{0660});
+  std::ofstream(directory_.path("later")) << "of our own group";
+  ASSERT_EQ(::stat(directory_.path("later").c_str(), &seen), 0);
+  EXPECT_EQ(seen.st_gid, ::getegid());
+}
+
+TEST_F(Transport, GivesAwayNothingInAnothersDirectoryThatImposesItsGroup) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  const std::string theirs = directory_.path("theirs");
+  std::filesystem::create_directory(theirs);
+  ASSERT_EQ(::chown(theirs.c_str(), 65534, 65534), 0);
+  ASSERT_EQ(::chmod(theirs.c_str(), 02755), 0);
+  auto opened = UnixListener::open();
+  ASSERT_TRUE(opened);
+  const auto bound = opened.value()->bind({theirs + "/hb.sock", 0660, ::getegid()});
+  ASSERT_FALSE(bound);
+  EXPECT_NE(bound.error().message.find("chmod g-s"), std::string::npos) << bound.error().message;
+}
+
+TEST_F(Transport, BelongsToItsGroupThoughItsDirectoryImposesAnother) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  const std::string ours = directory_.path("ours");
+  std::filesystem::create_directory(ours);
+  ASSERT_EQ(::chmod(ours.c_str(), 02755), 0);
+  auto opened = UnixListener::open();
+  ASSERT_TRUE(opened);
+  ASSERT_TRUE(opened.value()->bind({ours + "/hb.sock", 0660, 65534}));
+  struct stat seen {};
+  ASSERT_EQ(::stat((ours + "/hb.sock").c_str(), &seen), 0);
+  EXPECT_EQ(seen.st_gid, 65534U);
+  EXPECT_EQ(mode_of(ours + "/hb.sock"), mode_t{0660});
+}
+
+TEST_F(Transport, GivesANewDirectoryToItsHeir) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  auto opened = UnixListener::open();
+  ASSERT_TRUE(opened);
+  ASSERT_TRUE(opened.value()->bind({directory_.path("new/hb.sock"), 0600, std::nullopt, 65534}));
+  struct stat seen {};
+  ASSERT_EQ(::stat(directory_.path("new").c_str(), &seen), 0);
+  EXPECT_EQ(seen.st_uid, 65534U);
+}
+
+// Who may write beside it could have put another directory under its name.
+TEST_F(Transport, GivesAwayNoDirectoryThatOthersCouldExchange) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  const std::string shared = directory_.path("shared");
+  std::filesystem::create_directory(shared);
+  ASSERT_EQ(::chmod(shared.c_str(), 0777), 0);
+  auto opened = UnixListener::open();
+  ASSERT_TRUE(opened);
+  ASSERT_TRUE(opened.value()->bind({shared + "/new/hb.sock", 0600, std::nullopt, 65534}));
+  struct stat seen {};
+  ASSERT_EQ(::stat((shared + "/new").c_str(), &seen), 0);
+  EXPECT_EQ(seen.st_uid, 0U);
+}
+
+TEST_F(Transport, LocksNothingButAFileOfItsOwn) {
+  std::ofstream(directory_.path("victim")) << "precious";
+  std::filesystem::create_hard_link(directory_.path("victim"), path_ + ".lock");
+  EXPECT_NE(refusal(path_).find("another name"), std::string::npos);
+  EXPECT_TRUE(std::filesystem::exists(path_ + ".lock"));
+  std::filesystem::remove(path_ + ".lock");
+  ASSERT_EQ(::mkfifo((path_ + ".lock").c_str(), 0600), 0);
+  EXPECT_NE(refusal(path_).find("no regular file"), std::string::npos);
+}
+
 TEST_F(Transport, MakesTheDirectory) {
   ASSERT_TRUE(bind(directory_.path("new/hb.sock")));
   EXPECT_EQ(mode_of(directory_.path("new")), mode_t{0755});

@@ -94,7 +94,7 @@ class Session {
 // False: a signal came.
 bool sleep_until(std::uint64_t deadline_ns, const Clock& clock, Signals& signals) {
   for (;;) {
-    if (signals.next() != nullptr) return false;
+    if (signals.next_ending()) return false;
     const std::uint64_t now_ns = clock.now_ns();
     if (now_ns >= deadline_ns) return true;
     const std::uint64_t rest_ns = deadline_ns - now_ns;

@@ -87,11 +87,11 @@ std::vector<Source*> Intake::sources() const {
   return sources;
 }
 
-std::vector<int> Intake::fds() const {
-  std::vector<int> fds{listener_->fd()};
-  if (exits_ != nullptr) fds.push_back(program_->exits_fd());
-  if (udp_) fds.push_back(udp_->fd());
-  return fds;
+std::vector<RunLoop::Entrance> Intake::entrances() const {
+  std::vector<RunLoop::Entrance> entrances{{listener_->fd(), source_.get()}};
+  if (exits_ != nullptr) entrances.push_back({program_->exits_fd()});
+  if (udp_) entrances.push_back({udp_->fd(), &udp_->source()});
+  return entrances;
 }
 
 void Intake::attest_by_procfs(std::uint64_t start_ns) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "cli/run_loop.hpp"
 #include "cli/run_options.hpp"
 #include "cli/udp_intake.hpp"
 #include "kernel/ring_exits.hpp"
@@ -38,8 +39,7 @@ class Intake {
   [[nodiscard]] std::vector<Source*> sources() const;
   [[nodiscard]] ExitWatch* exits() { return exits_.get(); }  // nullptr: only silence tells
 
-  // They become readable when there is something for the source or the exit watch to read.
-  [[nodiscard]] std::vector<int> fds() const;
+  [[nodiscard]] std::vector<RunLoop::Entrance> entrances() const;
 
   // The observer's own PID namespace, and the one capability that attestation needs while it runs.
   [[nodiscard]] std::optional<std::uint32_t> observer_ns_inode() const { return ns_inode_; }

@@ -24,6 +24,8 @@ class LoopMember {
   [[nodiscard]] virtual int fd() const { return -1; }
   [[nodiscard]] virtual std::uint64_t wake_ns() const { return Source::kNever; }
 
+  // Whether reopen() does anything. Where one member's does, SIGHUP does not end the program.
+  [[nodiscard]] virtual bool has_files() const { return false; }
   // SIGHUP came: open files again, under their names.
   virtual void reopen() {}
 };

@@ -49,9 +49,11 @@ ExitCode dispatch(int argc, char** argv) {
   hb::cli::Action chosen;
   hb::cli::add_run(app, chosen);
   hb::cli::add_beat(app, chosen);
+  hb::cli::add_bench(app, chosen);
   hb::cli::add_compare(app, chosen);
   hb::cli::add_decode(app, chosen);
   hb::cli::add_doctor(app, chosen);
+  hb::cli::add_audit(app, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

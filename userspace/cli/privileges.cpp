@@ -22,11 +22,11 @@ bool is_permitted(cap_value_t capability) {
 }
 
 // 0, or errno.
-int keep_only(std::optional<int> kept) {
+int keep_only(const std::vector<int>& kept) {
   const Capabilities rest(::cap_init());
   if (!rest) return errno;
-  if (kept && is_permitted(*kept)) {
-    const cap_value_t one = *kept;
+  for (const cap_value_t one : kept) {
+    if (!is_permitted(one)) continue;
     ::cap_set_flag(rest.get(), CAP_PERMITTED, 1, &one, CAP_SET);
     ::cap_set_flag(rest.get(), CAP_EFFECTIVE, 1, &one, CAP_SET);
   }
@@ -41,11 +41,11 @@ int set(int option, unsigned long value) {
 }  // namespace
 
 // Ambient capabilities fall with the permitted ones (capabilities(7)).
-Status drop_privileges(std::optional<int> kept) {
-  if (const int code = set(PR_SET_NO_NEW_PRIVS, 1); code != 0) {
+Status drop_privileges(const KeptPrivileges& kept) {
+  if (const int code = kept.may_exec ? 0 : set(PR_SET_NO_NEW_PRIVS, 1); code != 0) {
     return os_error(code, "cannot renounce new privileges");
   }
-  if (const int code = keep_only(kept); code != 0) {
+  if (const int code = keep_only(kept.capabilities); code != 0) {
     return os_error(code, "cannot drop capabilities");
   }
   if (const int code = set(PR_SET_DUMPABLE, 0); code != 0) {

@@ -9,6 +9,10 @@
 namespace hb::cli {
 namespace {
 
+constexpr std::size_t kEnding = 0;  // in polled_
+constexpr std::size_t kHangup = 1;
+constexpr std::size_t kFirstEntrance = 2;
+
 constexpr int kEventsPerTurn = 256;  // between two looks at the signals
 constexpr std::uint64_t kLastLook_ns = 1'000'000'000;
 constexpr std::uint64_t kRest_ns = 10'000'000;
@@ -21,7 +25,7 @@ timespec as_timespec(std::uint64_t ns) {
 
 }  // namespace
 
-RunLoop::RunLoop(Observer& observer, const Clock& clock, const std::vector<int>& intake_fds,
+RunLoop::RunLoop(Observer& observer, const Clock& clock, std::vector<Entrance> entrances,
                  Signals& signals, EventSink& sink, LineWriter& out, const Config& config)
     : observer_(observer),
       clock_(clock),
@@ -29,20 +33,20 @@ RunLoop::RunLoop(Observer& observer, const Clock& clock, const std::vector<int>&
       sink_(sink),
       out_(out),
       config_(config),
-      polled_{pollfd{signals.fd(), POLLIN, 0}},
-      intakes_(intake_fds.size()) {
-  for (const int fd : intake_fds) polled_.push_back({fd, POLLIN, 0});
+      polled_{pollfd{signals.fd(), POLLIN, 0}, pollfd{signals.hangup_fd(), POLLIN, 0}},
+      entrances_(std::move(entrances)) {
+  for (const Entrance& entrance : entrances_) polled_.push_back({entrance.fd, POLLIN, 0});
 }
 
 void RunLoop::add(LoopMember& member) {
   members_.push_back(&member);
-  if (member.fd() < 0) return;
-  polled_.insert(polled_.end() - static_cast<std::ptrdiff_t>(intakes_), {member.fd(), POLLIN, 0});
+  if (member.fd() >= 0) polled_.push_back({member.fd(), POLLIN, 0});
 }
 
 ExitCode RunLoop::run() {
   for (;;) {
     wait();
+    take_hangup();
     if (is_told_to_end()) return ExitCode::Success;
     if (const auto end = turn()) return *end;
     warn_of_clock_jump();
@@ -50,12 +54,24 @@ ExitCode RunLoop::run() {
   }
 }
 
+// Only what poll(2) named is read: a wake for a frame costs no look at the signals.
+void RunLoop::take_hangup() {
+  if (polled_[kHangup].revents == 0 || !signals_.take_hangup()) return;
+  for (LoopMember* member : members_) member->reopen();
+}
+
 bool RunLoop::is_told_to_end() {
-  if (const char* signal = signals_.next()) {
-    spdlog::info("{}: ending", signal);
-    return true;
-  }
-  if (clock_.now_ns() < config_.end_ns) return false;
+  return (polled_[kEnding].revents != 0 && takes_ending_signal()) || is_over();
+}
+
+bool RunLoop::takes_ending_signal() {
+  const auto signal = signals_.next_ending();
+  if (signal) spdlog::info("{}: ending", name(*signal));
+  return signal.has_value();
+}
+
+bool RunLoop::is_over() {
+  if (config_.end_ns == Source::kNever || clock_.now_ns() < config_.end_ns) return false;
   spdlog::info("the time given by --shutdown-after-secs is over: ending");
   return true;
 }
@@ -66,15 +82,29 @@ std::uint64_t RunLoop::wake_ns() const {
   return wake_ns;
 }
 
-// A socket that fails would be ready again at once: it rests, so that we do not spin on it.
+// Leaves out those that rest; says when the first of them has rested. A socket that failed would be
+// ready again at once: all rest then, so that we do not spin on it.
+std::uint64_t RunLoop::ask_entrances(std::uint64_t now_ns) {
+  std::uint64_t rested_ns = Source::kNever;
+  pollfd* polled = &polled_[kFirstEntrance];
+  for (const Entrance& entrance : entrances_) {
+    const std::uint64_t wanted_ns = entrance.source ? entrance.source->rests_until_ns() : 0;
+    const std::uint64_t until_ns = std::max(wanted_ns, entrances_rest_until_ns_);
+    const bool rests = until_ns > now_ns;
+    if (rests) rested_ns = std::min(rested_ns, until_ns);
+    *polled++ = {rests ? -1 : entrance.fd, POLLIN, 0};
+  }
+  return rested_ns;
+}
+
 void RunLoop::wait() {
   const std::uint64_t now_ns = clock_.now_ns();
-  const bool resting = now_ns < intake_rests_until_ns_;
-  const std::uint64_t until_ns =
-      resting ? std::min(intake_rests_until_ns_, config_.end_ns) : wake_ns();
-  const std::size_t asked = polled_.size() - (resting ? intakes_ : 0);
+  std::uint64_t until_ns = ask_entrances(now_ns);
+  until_ns = std::min(until_ns, now_ns < entrances_rest_until_ns_ ? config_.end_ns : wake_ns());
   const timespec timeout = as_timespec(until_ns > now_ns ? until_ns - now_ns : 0);
-  ::ppoll(polled_.data(), asked, until_ns == Source::kNever ? nullptr : &timeout, nullptr);
+  const auto* limit = until_ns == Source::kNever ? nullptr : &timeout;
+  if (::ppoll(polled_.data(), polled_.size(), limit, nullptr) >= 0) return;
+  for (pollfd& polled : polled_) polled.revents = 0;  // interrupted: it has named nothing
 }
 
 void RunLoop::warn_of_clock_jump() {
@@ -88,6 +118,7 @@ void RunLoop::warn_of_clock_jump() {
 }
 
 void RunLoop::tick() {
+  if (members_.empty()) return;
   const std::uint64_t now_ns = clock_.now_ns();
   for (LoopMember* member : members_) member->tick(now_ns);
 }
@@ -103,7 +134,7 @@ std::optional<ExitCode> RunLoop::turn() {
     if (!event) return std::nullopt;
     if (const auto end = handle(*event)) return end;
     if (std::holds_alternative<Io>(*event)) {
-      intake_rests_until_ns_ = clock_.now_ns() + kRest_ns;
+      entrances_rest_until_ns_ = clock_.now_ns() + kRest_ns;
       return std::nullopt;
     }
   }
@@ -114,7 +145,8 @@ std::optional<ExitCode> RunLoop::handle(const Event& event) {
   tell(event);
   if (const auto problem = out_.take_problem()) spdlog::error("{}", problem->message);
   if (out_.closed()) {
-    if (is_told_to_end()) return ExitCode::Success;  // that is why nobody was waited for
+    // That is why nobody was waited for; poll(2) may not have seen it yet.
+    if (takes_ending_signal() || is_over()) return ExitCode::Success;
     spdlog::error("nobody reads the event stream any more: ending (--events none needs no reader)");
     return ExitCode::Failed;
   }

@@ -28,11 +28,18 @@ class RunLoop {
     std::uint64_t end_ns = Source::kNever;  // end by itself, on the clock's time
   };
 
-  // `intake_fds`: become readable when the observer has something to poll.
-  RunLoop(Observer& observer, const Clock& clock, const std::vector<int>& intake_fds,
-          Signals& signals, EventSink& sink, LineWriter& out, const Config& config);
+  // A descriptor that becomes readable when the observer has something to poll, and the source
+  // behind it, if it has one that may rest.
+  struct Entrance {
+    int fd;
+    const Source* source = nullptr;
+  };
 
-  // Before run(). Called in the order in which they were added.
+  RunLoop(Observer& observer, const Clock& clock, std::vector<Entrance> entrances, Signals& signals,
+          EventSink& sink, LineWriter& out, const Config& config);
+
+  // Before run(). Called in the order in which they were added. One that has files to open again
+  // wants SIGHUP, which was set apart before the loop was made (Signals::set_hangup_apart).
   void add(LoopMember& member);
 
   // Until a signal, the end of the time, or a reason to fail, which has then been logged.
@@ -43,7 +50,11 @@ class RunLoop {
 
  private:
   void wait();
+  std::uint64_t ask_entrances(std::uint64_t now_ns);
+  void take_hangup();
   bool is_told_to_end();
+  bool takes_ending_signal();
+  bool is_over();
   std::optional<ExitCode> turn();
   std::optional<ExitCode> handle(const Event& event);
   void tell(const Event& event);
@@ -59,11 +70,11 @@ class RunLoop {
   const Config config_;
   std::vector<LoopMember*> members_;
 
-  // What poll(2) is asked about: the signals, then the members, then the intake, so that this can
-  // be left out.
+  // What poll(2) is asked about: the signals that end, SIGHUP, then the entrances, then the
+  // members.
   std::vector<pollfd> polled_;
-  std::size_t intakes_;
-  std::uint64_t intake_rests_until_ns_ = 0;  // after it failed
+  const std::vector<Entrance> entrances_;
+  std::uint64_t entrances_rest_until_ns_ = 0;  // after one failed
 };
 
 }  // namespace hb::cli

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cli/config_option.hpp"
 #include "cli/options.hpp"
 #include "observer/tracker.hpp"
 
@@ -71,7 +72,14 @@ void declare_output(CLI::App& run, RunOptions& o) {
       run, "--beats", o.beats,
       {{"all", BeatsShown::All}, {"changes", BeatsShown::Changes}, {"none", BeatsShown::None}},
       "Which beats it shows [text: changes, json: all]");
+  run.add_option("--export-file", o.export_file,
+                 "Every event as tab-separated values too; opened again on SIGHUP")
+      ->type_name("PATH");
   add_log_options(run, o.log);
+}
+
+void declare_process(CLI::App& run, RunOptions& o) {
+  add_user(run, "--user", o.user, "Drop to this user once everything is open");
   add_number(run, "--shutdown-after-secs", o.shutdown_after_s, 1, kSecondsPerYear,
              "End cleanly by itself");
 }
@@ -110,11 +118,23 @@ void check_together(const RunOptions& options) {
 
 std::shared_ptr<RunOptions> declare_run_options(CLI::App& run) {
   auto options = std::make_shared<RunOptions>();
+  const auto group = [&run](const char* name) { run.option_defaults()->group(name); };
+  add_config(run);  // before all others
+  group("Socket");
   declare_socket(run, *options);
+  group("Attestation");
   declare_attestation(run, *options);
+  group("UDP");
   declare_udp_options(run, options->udp);
+  group("Tracking");
   declare_tracking(run, *options);
+  group("Output");
   declare_output(run, *options);
+  group("Process");
+  declare_process(run, *options);
+  group("Recovery");
+  declare_audit_options(run, options->audit);
+  declare_recovery_options(run, options->recovery);
   return options;
 }
 

@@ -5,9 +5,13 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 
+#include "cli/audit_options.hpp"
 #include "cli/log.hpp"
+#include "cli/recovery_options.hpp"
 #include "cli/udp_options.hpp"
+#include "cli/user.hpp"
 #include "kernel/stamp_program.hpp"
 #include "observer/tracker.hpp"
 #include "report/event_sink.hpp"
@@ -38,17 +42,23 @@ struct RunOptions {
   bool allow_cross_namespace = false;
   bool strict_namespace = false;
 
+  AuditOptions audit;
+
   EventFormat events = EventFormat::Text;
   std::optional<BeatsShown> beats;  // unset: as the format has it
+  std::optional<std::string> export_file;
   LogOptions log;
+  std::optional<User> user;
   std::optional<std::uint64_t> shutdown_after_s;
+
+  RecoveryOptions recovery;
 
   [[nodiscard]] std::uint64_t threshold_ns() const;
   [[nodiscard]] BeatsShown beats_shown() const;
   [[nodiscard]] kernel::Config kernel_config() const;
 };
 
-// Declares every flag; parsing fills what is returned.
+// Declares every flag, in groups; parsing fills what is returned.
 [[nodiscard]] std::shared_ptr<RunOptions> declare_run_options(CLI::App& run);
 
 // Throws CLI::ValidationError for flags that are right by themselves but not together.

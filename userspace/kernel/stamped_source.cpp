@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::uint64_t kBusyRetry_ns = 1'000'000;
 constexpr std::uint64_t kIdleRead_ns = 250'000'000;
+constexpr std::uint64_t kRest_ns = 2'000'000;
 
 CorrelatorConfig correlator_config(const StampProgram& program, const Config& config,
                                    StampTable::Seed seed) {
@@ -21,10 +22,15 @@ StampedSource::StampedSource(StampProgram& program, Receiver& receiver, const Co
     : program_(program),
       receiver_(receiver),
       correlator_(correlator_config(program, config, seed)),
-      horizon_(start_ns, config.queue_length + 1) {}  // the kernel lets one more in than it says
+      horizon_(start_ns, config.queue_length + 1),  // the kernel lets one more in than it says
+      queue_length_(config.queue_length) {}
 
 std::optional<Reception> StampedSource::next(std::uint64_t now_ns) {
   if (std::optional<Reception> ready = next_ready(now_ns)) return ready;
+  if (std::exchange(emptied_, false) && all_handed_out()) {
+    is_empty_since(emptied_ns_, now_ns);
+    return std::nullopt;
+  }
   std::optional<Error> failed = receive(now_ns);
   read_ring(now_ns);
   if (failed) return ReceiveFailed{std::move(*failed)};
@@ -56,11 +62,27 @@ std::optional<Error> StampedSource::receive(std::uint64_t now_ns) {
   if (!received) return received.error();
 
   accept_batch(received.value(), now_ns);
-  if (received.value() == 0) {
-    if (all_handed_out()) horizon_.empty_at(now_ns);
-    correlator_.expire(now_ns);
-  }
+  if (received.value() < room) has_emptied(received.value(), now_ns);
   return std::nullopt;
+}
+
+// recvmmsg(2) returned less than there was room for: it found the queue empty after these. (After
+// an error too, which it keeps for the next call.)
+void StampedSource::has_emptied(std::size_t count, std::uint64_t now_ns) {
+  if (count == 0 && all_handed_out()) is_empty_since(now_ns, now_ns);
+  const std::uint64_t since_ns = now_ns - std::exchange(emptied_ns_, now_ns);
+  emptied_ = count > 0;
+  // What may come in a rest, if it comes as it did since the last look: not worth one, or too much.
+  const std::uint64_t expected = count * kRest_ns / (since_ns + 1);
+  const bool rests = expected >= 2 && expected <= queue_length_ / 8;
+  if (count > 0) rests_until_ns_ = rests ? now_ns + kRest_ns : 0;
+}
+
+// Only now that no frame is inside may stamps be given up.
+void StampedSource::is_empty_since(std::uint64_t looked_ns, std::uint64_t now_ns) {
+  horizon_.empty_at(looked_ns);
+  taken_ = 0;
+  correlator_.expire(now_ns);
 }
 
 void StampedSource::accept_batch(std::size_t count, std::uint64_t now_ns) {

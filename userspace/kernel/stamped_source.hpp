@@ -6,6 +6,10 @@
 // sight. The socket wakes the observer; the ring never does, but it is also read from time to time
 // when nothing can be received, lest stamps without frames fill it and shut honest agents out.
 //
+// A wake-up costs more than a frame. So where frames keep coming, the socket may rest for 2 ms, as
+// long as its queue surely has room for what comes meanwhile: unlike a look into /proc, a stamp
+// says later what it says now.
+//
 // Does not own the program or the receiver; both must outlive it. One thread.
 #pragma once
 
@@ -31,6 +35,7 @@ class StampedSource final : public Source {
   std::optional<Reception> next(std::uint64_t now_ns) override;
   [[nodiscard]] std::uint64_t horizon_ns() const override { return horizon_.ns(); }
   [[nodiscard]] std::uint64_t wake_ns(std::uint64_t now_ns) const override;
+  [[nodiscard]] std::uint64_t rests_until_ns() const override { return rests_until_ns_; }
 
   [[nodiscard]] StampCounters counters() const;
 
@@ -40,6 +45,8 @@ class StampedSource final : public Source {
   std::optional<Reception> next_ready(std::uint64_t now_ns);
   std::optional<Error> receive(std::uint64_t now_ns);
   void accept_batch(std::size_t count, std::uint64_t now_ns);
+  void has_emptied(std::size_t count, std::uint64_t now_ns);
+  void is_empty_since(std::uint64_t looked_ns, std::uint64_t now_ns);
   void read_ring(std::uint64_t now_ns);
   [[nodiscard]] bool all_handed_out() const;
 
@@ -48,8 +55,12 @@ class StampedSource final : public Source {
   Correlator correlator_;
   Horizon horizon_;
   std::array<Datagram, kBatch> batch_;
-  std::uint64_t received_ = 0;  // datagrams, ever
-  std::uint64_t taken_ = 0;     // datagrams since the horizon was last told
+  std::uint64_t received_ = 0;    // datagrams, ever
+  std::uint64_t taken_ = 0;       // datagrams since the horizon was last told
+  bool emptied_ = false;          // the last look took all there was, and nobody was told yet
+  std::uint64_t emptied_ns_ = 0;  // when it began
+  std::uint64_t rests_until_ns_ = 0;
+  const std::uint64_t queue_length_;
   std::uint64_t truncated_ = 0;
   std::uint64_t wrong_length_ = 0;
   std::uint64_t malformed_ = 0;

@@ -1,7 +1,6 @@
 #include "observer/agent_table.hpp"
 
 #include <bit>
-#include <new>
 
 namespace hb {
 namespace {
@@ -15,31 +14,14 @@ unsigned bits_for(std::size_t capacity) {
 
 }  // namespace
 
-// Large pieces come from calloc() as untouched pages: what nobody uses costs no memory.
-template <typename T>
-AgentTable::Zeroed<T> AgentTable::zeroed(std::size_t count) {
-  auto* memory = static_cast<T*>(std::calloc(count, sizeof(T)));
-  if (memory == nullptr) throw std::bad_alloc();
-  return Zeroed<T>(memory);
-}
-
 AgentTable::AgentTable(std::size_t capacity, std::uint64_t seed)
     : capacity_(capacity),
       hash_(bits_for(capacity), seed),
-      buckets_(zeroed<Number>(hash_.buckets())),
-      slot_memory_(zeroed<std::byte>(slots_bytes() + alignof(Slot))),
-      slots_(aligned_slots()) {
+      bucket_memory_(hash_.buckets() * sizeof(Number)),
+      slot_memory_((kLists + capacity) * sizeof(Slot)),
+      buckets_(bucket_memory_.as<Number>()),
+      slots_(slot_memory_.as<Slot>()) {
   for (Number head = 0; head < kLists; ++head) slots_[head].older = slots_[head].newer = head;
-}
-
-AgentTable::Slot* AgentTable::aligned_slots() const {
-  void* memory = slot_memory_.get();
-  std::size_t bytes = slots_bytes() + alignof(Slot);
-  return static_cast<Slot*>(std::align(alignof(Slot), slots_bytes(), memory, bytes));
-}
-
-std::size_t AgentTable::reserved_bytes() const {
-  return slots_bytes() + alignof(Slot) + hash_.buckets() * sizeof(Number);
 }
 
 AgentTable::Number AgentTable::add(std::uint32_t pid) {

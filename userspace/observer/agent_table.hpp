@@ -11,9 +11,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
 
+#include "base/zeroed_pages.hpp"
 #include "observer/event.hpp"
 #include "observer/pid_hash.hpp"
 #include "vlp/frame.hpp"
@@ -35,7 +34,7 @@ class AgentTable {
 
   enum class Heard : std::uint8_t { OnlyTerminal, Regular, TerminalAfterRegular };
 
-  // All zero is a valid slot, as calloc() makes it.
+  // All zero is a valid slot.
   struct alignas(64) Slot {
     std::uint64_t last_ns;
     std::uint64_t generation_ns;
@@ -88,20 +87,12 @@ class AgentTable {
 
   [[nodiscard]] std::size_t length(List list) const { return lengths_[index(list)]; }
   [[nodiscard]] std::size_t capacity() const { return capacity_; }
-  [[nodiscard]] std::size_t reserved_bytes() const;
+  [[nodiscard]] std::size_t reserved_bytes() const {
+    return bucket_memory_.bytes() + slot_memory_.bytes();
+  }
 
  private:
-  struct Free {
-    void operator()(void* memory) const { std::free(memory); }
-  };
-  template <typename T>
-  using Zeroed = std::unique_ptr<T[], Free>;
-  template <typename T>
-  static Zeroed<T> zeroed(std::size_t count);
-
   static constexpr Number index(List list) { return static_cast<Number>(list); }
-  [[nodiscard]] std::size_t slots_bytes() const { return (kLists + capacity_) * sizeof(Slot); }
-  [[nodiscard]] Slot* aligned_slots() const;
 
   void put_into_bucket(Number number, std::uint32_t pid);
   void take_out_of_bucket(Number number);
@@ -124,10 +115,11 @@ class AgentTable {
 
   const std::size_t capacity_;
   const PidHash hash_;
-  const Zeroed<Number> buckets_;         // first slot of each chain
-  const Zeroed<std::byte> slot_memory_;  // of slots_, before it is aligned
-  Slot* const slots_;                    // the heads of the lists, then one for each agent
-  std::size_t used_ = 0;                 // of the agents' slots, from the first on
+  const ZeroedPages bucket_memory_;
+  const ZeroedPages slot_memory_;
+  Number* const buckets_;  // first slot of each chain
+  Slot* const slots_;      // the heads of the lists, then one for each agent
+  std::size_t used_ = 0;   // of the agents' slots, from the first on
   std::array<std::size_t, kLists> lengths_{};
 };
 

@@ -49,6 +49,10 @@ class Source {
   // When next() wants to be called again even if its descriptor stays silent; kNever if not.
   [[nodiscard]] virtual std::uint64_t wake_ns(std::uint64_t now_ns) const = 0;
 
+  // Before this instant its descriptor need not be looked at: what comes there meanwhile does not
+  // age, and more of it comes at once. 0: look always.
+  [[nodiscard]] virtual std::uint64_t rests_until_ns() const { return 0; }
+
   static constexpr std::uint64_t kNever = ~std::uint64_t{0};
 };
 

@@ -14,14 +14,25 @@ namespace {
 
 constexpr const char* kElsewhere = "choose another path for the socket";
 
-std::string parent_of(const std::string& path) {
-  const auto slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
+bool is_ours_alone(const struct stat& directory) {
+  return directory.st_uid == ::geteuid() && (directory.st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
-Status make_directory(const std::string& directory) {
-  if (::mkdir(directory.c_str(), 0755) == 0) return ok();
+// By descriptor: the name may lead elsewhere by now, but then not to a directory in `..`.
+Status give(const std::string& directory, uid_t heir) {
+  const Fd made(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  int code = errno;
+  if (!made) return os_error(code, "cannot open the directory just made, " + directory);
+  struct stat parent {};
+  if (::fstatat(made.get(), "..", &parent, 0) != 0 || !is_ours_alone(parent)) return ok();
+  const int refused = ::fchown(made.get(), heir, static_cast<gid_t>(-1));
+  code = errno;
+  if (refused == 0) return ok();
+  return os_error(code, "cannot give " + directory + " to user " + std::to_string(heir));
+}
+
+Status make_directory(const std::string& directory, std::optional<uid_t> heir) {
+  if (::mkdir(directory.c_str(), 0755) == 0) return heir ? give(directory, *heir) : ok();
   const int code = errno;
   if (code == EEXIST) return ok();
   struct stat seen {};
@@ -38,11 +49,27 @@ bool is_named(const Fd& file, const std::string& path) {
          held.st_dev == named.st_dev && held.st_ino == named.st_ino;
 }
 
+// Another's file under the lock's name: the directory's owner may be somebody else. A file with no
+// name at all is a lock that was just given back.
+Status examine_lock(const Fd& file, const std::string& lock_path) {
+  struct stat seen {};
+  const int refused = ::fstat(file.get(), &seen);
+  const int code = errno;
+  if (refused != 0) return os_error(code, "cannot look at the lock file " + lock_path);
+  if (S_ISREG(seen.st_mode) && seen.st_nlink <= 1) return ok();
+  return Error{"the lock file " + lock_path +
+                   " is no regular file, or has another name too: remove it, or " + kElsewhere,
+               EINVAL};
+}
+
 // Never follows a link that waits under the lock's name.
 Result<Fd> open_lock(const std::string& lock_path) {
   Fd file(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600));
   const int code = errno;
-  if (file) return file;
+  if (file) {
+    const auto good = examine_lock(file, lock_path);
+    return good ? Result<Fd>(std::move(file)) : good.error();
+  }
   return os_error(code,
                   "cannot open the lock file " + lock_path + " (if it is not ours, remove it)");
 }
@@ -94,6 +121,12 @@ Status clear(const std::string& path, const sockaddr_un& address) {
 
 }  // namespace
 
+std::string directory_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
 // A holder removes its lock file before it unlocks it, so a lock counts only while the file still
 // has the name; otherwise two could each hold one.
 Result<PathClaim> PathClaim::lock(const std::string& path) {
@@ -111,10 +144,10 @@ Result<PathClaim> PathClaim::lock(const std::string& path) {
   return taken(path);
 }
 
-Result<PathClaim> PathClaim::take(const std::string& path) {
+Result<PathClaim> PathClaim::take(const std::string& path, std::optional<uid_t> heir) {
   const auto address = unix_address(path);
   if (!address) return address.error();
-  if (auto made = make_directory(parent_of(path)); !made) return made.error();
+  if (auto made = make_directory(directory_of(path), heir); !made) return made.error();
   auto claim = lock(path);
   if (!claim) return claim;
   if (auto cleared = clear(path, address.value()); !cleared) return cleared.error();

@@ -9,6 +9,9 @@
 // after a kill -9 it stays, unlocked, and is taken over.
 #pragma once
 
+#include <sys/types.h>
+
+#include <optional>
 #include <string>
 
 #include "base/fd.hpp"
@@ -16,12 +19,18 @@
 
 namespace hb {
 
+// "/run/hb" of "/run/hb/hb.sock"; "." of "hb.sock".
+[[nodiscard]] std::string directory_of(const std::string& path);
+
 class PathClaim {
  public:
   // Makes the path free to bind: makes the directory when only its last component is missing,
   // takes the lock, removes a stale socket. The Error, with its remedy, says who is in the way: a
   // live socket and a file that is no socket are never touched.
-  static Result<PathClaim> take(const std::string& path);
+  //
+  // A directory that was made is given to `heir`, where nobody else can have exchanged it
+  // meanwhile: its parent is ours and nobody else may write to it.
+  static Result<PathClaim> take(const std::string& path, std::optional<uid_t> heir = std::nullopt);
 
   PathClaim(PathClaim&&) noexcept = default;
   PathClaim& operator=(PathClaim&&) = delete;

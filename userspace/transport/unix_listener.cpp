@@ -1,6 +1,7 @@
 #include "transport/unix_listener.hpp"
 
 #include <fcntl.h>
+#include <sys/fsuid.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -21,6 +22,30 @@ class Umask {
  private:
   mode_t previous_;
 };
+
+// What is made while it lives belongs to the group, if this process may do that. Neither call can
+// report an error; an id that is none is refused and yields the present one (setfsgid(2)).
+class FileGroup {
+ public:
+  explicit FileGroup(gid_t group)
+      : previous_(static_cast<gid_t>(::setfsgid(group))), is_in_force_(present() == group) {}
+  FileGroup(const FileGroup&) = delete;
+  FileGroup& operator=(const FileGroup&) = delete;
+  ~FileGroup() { ::setfsgid(previous_); }
+
+  [[nodiscard]] bool is_in_force() const { return is_in_force_; }
+
+ private:
+  static gid_t present() { return static_cast<gid_t>(::setfsgid(static_cast<gid_t>(-1))); }
+
+  gid_t previous_;
+  bool is_in_force_;
+};
+
+// A directory with the setgid bit gives its own group to what is made in it.
+bool imposes_its_group(const struct stat& directory) { return (directory.st_mode & S_ISGID) != 0; }
+
+bool is_anothers(const struct stat& directory) { return directory.st_uid != ::geteuid(); }
 
 std::optional<Credentials> credentials_in(msghdr& header) {
   const cmsghdr* message = CMSG_FIRSTHDR(&header);
@@ -74,14 +99,34 @@ UnixListener::~UnixListener() {
   [[maybe_unused]] const auto done = withdraw();
 }
 
-// With a group to give the file to, its bits come last: until then they would admit the wrong one.
 Status UnixListener::bind(const SocketPlace& place) {
-  auto claim = PathClaim::take(place.path);
+  auto claim = PathClaim::take(place.path, place.heir);
   if (!claim) return claim.error();
   claim_.emplace(std::move(claim).value());
-  if (!place.group) return make_file(place, place.mode);
+  return place.group ? make_file_of_group(*place.group, place) : make_file(place, place.mode);
+}
+
+// Best is a file that has its group from the beginning. Where that cannot be, the group's bits come
+// last, as until then they would admit the wrong one; but what somebody else may by then have put
+// under the name must not get our group and mode with root's authority.
+Status UnixListener::make_file_of_group(gid_t group, const SocketPlace& place) {
+  struct stat directory {};
+  const int refused = ::stat(directory_of(place.path).c_str(), &directory);
+  const int code = errno;
+  if (refused != 0) return os_error(code, "cannot look at the directory of " + place.path);
+  {
+    const FileGroup file_group(group);
+    if (file_group.is_in_force() && !imposes_its_group(directory)) {
+      return make_file(place, place.mode);
+    }
+  }
+  if (::geteuid() == 0 && is_anothers(directory)) {
+    return Error{"the directory of " + place.path + " belongs to user " +
+                     std::to_string(directory.st_uid) + " and imposes its group: chmod g-s it",
+                 EPERM};
+  }
   if (auto made = make_file(place, place.mode & ~mode_t{S_IRWXG}); !made) return made;
-  return give_to(*place.group, place);
+  return give_to(group, place);
 }
 
 // The umask shapes the file's mode as it appears (unix_bind in net/unix/af_unix.c): there is no

@@ -33,6 +33,8 @@ struct SocketPlace {
   std::string path;
   mode_t mode = 0600;
   std::optional<gid_t> group;  // the socket file's; without one, whatever the file system gives
+  // The user who will have to remove the socket: gets the directory, if that has to be made.
+  std::optional<uid_t> heir = std::nullopt;
 };
 
 class UnixListener final : public Receiver {
@@ -68,6 +70,7 @@ class UnixListener final : public Receiver {
   explicit UnixListener(Fd socket);
 
   Status make_file(const SocketPlace& place, mode_t mode);
+  Status make_file_of_group(gid_t group, const SocketPlace& place);
   Status remember(const std::string& path);
   Status give_to(gid_t group, const SocketPlace& place);
   void arm(std::span<Datagram> batch);

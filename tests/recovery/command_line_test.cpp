@@ -1,0 +1,143 @@
+// How the operator's command becomes words, and which programs are refused.
+#include "recovery/command_line.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "e2e/process.hpp"
+#include "recovery/command_means.hpp"
+#include "recovery/printable.hpp"
+
+namespace hb::test {
+namespace {
+
+using Words = std::vector<std::string>;
+
+Words split(std::string_view text) {
+  auto words = split_words(text);
+  return words ? std::move(words).value() : Words{"error: " + words.error().message};
+}
+
+TEST(Split, TakesWordsApartAtSpaces) {
+  EXPECT_EQ(split("a b\tc"), (Words{"a", "b", "c"}));
+  EXPECT_EQ(split("  a   b "), (Words{"a", "b"}));
+  EXPECT_EQ(split(""), Words{});
+  EXPECT_EQ(split(" \t "), Words{});
+}
+
+TEST(Split, KeepsWhatIsQuotedTogether) {
+  EXPECT_EQ(split("a 'b c' d"), (Words{"a", "b c", "d"}));
+  EXPECT_EQ(split(R"(a "b c" d)"), (Words{"a", "b c", "d"}));
+  EXPECT_EQ(split("a'b c'd"), Words{"ab cd"});
+  EXPECT_EQ(split("a '' \"\""), (Words{"a", "", ""}));
+}
+
+TEST(Split, TakesTheMeaningFromWhatIsEscaped) {
+  EXPECT_EQ(split(R"(a\ b)"), Words{"a b"});
+  EXPECT_EQ(split(R"(\'a\")"), Words{"'a\""});
+  EXPECT_EQ(split(R"("a\"b\\c")"), Words{R"(a"b\c)"});
+  EXPECT_EQ(split(R"("a\nb")"), Words{R"(a\nb)"}) << "only \" and \\ within double quotes";
+  EXPECT_EQ(split(R"('a\b')"), Words{R"(a\b)"}) << "and nothing within single ones";
+}
+
+TEST(Split, IsNoShell) {
+  EXPECT_EQ(split("a $HOME `id` $(id) *; b | c > d && e"),
+            (Words{"a", "$HOME", "`id`", "$(id)", "*;", "b", "|", "c", ">", "d", "&&", "e"}));
+}
+
+TEST(Split, RefusesWhatIsLeftOpen) {
+  EXPECT_EQ(split("a 'b"), Words{"error: a closing ' is missing"});
+  EXPECT_EQ(split("a \"b'"), Words{"error: a closing \" is missing"});
+  EXPECT_EQ(split("a\\"), Words{"error: nothing follows the last backslash"});
+}
+
+Words argv(std::string_view text, std::uint32_t pid = 42) {
+  const auto command = CommandLine::parse(text);
+  return command ? command.value().argv_for(pid) : Words{"error: " + command.error().message};
+}
+
+TEST(Command, IsLookedUpOnceInTheSystemsDirectories) {
+  const Words found = argv("true");
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_TRUE(found[0] == "/usr/bin/true" || found[0] == "/bin/true") << found[0];
+  EXPECT_EQ(argv("/bin/true"), Words{"/bin/true"});
+}
+
+TEST(Command, PutsThePidIntoArguments) {
+  EXPECT_EQ(argv("/bin/true {pid} a{pid}b{pid} {{pid}} {p} '{pid} x'", 7),
+            (Words{"/bin/true", "7", "a7b7", "{7}", "{p}", "7 x"}));
+}
+
+struct Mistake {
+  std::string text;
+  std::string named;
+};
+
+class CommandMistake : public testing::TestWithParam<Mistake> {};
+
+TEST_P(CommandMistake, IsRefused) {
+  const auto command = CommandLine::parse(GetParam().text);
+  ASSERT_FALSE(command) << GetParam().text;
+  EXPECT_NE(command.error().message.find(GetParam().named), std::string::npos)
+      << command.error().message;
+}
+
+INSTANTIATE_TEST_SUITE_P(Command, CommandMistake,
+                         testing::Values(Mistake{"", "no program"}, Mistake{"''", "no program"},
+                                         Mistake{"/bin/{pid}", "{pid} may stand in an argument"},
+                                         Mistake{"{pid}", "{pid} may stand in an argument"},
+                                         Mistake{"no-such-program-xyz", "no-such-program-xyz"},
+                                         Mistake{"./true", "neither an absolute path"},
+                                         Mistake{"/no/such", "No such file"},
+                                         Mistake{"/bin", "is not a file"},
+                                         Mistake{"/dev/null", "is not a file"},
+                                         Mistake{"/etc/passwd", "cannot be executed"},
+                                         Mistake{"/bin/true 'x", "is missing"}));
+
+class Script : public testing::Test {
+ protected:
+  Script() { std::ofstream(path_) << "#!/bin/sh\n"; }
+  std::string refusal(mode_t mode) {
+    ::chmod(path_.c_str(), mode);
+    const auto command = CommandLine::parse(path_);
+    return command ? "" : command.error().message;
+  }
+  TemporaryDirectory directory_;
+  const std::string path_ = directory_.path("script");
+};
+
+TEST_F(Script, IsRefusedWhileOthersCanWriteToIt) {
+  EXPECT_EQ(refusal(0755), "");
+  EXPECT_NE(refusal(0775).find("written by others"), std::string::npos);
+  EXPECT_NE(refusal(0757).find("written by others"), std::string::npos);
+}
+
+TEST_F(Script, IsRefusedWhenItIsAStrangers) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  ASSERT_EQ(::chown(path_.c_str(), 12345, 0), 0);
+  EXPECT_NE(refusal(0755).find("belongs to somebody else"), std::string::npos);
+}
+
+TEST(Variable, HasANameThatIsOne) {
+  for (const char* right : {"A=", "a_1=x", "_=x", "LANG=C=D", "PATH=/x"}) {
+    EXPECT_TRUE(check_variable(right)) << right;
+  }
+  for (const char* wrong : {"", "A", "=x", "1A=x", "A B=x", "A-B=x", "HB_PID=1", "\xc3\x84=x"}) {
+    EXPECT_FALSE(check_variable(wrong)) << wrong;
+  }
+}
+
+TEST(Printable, HasNothingThatATerminalWouldObey) {
+  EXPECT_EQ(printable_lines("a\n\nb\tc\r\n\x1b[2J\x9b"
+                            "1m\x7f\n"),
+            (Words{"a", "b c?", "?[2J?1m?"}));
+  EXPECT_EQ(printable_lines(""), Words{});
+  EXPECT_EQ(printable_lines("no end"), Words{"no end"});
+  EXPECT_EQ(printable_lines(std::string("a\0b", 3)), Words{"a?b"});
+}
+
+}  // namespace
+}  // namespace hb::test

@@ -1,0 +1,108 @@
+// A trail, a means and a listener that keep a log of what they were asked; in one log, so that the
+// order shows.
+#pragma once
+
+#include <cerrno>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "recovery/recovery.hpp"
+
+namespace hb::test {
+
+using Log = std::vector<std::string>;
+
+class FakeTrail final : public AuditTrail {
+ public:
+  explicit FakeTrail(Log& log) : log_(log) {}
+
+  Status append(const AuditRecord& record) override {
+    if (fails) return Error{"the disk is full", ENOSPC};
+    log_.push_back("record " + words(record));
+    records.push_back(record);
+    return ok();
+  }
+
+  bool fails = false;
+  std::vector<AuditRecord> records;
+
+ private:
+  static std::string words(const AuditRecord& record) {
+    using Kind = AuditRecord::Kind;
+    const std::string about = std::to_string(record.pid) + (record.dry_run ? " dry" : "");
+    switch (record.kind) {
+      case Kind::Boot: return "boot";
+      case Kind::Spawn: return "spawn " + about;
+      case Kind::Signal: return "signal " + about;
+      case Kind::Complete: return record.reason + " " + about;
+      case Kind::Refused: return "refused " + record.reason + " " + about;
+    }
+    return {};
+  }
+
+  Log& log_;
+};
+
+class FakeMeans final : public RecoveryMeans {
+ public:
+  explicit FakeMeans(Log& log) : log_(log) {}
+
+  Status hear(const Beat& /*beat*/) override {
+    if (unprepared) return Error{"no descriptor", EMFILE};
+    return ok();
+  }
+  void forget(const Stall& stall) override { log_.push_back("forget " + of(stall)); }
+  [[nodiscard]] std::optional<RecoveryRefusal> refusal(const Stall& /*stall*/) override {
+    return refuses;
+  }
+  [[nodiscard]] AuditRecord intent(const Stall& /*stall*/) const override {
+    AuditRecord record;
+    record.kind = AuditRecord::Kind::Spawn;
+    return record;
+  }
+  RecoveryReport act(const Stall& stall, std::uint64_t /*now_ns*/) override {
+    log_.push_back("act " + of(stall));
+    return {outcome, stall};
+  }
+  std::optional<RecoveryReport> next(std::uint64_t /*now_ns*/) override {
+    if (ended.empty()) return std::nullopt;
+    RecoveryReport first = ended.front();
+    ended.pop_front();
+    return first;
+  }
+
+  bool unprepared = false;
+  std::optional<RecoveryRefusal> refuses;
+  RecoveryOutcome outcome = RecoveryOutcome::Spawned;
+  std::deque<RecoveryReport> ended;
+
+ private:
+  static std::string of(const Stall& stall) { return std::to_string(stall.pid); }
+
+  Log& log_;
+};
+
+class FakeListener final : public RecoveryListener {
+ public:
+  explicit FakeListener(Log& log) : log_(log) {}
+
+  void refused(const Stall& /*stall*/, RecoveryRefusal reason) override {
+    log_.push_back(std::string("tell refused ") + name(reason));
+  }
+  void reported(const RecoveryReport& report) override {
+    log_.push_back(std::string("tell ") + name(report.outcome));
+  }
+  void budget_is_exhausted() override { log_.emplace_back("tell exhausted"); }
+  void is_without_audit(const Error& error) override {
+    log_.push_back("tell without audit: " + error.message);
+  }
+  void is_unprepared(const Error& error) override {
+    log_.push_back("tell unprepared: " + error.message);
+  }
+
+ private:
+  Log& log_;
+};
+
+}  // namespace hb::test

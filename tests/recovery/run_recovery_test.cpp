@@ -1,0 +1,294 @@
+// Recovery by the real binary: agents that the kernel attests fall silent or die.
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <thread>
+
+#include "e2e/attest_fixture.hpp"
+
+namespace hb::test {
+namespace {
+
+template <typename Condition>
+bool eventually(Condition condition) {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+  return true;
+}
+
+std::string content(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::uint64_t count(const Json& counters, const char* metric, const std::string& label) {
+  return counters[metric].value(label, std::uint64_t{0});
+}
+
+class RunRecovery : public Attest {
+ protected:
+  // The threshold is long enough for an agent that beats not to be called silent on a busy machine.
+  ObserverProcess observe_with(Argv recovery, const std::string& threshold_ms = "1500") {
+    recovery.insert(recovery.end(), {"--beats", "none", "--threshold-ms", threshold_ms});
+    return ObserverProcess(socket_, recovery);
+  }
+
+  Process agent() { return Process(hb_ebpf({"beat", "--socket", socket_, "--interval-ms", "20"})); }
+
+  // Long enough for a stamp after its pidfd was opened, however late that was.
+  static void let_it_beat() { std::this_thread::sleep_for(milliseconds(600)); }
+
+  // A command that writes a line for each time it is run.
+  Argv note(const std::string& what = "{pid} $HB_PID $HB_CAUSE") {
+    return {"--recovery-exec", "sh -c 'echo " + what + " >> " + notes_ + "'"};
+  }
+  std::string notes() const { return content(notes_); }
+  bool noted() const {
+    return eventually([&] { return notes().ends_with('\n'); });
+  }
+
+  // Where nobody beats more than once.
+  static constexpr const char* kShort = "200";
+
+  const std::string notes_ = directory_.path("notes");
+};
+
+Argv operator+(Argv one, const Argv& other) {
+  one.insert(one.end(), other.begin(), other.end());
+  return one;
+}
+
+// --- Signals ---
+
+TEST_F(RunRecovery, SignalsAnAgentThatIsStuck) {
+  ObserverProcess observer = observe_with({"--recovery-signal", "KILL"});
+  Process victim = agent();
+  let_it_beat();
+  victim.signal(SIGSTOP);
+  EXPECT_EQ(observer.expect("stall")["cause"], "silence");
+  EXPECT_EQ(victim.wait(), 128 + SIGKILL);
+  EXPECT_EQ(observer.expect("stall")["cause"], "exited");
+  const Json counters = observer.stop();
+  EXPECT_EQ(count(counters, "recovery_total", "signalled"), 1U);
+  EXPECT_EQ(count(counters, "recovery_refused_total", "already_exited"), 1U);
+}
+
+TEST_F(RunRecovery, DoesNotSignalAnAgentThatIsWell) {
+  ObserverProcess observer = observe_with({"--recovery-signal", "KILL"});
+  Process well = agent();
+  Process stuck = agent();
+  let_it_beat();
+  stuck.signal(SIGSTOP);
+  EXPECT_EQ(observer.expect("stall")["pid"], stuck.pid());
+  EXPECT_EQ(stuck.wait(), 128 + SIGKILL);
+  EXPECT_EQ(well.wait(milliseconds(300)), -1) << "it beats until the test ends it";
+}
+
+// One stamp says who the agent was, not whom a pidfd refers to that was opened later.
+TEST_F(RunRecovery, DoesNotSignalAnAgentThatIsNotProven) {
+  ObserverProcess observer = observe_with({"--recovery-signal", "KILL"}, kShort);
+  Child once = Child::run([&] {
+    send_claim(socket_, own_pid());
+    ::pause();
+  });
+  observer.expect("stall");
+  const Json counters = observer.stop();
+  EXPECT_EQ(count(counters, "recovery_refused_total", "generation_unproven"), 1U);
+  EXPECT_EQ(::kill(once.pid(), 0), 0);
+}
+
+// --- Commands ---
+
+TEST_F(RunRecovery, RunsACommandForAnAgentThatIsStuck) {
+  ObserverProcess observer = observe_with(note());
+  Process victim = agent();
+  let_it_beat();
+  victim.signal(SIGSTOP);
+  observer.expect("stall");
+  ASSERT_TRUE(noted());
+  const std::string pid = std::to_string(victim.pid());
+  EXPECT_EQ(notes(), pid + " " + pid + " silence\n");
+  const Json counters = observer.stop();
+  EXPECT_EQ(count(counters, "recovery_total", "spawned"), 1U);
+  EXPECT_EQ(count(counters, "recovery_total", "completed_zero"), 1U);
+}
+
+TEST_F(RunRecovery, RunsACommandForAnAgentThatDied) {
+  ObserverProcess observer = observe_with(note() + Argv{"--recovery-startup-grace-ms", "0"});
+  Process victim = agent();
+  let_it_beat();
+  victim.signal(SIGKILL);
+  EXPECT_EQ(observer.expect("stall")["cause"], "exited");
+  ASSERT_TRUE(noted());
+  EXPECT_TRUE(notes().ends_with(" exited\n")) << notes();
+  observer.stop();
+}
+
+TEST_F(RunRecovery, DoesNotActWhenItHasJustStarted) {
+  ObserverProcess observer = observe_with(note() + Argv{"--recovery-startup-grace-ms", "60000"});
+  Process victim = agent();
+  let_it_beat();
+  victim.signal(SIGKILL);
+  EXPECT_EQ(observer.expect("stall")["cause"], "exited");
+  EXPECT_EQ(count(observer.stop(), "recovery_refused_total", "startup_grace"), 1U);
+  EXPECT_EQ(notes(), "");
+}
+
+// A root observer has dropped its capabilities; what it runs must have them, to restart anything.
+TEST_F(RunRecovery, LeavesACommandWhatRootCanDo) {
+  ObserverProcess observer =
+      observe_with(note("$(grep -E '\"'(CapEff|NoNewPrivs)'\"' /proc/self/status)"), kShort);
+  ASSERT_TRUE(send_claim(socket_, own_pid()));
+  observer.expect("stall");
+  ASSERT_TRUE(noted());
+  std::string own;
+  for (const auto* name : {"CapEff", "NoNewPrivs"}) {
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);) {
+      if (line.starts_with(name)) own += (own.empty() ? "" : " ") + line;
+    }
+  }
+  std::replace(own.begin(), own.end(), '\t', ' ');
+  EXPECT_EQ(notes(), own + "\n");
+  const std::string status =
+      content("/proc/" + std::to_string(observer.process().pid()) + "/status");
+  EXPECT_NE(status.find("CapEff:\t0000000000000020"), std::string::npos) << "CAP_KILL alone";
+  observer.stop();
+}
+
+// With a signal no program is ever run, so none may gain anything.
+TEST_F(RunRecovery, RenouncesNewPrivilegesWhereNothingIsRun) {
+  ObserverProcess observer = observe_with({"--recovery-signal", "TERM"});
+  const std::string status =
+      content("/proc/" + std::to_string(observer.process().pid()) + "/status");
+  EXPECT_NE(status.find("CapEff:\t0000000000000020"), std::string::npos) << status;
+  EXPECT_NE(status.find("NoNewPrivs:\t1"), std::string::npos) << status;
+  observer.stop();
+}
+
+TEST_F(RunRecovery, LogsWhatACommandSaysWithoutObeyingIt) {
+  ObserverProcess observer =
+      observe_with({"--recovery-exec", R"(printf 'a\033[2Jb\nhb-ebpf: c\n')"}, kShort);
+  ASSERT_TRUE(send_claim(socket_, own_pid()));
+  observer.expect("stall");
+  std::this_thread::sleep_for(milliseconds(300));
+  observer.process().signal(SIGTERM);
+  EXPECT_EQ(observer.process().wait(), 0);
+  const std::string said = observer.process().errors();
+  EXPECT_NE(said.find("output: a?[2Jb\n"), std::string::npos) << said;
+  EXPECT_NE(said.find("output: hb-ebpf: c\n"), std::string::npos) << said;
+  EXPECT_EQ(said.find('\033'), std::string::npos);
+}
+
+// --- Limits ---
+
+TEST_F(RunRecovery, DoesNothingInADryRun) {
+  ObserverProcess observer = observe_with(note() + Argv{"--recovery-dry-run"}, kShort);
+  ASSERT_TRUE(send_claim(socket_, own_pid()));
+  observer.expect("stall");
+  const Json counters = observer.stop();
+  EXPECT_EQ(count(counters, "recovery_total", "dry_run"), 1U);
+  EXPECT_EQ(count(counters, "recovery_total", "spawned"), 0U);
+  EXPECT_EQ(notes(), "");
+}
+
+TEST_F(RunRecovery, PausesAfterAnActUponTheSameProcess) {
+  ObserverProcess observer = observe_with(note() + Argv{"--recovery-debounce-ms", "60000"}, kShort);
+  for (std::uint64_t nonce = 1; nonce <= 3; ++nonce) {
+    ASSERT_TRUE(send_claim(socket_, own_pid(), nonce));
+    observer.expect("stall");
+  }
+  const Json counters = observer.stop();
+  EXPECT_EQ(count(counters, "recovery_total", "spawned"), 1U);
+  EXPECT_EQ(count(counters, "recovery_refused_total", "debounced"), 2U);
+}
+
+TEST_F(RunRecovery, ActsAgainAfterThePause) {
+  ObserverProcess observer = observe_with(note() + Argv{"--recovery-debounce-ms", "1"}, kShort);
+  for (std::uint64_t nonce = 1; nonce <= 2; ++nonce) {
+    ASSERT_TRUE(send_claim(socket_, own_pid(), nonce));
+    observer.expect("stall");
+    const auto lines = static_cast<std::ptrdiff_t>(nonce);
+    ASSERT_TRUE(eventually([&] {
+      const std::string all = notes();
+      return std::count(all.begin(), all.end(), '\n') == lines;
+    }));
+  }
+  EXPECT_EQ(count(observer.stop(), "recovery_total", "spawned"), 2U);
+}
+
+TEST_F(RunRecovery, KeepsToItsBudget) {
+  ObserverProcess observer = observe_with(note() + Argv{"--recovery-budget", "2/3600"});
+  std::vector<std::unique_ptr<Process>> agents;
+  for (int i = 0; i < 5; ++i) {
+    agents.push_back(
+        std::make_unique<Process>(hb_ebpf({"beat", "--socket", socket_, "--interval-ms", "20"})));
+  }
+  let_it_beat();
+  for (const auto& one : agents) one->signal(SIGSTOP);
+  for (int i = 0; i < 5; ++i) observer.expect("stall");
+  observer.process().signal(SIGTERM);
+  const Json counters = observer.expect("stopped")["counters"];
+  EXPECT_EQ(observer.process().wait(), 0);
+  EXPECT_EQ(count(counters, "recovery_total", "spawned"), 2U);
+  EXPECT_EQ(count(counters, "recovery_refused_total", "budget_exhausted"), 3U);
+  const std::string said = observer.process().errors();
+  const auto first = said.find("budget is exhausted");
+  EXPECT_NE(first, std::string::npos) << said;
+  EXPECT_EQ(said.find("budget is exhausted", first + 1), std::string::npos) << "said once";
+}
+
+TEST_F(RunRecovery, NeverActsOnWhatNobodyAttests) {
+  for (const Argv& means : {note(), Argv{"--recovery-signal", "KILL"}}) {
+    ObserverProcess observer = observe_with(means + Argv{"--attest", "procfs"});
+    Process victim = agent();
+    let_it_beat();
+    victim.signal(SIGSTOP);
+    observer.expect("stall");
+    EXPECT_EQ(count(observer.stop(), "recovery_refused_total", "origin_unattested"), 1U);
+    victim.signal(SIGCONT);
+    EXPECT_EQ(victim.wait(milliseconds(100)), -1) << "it lives";
+  }
+  EXPECT_EQ(notes(), "");
+}
+
+// --- The end ---
+
+TEST_F(RunRecovery, WaitsForACommandWhenItEnds) {
+  ObserverProcess observer =
+      observe_with({"--recovery-exec", "sh -c 'sleep 1; echo done > " + notes_ + "'"}, kShort);
+  ASSERT_TRUE(send_claim(socket_, own_pid()));
+  observer.expect("stall");
+  const Json counters = observer.stop();
+  EXPECT_EQ(notes(), "done\n");
+  EXPECT_EQ(count(counters, "recovery_total", "completed_zero"), 1U);
+}
+
+TEST_F(RunRecovery, WaitsOnlySoLong) {
+  ObserverProcess observer =
+      observe_with({"--recovery-exec", "sh -c 'trap \"\" TERM; echo $$ > " + notes_ + "; sleep 60'",
+                    "--shutdown-grace-ms", "100"},
+                   kShort);
+  ASSERT_TRUE(send_claim(socket_, own_pid()));
+  observer.expect("stall");
+  ASSERT_TRUE(noted());
+  const pid_t command = std::stoi(notes());
+  const Json counters = observer.stop();
+  EXPECT_EQ(count(counters, "recovery_total", "killed_shutdown"), 1U);
+  EXPECT_NE(::kill(command, 0), 0);
+}
+
+TEST_F(RunRecovery, ShowsEverySeriesWhereNothingIsRecovered) {
+  ObserverProcess observer = observe();
+  const Json counters = observer.stop();
+  EXPECT_EQ(counters["recovery_total"].size(), 11U) << counters;
+  EXPECT_EQ(counters["recovery_refused_total"].size(), 14U) << counters;
+  EXPECT_EQ(counters["recovery_unaudited_total"], 0);
+}
+
+}  // namespace
+}  // namespace hb::test

@@ -1,0 +1,396 @@
+// Commands that behave, and commands that do not.
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "e2e/process.hpp"
+#include "observer/clock.hpp"
+#include "recovery/command_means.hpp"
+#include "recovery/command_runner.hpp"
+#include "recovery/stalls.hpp"
+
+namespace hb::test {
+namespace {
+
+using std::chrono::milliseconds;
+using Words = std::vector<std::string>;
+
+constexpr std::uint64_t kNsPerMs = 1'000'000;
+
+std::size_t open_descriptors() {
+  const std::filesystem::directory_iterator all("/proc/self/fd");
+  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+bool has_children() {
+  siginfo_t info{};
+  return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+// Whether it comes to be true within the patience.
+template <typename Condition>
+bool eventually(Condition condition) {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+  return true;
+}
+
+bool is_alive(pid_t pid) { return ::kill(pid, 0) == 0; }
+
+// Dead and reaped, or a zombie that whoever inherited it has not reaped yet.
+bool is_dead(pid_t pid) {
+  if (!is_alive(pid)) return true;
+  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+  std::string all;
+  std::getline(stat, all);
+  const auto end = all.rfind(')');
+  return end != std::string::npos && all.substr(end + 2, 1) == "Z";
+}
+
+class Runner : public testing::Test {
+ protected:
+  Runner() { restart({}); }
+  ~Runner() override {
+    runner_.reset();
+    EXPECT_EQ(open_descriptors(), descriptors_) << "a descriptor has leaked";
+    EXPECT_FALSE(has_children()) << "a child was not reaped";
+  }
+
+  void restart(const CommandRunner::Config& config) {
+    runner_ = CommandRunner::open(config).value();
+  }
+
+  Result<pid_t> start(const Words& argv, std::uint32_t agent = 7) {
+    return runner_->start(argv, {"PATH=/usr/bin:/bin", "A=b"}, stall_of(agent), clock_.now_ns());
+  }
+  pid_t shell(const std::string& script, std::uint32_t agent = 7) {
+    const auto started = start({"/bin/sh", "-c", script}, agent);
+    EXPECT_TRUE(started) << started.error().message;
+    return started ? started.value() : -1;
+  }
+
+  // As the loop does it.
+  std::optional<EndedCommand> wait(milliseconds patience = kPatience) {
+    const std::uint64_t until =
+        clock_.now_ns() + static_cast<std::uint64_t>(patience.count()) * kNsPerMs;
+    for (;;) {
+      const std::uint64_t now = clock_.now_ns();
+      runner_->look(now);
+      if (auto ended = runner_->take()) return ended;
+      if (now >= until) return std::nullopt;
+      const std::uint64_t wake = std::min(std::max(runner_->wake_ns(), now), until);
+      pollfd polled{runner_->fd(), POLLIN, 0};
+      ::poll(&polled, 1, static_cast<int>((wake - now) / kNsPerMs) + 1);
+    }
+  }
+  EndedCommand end_of(const std::string& script) {
+    shell(script);
+    auto ended = wait();
+    EXPECT_TRUE(ended) << script;
+    return ended.value_or(EndedCommand{});
+  }
+
+  const std::size_t descriptors_ = open_descriptors();
+  MonotonicClock clock_;
+  std::unique_ptr<CommandRunner> runner_;
+  TemporaryDirectory directory_;
+};
+
+// --- How commands end ---
+
+TEST_F(Runner, TellsHowACommandEnded) {
+  EXPECT_EQ(end_of("exit 0").exit.code, 0);
+  EXPECT_EQ(end_of("exit 3").exit.code, 3);
+  const EndedCommand killed = end_of("kill -USR1 $$");
+  EXPECT_EQ(killed.exit.signal, SIGUSR1);
+  EXPECT_FALSE(killed.exit.code);
+  EXPECT_EQ(killed.why, EndedCommand::Why::ByItself);
+}
+
+TEST_F(Runner, TellsForWhomItWas) {
+  const pid_t pid = shell("exit 0", 42);
+  EXPECT_TRUE(runner_->is_running_for({42, 5}));
+  EXPECT_FALSE(runner_->is_running_for({42, 6}));
+  const auto ended = wait();
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->stall.pid, 42U);
+  EXPECT_EQ(ended->pid, pid);
+  EXPECT_FALSE(runner_->is_running_for({42, 5}));
+}
+
+TEST_F(Runner, DoesNotWaitForACommand) {
+  const std::uint64_t before = clock_.now_ns();
+  shell("sleep 30");
+  runner_->look(clock_.now_ns());
+  EXPECT_FALSE(runner_->take());
+  EXPECT_LT(clock_.now_ns() - before, 10'000 * kNsPerMs);
+}
+
+struct Unexecutable {
+  std::string what;
+  int code;
+};
+
+TEST_F(Runner, SaysWhyACommandCannotBeExecuted) {
+  const std::string script = directory_.path("script");
+  std::ofstream(script) << "no interpreter is named here\n";
+  const auto code = [&] { return start({script}).error().code; };
+  ::chmod(script.c_str(), 0644);
+  EXPECT_EQ(code(), EACCES);
+  ::chmod(script.c_str(), 0755);
+  EXPECT_EQ(code(), ENOEXEC) << "and no shell is asked instead";
+  std::filesystem::remove(script);
+  EXPECT_EQ(code(), ENOENT);
+  EXPECT_EQ(start({"/etc"}).error().code, EACCES);
+  EXPECT_NE(start({script}).error().message.find(script), std::string::npos);
+  EXPECT_EQ(runner_->running(), 0U);
+}
+
+// --- What they are given ---
+
+TEST_F(Runner, GivesACommandNothingOfItsOwn) {
+  const Fd leak(::dup(2));  // not close-on-exec
+  ::signal(SIGPIPE, SIG_IGN);
+  sigset_t blocked;
+  sigset_t before;
+  ::sigemptyset(&blocked);
+  ::sigaddset(&blocked, SIGTERM);
+  ::sigprocmask(SIG_BLOCK, &blocked, &before);
+  const mode_t mask = ::umask(0);
+  const EndedCommand ended = end_of(
+      "pwd; umask; cat; ls /proc/$$/fd | tr '\\n' ' '; echo; grep -E 'Sig(Blk|Ign)' "
+      "/proc/self/status;"
+      "env | grep -vE '^(PWD|OLDPWD|SHLVL|_)=' | sort; test $(ps -o sid= -p $$) = $$ && echo "
+      "leads");
+  EXPECT_EQ(::umask(mask), 0U) << "put back";
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  ::signal(SIGPIPE, SIG_DFL);
+  EXPECT_EQ(ended.output,
+            "/\n0022\n0 1 2 \nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n"
+            "A=b\nPATH=/usr/bin:/bin\nleads\n");
+}
+
+TEST_F(Runner, DoesNotMindThatItsChildrenWereIgnored) {
+  ::signal(SIGCHLD, SIG_IGN);
+  restart({});
+  EXPECT_EQ(end_of("exit 3").exit.code, 3);
+}
+
+// --- What they write ---
+
+TEST_F(Runner, KeepsTheBeginningOfTheOutput) {
+  restart({.output_bytes = 8});
+  const EndedCommand ended = end_of("echo 12345; echo 67890 >&2; echo x");
+  EXPECT_EQ(ended.output, "12345\n67");
+  EXPECT_EQ(ended.discarded_bytes, 6U);
+}
+
+TEST_F(Runner, LetsACommandWriteMoreThanAnybodyReads) {
+  const EndedCommand ended = end_of("head -c 10485760 /dev/zero; echo done >&2; exit 4");
+  EXPECT_EQ(ended.exit.code, 4);
+  EXPECT_EQ(ended.output.size(), 4096U);
+  EXPECT_EQ(ended.output.size() + ended.discarded_bytes, 10485760U + 5);
+}
+
+TEST_F(Runner, KeepsNothingIfTold) {
+  restart({.output_bytes = 0});
+  const EndedCommand ended = end_of("echo 123");
+  EXPECT_EQ(ended.output, "");
+  EXPECT_EQ(ended.discarded_bytes, 4U);
+}
+
+TEST_F(Runner, NoticesTheEndOfOneThatClosedItsOutput) {
+  EXPECT_EQ(end_of("exec >&- 2>&-; sleep 0.1; exit 5").exit.code, 5);
+}
+
+// --- Deadlines ---
+
+class Deadline : public Runner {
+ protected:
+  Deadline() { restart({.timeout_ns = 100 * kNsPerMs, .term_grace_ns = 200 * kNsPerMs}); }
+
+  // The pid of a grandchild that a script wrote.
+  pid_t grandchild() {
+    pid_t pid = 0;
+    eventually([&] { return std::ifstream(path_) >> pid && pid > 0; });
+    return pid;
+  }
+  const std::string path_ = directory_.path("grandchild");
+};
+
+TEST_F(Deadline, EndsACommandThatOutlivesIt) {
+  const EndedCommand ended = end_of("sleep 30");
+  EXPECT_EQ(ended.why, EndedCommand::Why::Deadline);
+  EXPECT_EQ(ended.exit.signal, SIGTERM);
+}
+
+TEST_F(Deadline, LetsACommandEndItsWay) {
+  const EndedCommand ended = end_of("trap 'echo bye; exit 9' TERM; sleep 30 & wait");
+  EXPECT_EQ(ended.why, EndedCommand::Why::Deadline);
+  EXPECT_EQ(ended.exit.code, 9);
+  EXPECT_EQ(ended.output, "bye\n");
+}
+
+TEST_F(Deadline, KillsACommandThatIgnoresIt) {
+  const EndedCommand ended = end_of("trap '' TERM; while :; do sleep 1; done");
+  EXPECT_EQ(ended.why, EndedCommand::Why::Deadline);
+  EXPECT_EQ(ended.exit.signal, SIGKILL);
+}
+
+TEST_F(Deadline, KillsOneThatIsStopped) { EXPECT_EQ(end_of("kill -STOP $$").exit.signal, SIGKILL); }
+
+TEST_F(Deadline, TakesTheWholeGroupAlong) {
+  end_of("(trap '' TERM; sleep 30 & echo $! > " + path_ + "; wait) & wait");
+  const pid_t pid = grandchild();
+  ASSERT_GT(pid, 0);
+  EXPECT_TRUE(eventually([&] { return is_dead(pid); }));
+}
+
+TEST_F(Deadline, DoesNotEndACommandThatKeepsIt) {
+  restart({.timeout_ns = 60'000 * kNsPerMs});
+  const EndedCommand ended = end_of("sleep 0.3");
+  EXPECT_EQ(ended.why, EndedCommand::Why::ByItself);
+  EXPECT_EQ(ended.exit.code, 0);
+}
+
+// A command may start what shall stay: it is not held up by it, nor is that killed.
+TEST_F(Deadline, LeavesTheBackgroundOfACommandThatEndedAlone) {
+  restart({.timeout_ns = 60'000 * kNsPerMs});
+  const EndedCommand ended = end_of("sleep 30 & echo $! > " + path_);
+  EXPECT_EQ(ended.exit.code, 0);
+  const pid_t pid = grandchild();
+  ASSERT_GT(pid, 0);
+  EXPECT_FALSE(is_dead(pid));
+  ::kill(pid, SIGKILL);
+}
+
+// --- Many ---
+
+TEST_F(Runner, RunsOnlySoManyAtOnce) {
+  restart({.max_running = 4});
+  for (std::uint32_t agent = 1; agent <= 4; ++agent) {
+    ASSERT_TRUE(runner_->has_room());
+    shell("sleep 0.2", agent);
+  }
+  EXPECT_FALSE(runner_->has_room());
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(wait().value_or(EndedCommand{}).exit.code, 0);
+  EXPECT_TRUE(runner_->has_room());
+}
+
+TEST_F(Runner, KillsAllWithTheirGroups) {
+  const std::string path = directory_.path("grandchild");
+  shell("sleep 30 & echo $! > " + path + "; wait");
+  shell("trap '' TERM; sleep 30");
+  pid_t pid = 0;
+  ASSERT_TRUE(eventually([&] { return std::ifstream(path) >> pid && pid > 0; }));
+  runner_->kill_all();
+  for (int i = 0; i < 2; ++i) {
+    const auto ended = wait();
+    ASSERT_TRUE(ended);
+    EXPECT_EQ(ended->why, EndedCommand::Why::Shutdown);
+    EXPECT_EQ(ended->exit.signal, SIGKILL);
+  }
+  EXPECT_TRUE(eventually([&] { return is_dead(pid); }));
+}
+
+TEST_F(Runner, TakesItsCommandsAlongWhenItGoes) {
+  const pid_t pid = shell("sleep 30");
+  runner_.reset();
+  EXPECT_FALSE(is_alive(pid));
+}
+
+TEST_F(Runner, SleepsWhileNothingRuns) {
+  EXPECT_EQ(runner_->wake_ns(), Source::kNever);
+  pollfd polled{runner_->fd(), POLLIN, 0};
+  EXPECT_EQ(::poll(&polled, 1, 0), 0);
+  end_of("echo x");
+  EXPECT_EQ(runner_->wake_ns(), Source::kNever);
+  EXPECT_EQ(::poll(&polled, 1, 0), 0);
+}
+
+// --- As the means of a recovery ---
+
+class Command : public testing::Test {
+ protected:
+  static std::unique_ptr<CommandMeans> means(const std::string& line, const Words& environment = {},
+                                             const CommandRunner::Config& config = {}) {
+    return CommandMeans::open(CommandLine::parse(line).value(), environment, config).value();
+  }
+
+  RecoveryReport end_of(CommandMeans& means) {
+    std::optional<RecoveryReport> ended;
+    EXPECT_TRUE(eventually([&] { return (ended = means.next(clock_.now_ns())).has_value(); }));
+    return ended.value_or(RecoveryReport{RecoveryOutcome::DryRun, {}});
+  }
+
+  MonotonicClock clock_;
+};
+
+TEST_F(Command, IsToldWhatHasStalled) {
+  const auto command =
+      means(R"(sh -c 'echo "$@" $HB_PID $HB_GENERATION $HB_CAUSE $PATH $X' - {pid})",
+            {"X=y", "PATH=/bin"});
+  const Stall stall = stall_of(42, 99);
+  const RecoveryReport started = command->act(stall, clock_.now_ns());
+  EXPECT_EQ(started.outcome, RecoveryOutcome::Spawned);
+  const RecoveryReport ended = end_of(*command);
+  EXPECT_EQ(ended.outcome, RecoveryOutcome::CompletedZero);
+  EXPECT_EQ(ended.output, "42 42 99 silence /bin y\n");
+  EXPECT_EQ(ended.record.exit_code, 0);
+  EXPECT_EQ(ended.record.child_pid, started.record.child_pid);
+}
+
+TEST_F(Command, IsWholeInTheRecord) {
+  const auto command = means("/bin/true {pid} x");
+  EXPECT_EQ(command->intent(stall_of(42)).argv, (Words{"/bin/true", "42", "x"}));
+  EXPECT_EQ(command->intent(stall_of(42)).kind, AuditRecord::Kind::Spawn);
+}
+
+TEST_F(Command, IsRefusedWhileOneRunsForTheSameProcessOrTooManyDo) {
+  const auto command = means("sleep 30", {}, {.max_running = 2});
+  command->act(stall_of(1), clock_.now_ns());
+  EXPECT_EQ(command->refusal(stall_of(1)), RecoveryRefusal::Debounced);
+  EXPECT_EQ(command->refusal(stall_of(2)), std::nullopt);
+  command->act(stall_of(2), clock_.now_ns());
+  EXPECT_EQ(command->refusal(stall_of(3)), RecoveryRefusal::TooManyRunning);
+}
+
+TEST_F(Command, HasAnOutcomeForEveryEnd) {
+  const auto outcome = [&](const std::string& line, const CommandRunner::Config& config = {}) {
+    const auto command = means(line, {}, config);
+    command->act(stall_of(1), clock_.now_ns());
+    return end_of(*command).outcome;
+  };
+  EXPECT_EQ(outcome("sh -c 'exit 3'"), RecoveryOutcome::CompletedNonzero);
+  EXPECT_EQ(outcome("sh -c 'kill -9 $$'"), RecoveryOutcome::EndedBySignal);
+  EXPECT_EQ(outcome("sleep 30", {.timeout_ns = 1}), RecoveryOutcome::KilledTimeout);
+  const auto killed = means("sleep 30");
+  killed->act(stall_of(1), clock_.now_ns());
+  killed->kill_all();
+  EXPECT_EQ(end_of(*killed).outcome, RecoveryOutcome::KilledShutdown);
+}
+
+TEST_F(Command, ThatHasGoneSinceTheStartFailsToSpawn) {
+  const TemporaryDirectory directory;
+  const std::string script = directory.path("script");
+  std::ofstream(script) << "#!/bin/sh\n";
+  ::chmod(script.c_str(), 0755);
+  const auto command = means(script);
+  std::filesystem::remove(script);
+  const RecoveryReport report = command->act(stall_of(1), clock_.now_ns());
+  EXPECT_EQ(report.outcome, RecoveryOutcome::SpawnFailed);
+  EXPECT_NE(report.detail.find("No such file"), std::string::npos) << report.detail;
+}
+
+}  // namespace
+}  // namespace hb::test

@@ -1,0 +1,34 @@
+// Stalls and beats as the observer would make them.
+#pragma once
+
+#include "observer/event.hpp"
+
+namespace hb::test {
+
+inline constexpr std::uint64_t kHome = 4026531836;
+inline constexpr std::uint64_t kAway = 4026532177;
+
+// Of a process that the kernel attested, in the observer's namespace.
+inline Stall stall_of(std::uint32_t pid, std::uint64_t generation_ns = 5) {
+  Stall stall{};
+  stall.pid = pid;
+  stall.origin = BeatOrigin::KernelAttested;
+  stall.pid_ns_inode = kHome;
+  stall.cause = StallCause::Silence;
+  stall.claimed_pid = pid;
+  stall.generation_ns = generation_ns;
+  return stall;
+}
+
+inline Beat beat_of(std::uint32_t pid, std::uint64_t generation_ns, std::uint64_t sent_ns) {
+  Beat beat{};
+  beat.pid = pid;
+  beat.origin = BeatOrigin::KernelAttested;
+  beat.pid_ns_inode = kHome;
+  beat.claimed_pid = pid;
+  beat.generation_ns = generation_ns;
+  beat.sent_ns = sent_ns;
+  return beat;
+}
+
+}  // namespace hb::test

@@ -1,0 +1,45 @@
+// Shared<T>: one T that this process and its children see alike, over fork(2).
+//
+// T is made of lock-free atomics, zero at first: nothing of it is ever constructed or destroyed.
+// Owned by the parent; a child's view lasts as long as the child.
+#pragma once
+
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <type_traits>
+#include <utility>
+
+#include "base/result.hpp"
+
+namespace hb::bench {
+
+template <typename T>
+class Shared {
+ public:
+  static_assert(std::is_trivially_destructible_v<T>);
+
+  static Result<Shared> make() {
+    void* memory =
+        ::mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    const int code = errno;
+    if (memory == MAP_FAILED) return os_error(code, "cannot make memory to share with agents");
+    return Shared(static_cast<T*>(memory));
+  }
+
+  Shared(Shared&& other) noexcept : memory_(std::exchange(other.memory_, nullptr)) {}
+  Shared& operator=(Shared&&) = delete;
+  ~Shared() {
+    if (memory_ != nullptr) ::munmap(memory_, sizeof(T));
+  }
+
+  T& operator*() const { return *memory_; }
+  T* operator->() const { return memory_; }
+
+ private:
+  explicit Shared(T* memory) : memory_(memory) {}
+
+  T* memory_;
+};
+
+}  // namespace hb::bench

@@ -1,0 +1,28 @@
+// The clocks that measurements read.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <ctime>
+
+#include "base/result.hpp"
+
+namespace hb::bench {
+
+inline constexpr std::uint64_t kNsPerUs = 1'000;
+inline constexpr std::uint64_t kNsPerMs = 1'000'000;
+inline constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
+
+[[nodiscard]] timespec as_timespec(std::uint64_t ns);
+
+// CLOCK_MONOTONIC: the same for all processes.
+[[nodiscard]] std::uint64_t now_ns();
+
+// What this thread, or the process `pid`, has spent on a CPU, in the kernel and out of it.
+[[nodiscard]] std::uint64_t thread_cpu_ns();
+[[nodiscard]] Result<std::uint64_t> process_cpu_ns(pid_t pid);
+
+void sleep_until_ns(std::uint64_t deadline_ns);
+
+}  // namespace hb::bench

@@ -1,0 +1,166 @@
+#include "cli/recovery_options.hpp"
+
+#include <csignal>
+#include <cstring>
+
+#include "cli/options.hpp"
+#include "recovery/command_means.hpp"
+
+namespace hb::cli {
+namespace {
+
+constexpr std::uint64_t kMsPerDay = 86'400'000;
+constexpr std::uint64_t kSecondsPerDay = 86'400;
+constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
+constexpr std::uint64_t kMaxActs = 10'000;
+constexpr std::uint64_t kMaxOutput_bytes = std::uint64_t{1} << 20;
+
+constexpr const char* kExec = "--recovery-exec";
+constexpr const char* kSignal = "--recovery-signal";
+constexpr const char* kAccept = "--i-accept-recovery-on-unauthenticated-transport";
+constexpr const char* kAuditFile = "--recovery-audit-file";
+
+// Worth nothing without one of the two. Those of a command alone need --recovery-exec by name.
+constexpr const char* kModifiers[] = {
+    "--recovery-debounce-ms", "--recovery-budget", "--recovery-startup-grace-ms",
+    "--recovery-dry-run",     "--audit-required",  kAuditFile};
+
+// The whole text, in decimal digits, within the bounds.
+std::optional<std::uint64_t> number(std::string text, std::uint64_t lowest, std::uint64_t highest) {
+  const CLI::Validator check = whole_number(lowest, highest);
+  if (!check(text).empty()) return std::nullopt;
+  return std::stoull(text);
+}
+
+std::optional<int> signal_number(std::string name) {
+  if (const auto given = number(name, 1, static_cast<std::uint64_t>(SIGRTMAX))) {
+    const auto signal = static_cast<int>(*given);
+    const bool is_the_librarys = signal >= __SIGRTMIN && signal < SIGRTMIN;
+    return is_the_librarys ? std::nullopt : std::optional(signal);
+  }
+  if (name.starts_with("SIG")) name.erase(0, 3);
+  for (int signal = 1; signal < __SIGRTMIN; ++signal) {
+    const char* known = ::sigabbrev_np(signal);
+    if (known != nullptr && name == known) return signal;
+  }
+  return std::nullopt;
+}
+
+void set_command(RecoveryOptions& o, const std::string& text) {
+  auto command = CommandLine::parse(text);
+  if (!command) throw CLI::ValidationError(kExec, command.error().message);
+  o.command = std::move(command).value();
+}
+
+void set_signal(RecoveryOptions& o, const std::string& text) {
+  o.signal = signal_number(text);
+  if (o.signal) return;
+  throw CLI::ValidationError(kSignal, "'" + text + "' is no signal (kill -l shows them)");
+}
+
+void set_budget(RecoveryOptions& o, const std::string& text) {
+  const auto slash = text.find('/');
+  const bool has_both = slash != std::string::npos;
+  const auto acts = has_both ? number(text.substr(0, slash), 1, kMaxActs) : std::nullopt;
+  const auto seconds = has_both ? number(text.substr(slash + 1), 1, kSecondsPerDay) : std::nullopt;
+  if (!acts || !seconds) {
+    throw CLI::ValidationError("--recovery-budget", "'" + text + "' is not N/SECONDS, 1.." +
+                                                        std::to_string(kMaxActs) + "/1.." +
+                                                        std::to_string(kSecondsPerDay));
+  }
+  o.budget = {.acts = *acts, .window_ns = *seconds * kNsPerSecond};
+}
+
+void set_environment(RecoveryOptions& o, const std::vector<std::string>& variables) {
+  for (const auto& variable : variables) {
+    if (auto checked = check_variable(variable); !checked) {
+      throw CLI::ValidationError("--recovery-env", checked.error().message);
+    }
+    const std::string name = variable.substr(0, variable.find('=') + 1);
+    for (const auto& known : o.environment) {
+      if (known.starts_with(name)) {
+        throw CLI::ValidationError("--recovery-env", "'" + variable + "' is given twice");
+      }
+    }
+    o.environment.push_back(variable);
+  }
+}
+
+void declare_means(CLI::App& run, RecoveryOptions& o) {
+  const auto command = [&o](const std::string& text) { set_command(o, text); };
+  const auto signal = [&o](const std::string& text) { set_signal(o, text); };
+  auto* exec =
+      run.add_option_function<std::string>(
+             kExec, command, "On a stall, run this; {pid} in an argument is the agent's; no shell")
+          ->type_name("CMD");
+  run.add_option_function<std::string>(kSignal, signal,
+                                       "On a silence, send this to the agent, and to nobody else")
+      ->type_name("SIG")
+      ->excludes(exec);
+}
+
+void declare_limits(CLI::App& run, RecoveryOptions& o) {
+  add_number(run, "--recovery-debounce-ms", o.debounce_ms, 0, kMsPerDay,
+             "Pause after an act upon a process before the next upon the same");
+  const auto budget = [&o](const std::string& text) { set_budget(o, text); };
+  run.add_option_function<std::string>("--recovery-budget", budget,
+                                       "Acts upon all agents in any so many seconds [10/60]")
+      ->type_name("N/SECONDS");
+  add_number(run, "--recovery-startup-grace-ms", o.startup_grace_ms, 0, kMsPerDay,
+             "No act in this time after the start [one threshold]");
+  run.add_flag("--recovery-dry-run", o.dry_run, "Decide, record and count everything; do nothing")
+      ->disable_flag_override();
+  run.add_flag("--audit-required", o.audit_required,
+               "No act that cannot be put on record (--recovery-audit-file)")
+      ->disable_flag_override();
+}
+
+void declare_command(CLI::App& run, RecoveryOptions& o) {
+  auto* exec = run.get_option(kExec);
+  add_number(run, "--recovery-timeout-ms", o.timeout_ms, 1, kMsPerDay,
+             "Then the command and its process group are ended")
+      ->needs(exec);
+  const auto environment = [&o](const std::vector<std::string>& all) { set_environment(o, all); };
+  run.add_option_function<std::vector<std::string>>(
+         "--recovery-env", environment, "For the command's environment, beside PATH; repeatable")
+      ->type_name("NAME=VALUE")
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->needs(exec);
+  add_number(run, "--recovery-output-bytes", o.output_bytes, 0, kMaxOutput_bytes,
+             "Of the command's output, so much is logged")
+      ->needs(exec);
+  add_number(run, "--shutdown-grace-ms", o.shutdown_grace_ms, 0, kMsPerDay,
+             "At the end, so long is waited for commands that run")
+      ->needs(exec);
+}
+
+bool is_given(const CLI::App& run, const char* name) {
+  const CLI::Option* option = run.get_option_no_throw(name);
+  return option != nullptr && option->count() > 0;
+}
+
+}  // namespace
+
+void declare_recovery_options(CLI::App& run, RecoveryOptions& o) {
+  declare_means(run, o);
+  declare_limits(run, o);
+  declare_command(run, o);
+}
+
+void check_recovery_options(const CLI::App& run, RecoveryOptions& o) {
+  o.accept_unauthenticated = is_given(run, kAccept);
+  if (o.audit_required && !is_given(run, kAuditFile)) {
+    throw CLI::ValidationError("--audit-required", "needs --recovery-audit-file");
+  }
+  if (o.is_on()) return;
+  for (const char* name : kModifiers) {
+    if (!is_given(run, name)) continue;
+    throw CLI::ValidationError(name,
+                               "nothing is done on a stall without --recovery-exec or "
+                               "--recovery-signal");
+  }
+}
+
+}  // namespace hb::cli

@@ -1,0 +1,174 @@
+#include "cli/run_session.hpp"
+
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <memory>
+#include <vector>
+
+#include "cli/audit_member.hpp"
+#include "cli/exporter.hpp"
+#include "cli/privileges.hpp"
+#include "cli/recovery_member.hpp"
+#include "cli/run_loop.hpp"
+#include "report/json_sink.hpp"
+#include "report/text_sink.hpp"
+
+namespace hb::cli {
+namespace {
+
+constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
+
+std::unique_ptr<EventSink> make_sink(EventFormat format, LineWriter& out) {
+  switch (format) {
+    case EventFormat::Text: return std::make_unique<TextSink>(out, wants_colour(STDOUT_FILENO));
+    case EventFormat::Json: return std::make_unique<JsonSink>(out);
+    case EventFormat::None: return std::make_unique<SilentSink>();
+  }
+  return std::make_unique<SilentSink>();
+}
+
+Observer::Config observer_config(const RunOptions& options, const Intake& intake) {
+  Observer::Config config;
+  config.threshold_ns = options.threshold_ns();
+  config.tracker_capacity = options.tracker_capacity;
+  config.eviction = options.eviction;
+  config.policy.observer_ns_inode = intake.observer_ns_inode().value_or(0);
+  config.policy.allow_cross_namespace = options.allow_cross_namespace;
+  return config;
+}
+
+RunLoop::Config loop_config(const RunOptions& options, std::uint64_t now_ns) {
+  RunLoop::Config config;
+  config.beats = options.beats_shown();
+  config.strict_namespace = options.strict_namespace;
+  if (options.shutdown_after_s) config.end_ns = now_ns + *options.shutdown_after_s * kNsPerSecond;
+  return config;
+}
+
+std::optional<uid_t> heir(const RunOptions& options) {
+  return options.user ? std::optional(options.user->uid) : std::nullopt;
+}
+
+SocketPlace socket_place(const RunOptions& options) {
+  SocketPlace place = options.socket;
+  place.heir = heir(options);
+  return place;
+}
+
+Status shed_privileges(const RunOptions& options, const Intake& intake) {
+  KeptPrivileges kept = RecoveryMember::needed_privileges(options.recovery);
+  if (const auto needed = intake.needed_capability()) kept.capabilities.push_back(*needed);
+  if (options.user) {
+    if (auto became = become_user(*options.user); !became) return became;
+  }
+  if (auto dropped = drop_privileges(kept); !dropped) return dropped;
+  return options.user ? confirm_user(*options.user) : ok();
+}
+
+// A user who owns nothing of the socket's directory cannot take the socket out of it.
+void withdraw(Intake& intake, bool is_expected_to_fail) {
+  const auto withdrawn = intake.withdraw();
+  if (withdrawn) return;
+  const auto level = is_expected_to_fail ? spdlog::level::info : spdlog::level::warn;
+  spdlog::log(level, "{} (the next start replaces it)", withdrawn.error().message);
+}
+
+// What lives in the loop beside the observer. Each is null where no flag asks for it.
+struct Members {
+  std::unique_ptr<Exporter> exporter;
+  std::unique_ptr<AuditMember> audit;
+  std::unique_ptr<RecoveryMember> recovery;
+
+  Status open(const RunOptions& options, const Intake& intake, const Clock& clock) {
+    if (auto opened = open_exporter(options); !opened) return opened;
+    if (auto opened = AuditMember::open(options.audit); !opened) {
+      return opened.error();
+    } else {
+      audit = std::move(opened).value();
+    }
+    return open_recovery(options, intake, clock);
+  }
+
+  Status open_exporter(const RunOptions& options) {
+    if (!options.export_file) return ok();
+    auto opened = Exporter::open(*options.export_file, heir(options));
+    if (!opened) return opened.error();
+    exporter = std::move(opened).value();
+    return ok();
+  }
+
+  Status open_recovery(const RunOptions& options, const Intake& intake, const Clock& clock) {
+    const RecoveryMember::Surroundings observer{intake.observer_ns_inode(),
+                                                options.allow_cross_namespace, options.threshold_ms,
+                                                options.tracker_capacity};
+    AuditTrail* trail = audit ? &audit->trail() : nullptr;
+    auto opened = RecoveryMember::open(options.recovery, observer, clock, trail);
+    if (!opened) return opened.error();
+    recovery = std::move(opened).value();
+    return recovery ? recovery->begin() : ok();
+  }
+
+  [[nodiscard]] std::vector<LoopMember*> all() const {
+    std::vector<LoopMember*> members;
+    if (exporter) members.push_back(exporter.get());
+    if (recovery) members.push_back(recovery.get());
+    if (audit) members.push_back(audit.get());  // after recovery, whose records it speaks of
+    return members;
+  }
+
+  void append_totals(Totals& totals) const {
+    if (exporter) exporter->append_totals(totals);
+    cli::append_totals(totals, recovery ? recovery->counters() : RecoveryCounters{});
+  }
+};
+
+// With nothing to open again, SIGHUP ends the program.
+Status set_hangup_apart(Signals& signals, const Members& members) {
+  for (const LoopMember* member : members.all()) {
+    if (member->has_files()) return signals.set_hangup_apart();
+  }
+  return ok();
+}
+
+void say_last_words(const Observer& observer, const Intake& intake, const Members& members,
+                    EventSink& sink, const LineWriter& out) {
+  Totals totals = totals_of(observer.counters());
+  intake.append_totals(totals);
+  members.append_totals(totals);
+  totals.push_back({"events_lost_total", {}, out.lost()});
+  sink.stopped(totals);
+}
+
+}  // namespace
+
+Result<ExitCode> observe(const RunOptions& options, Signals& signals, Intake& intake,
+                         const Clock& clock) {
+  LineWriter out(STDOUT_FILENO, signals.fd());
+  const auto sink = make_sink(options.events, out);
+  Observer observer(clock, observer_config(options, intake));
+  for (Source* source : intake.sources()) observer.add(*source);
+  if (ExitWatch* exits = intake.exits()) observer.watch(*exits);
+  Members members;
+  if (auto opened = members.open(options, intake, clock); !opened) return opened.error();
+  if (auto set = set_hangup_apart(signals, members); !set) return set.error();
+  if (auto bound = intake.bind(socket_place(options)); !bound) return bound.error();
+  if (auto shed = shed_privileges(options, intake); !shed) return shed.error();
+
+  sink->ready({options.socket.path, static_cast<std::uint32_t>(::getpid()),
+               intake.observer_ns_inode(), intake.udp_address()});
+  RunLoop loop(observer, clock, intake.entrances(), signals, *sink, out,
+               loop_config(options, clock.now_ns()));
+  for (LoopMember* member : members.all()) loop.add(*member);
+  const ExitCode code = loop.run();
+  if (members.recovery) members.recovery->finish();
+  withdraw(intake, options.user.has_value());
+  out.end();
+  end_log();
+  loop.finish();
+  if (members.exporter) members.exporter->end();
+  say_last_words(observer, intake, members, *sink, out);
+  return code;
+}
+
+}  // namespace hb::cli

@@ -1,0 +1,18 @@
+// A session of `run`: from a socket that nobody can reach yet to the last line of the stream.
+#pragma once
+
+#include "base/result.hpp"
+#include "cli/exit_code.hpp"
+#include "cli/intake.hpp"
+#include "cli/run_options.hpp"
+#include "cli/signals.hpp"
+#include "observer/clock.hpp"
+
+namespace hb::cli {
+
+// Opens what the options name, lets agents send, drops privileges, runs the loop and says the last
+// words. The Error is for what could not be opened; nothing is left behind then.
+Result<ExitCode> observe(const RunOptions& options, Signals& signals, Intake& intake,
+                         const Clock& clock);
+
+}  // namespace hb::cli

@@ -1,0 +1,140 @@
+#include "recovery/command_line.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <optional>
+
+namespace hb {
+namespace {
+
+constexpr std::string_view kPid = "{pid}";
+constexpr std::array<const char*, 2> kSearched = {"/usr/bin/", "/bin/"};
+
+class Splitter {
+ public:
+  explicit Splitter(std::string_view text) : text_(text) {}
+
+  Result<std::vector<std::string>> split() {
+    for (; at_ < text_.size(); ++at_) take(text_[at_]);
+    if (quote_ != 0) return Error{std::string("a closing ") + quote_ + " is missing"};
+    if (escaped_) return Error{"nothing follows the last backslash"};
+    end_word();
+    return std::move(words_);
+  }
+
+ private:
+  void take(char c) {
+    if (escaped_) {
+      word() += c;
+      escaped_ = false;
+    } else if (c == '\\' && escapes()) {
+      escaped_ = true;
+    } else if (quote_ != 0) {
+      c == quote_ ? void(quote_ = 0) : void(word() += c);
+    } else if (c == '\'' || c == '"') {
+      word();
+      quote_ = c;
+    } else if (c == ' ' || c == '\t') {
+      end_word();
+    } else {
+      word() += c;
+    }
+  }
+
+  // Does a backslash here mean anything?
+  [[nodiscard]] bool escapes() const {
+    if (quote_ == '\'') return false;
+    if (quote_ == 0) return true;
+    const std::string_view next = text_.substr(at_ + 1, 1);
+    return next == "\"" || next == "\\";
+  }
+
+  std::string& word() {
+    if (!word_) word_.emplace();
+    return *word_;
+  }
+
+  void end_word() {
+    if (word_) words_.push_back(std::move(*word_));
+    word_.reset();
+  }
+
+  const std::string_view text_;
+  std::size_t at_ = 0;
+  char quote_ = 0;  // which one is open
+  bool escaped_ = false;
+  std::optional<std::string> word_;  // '' is one, too
+  std::vector<std::string> words_;
+};
+
+Result<std::string> find(const std::string& program) {
+  if (program.starts_with('/')) return program;
+  if (program.find('/') != std::string::npos) {
+    return Error{"'" + program + "' is neither an absolute path nor a name in /usr/bin or /bin"};
+  }
+  for (const char* directory : kSearched) {
+    const std::string path = directory + program;
+    if (::access(path.c_str(), F_OK) == 0) return path;
+  }
+  return Error{"there is no '" + program +
+               "' in /usr/bin or /bin (an absolute path is looked up "
+               "nowhere)"};
+}
+
+// What root runs, nobody else may write.
+Status check(const std::string& path) {
+  struct stat file {};
+  if (::stat(path.c_str(), &file) != 0) {
+    const int code = errno;
+    return os_error(code, "'" + path + "'");
+  }
+  if (!S_ISREG(file.st_mode)) return Error{"'" + path + "' is not a file"};
+  if (::access(path.c_str(), X_OK) != 0) {
+    return Error{"'" + path + "' cannot be executed (chmod +x makes it so)"};
+  }
+  if ((file.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    return Error{"'" + path + "' can be written by others (chmod go-w makes it safe)"};
+  }
+  if (file.st_uid != 0 && file.st_uid != ::geteuid()) {
+    return Error{"'" + path + "' belongs to somebody else (chown root makes it safe)"};
+  }
+  return ok();
+}
+
+void replace_all(std::string& text, std::string_view what, const std::string& by) {
+  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size())) {
+    text.replace(at, what.size(), by);
+  }
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> split_words(std::string_view text) {
+  return Splitter(text).split();
+}
+
+Result<CommandLine> CommandLine::parse(std::string_view text) {
+  auto words = split_words(text);
+  if (!words) return words.error();
+  if (words.value().empty() || words.value().front().empty()) return Error{"no program is named"};
+  std::string& program = words.value().front();
+  if (program.find(kPid) != std::string::npos) {
+    return Error{"{pid} may stand in an argument, not in the program's name"};
+  }
+  auto path = find(program);
+  if (!path) return path.error();
+  if (auto checked = check(path.value()); !checked) return checked.error();
+  program = std::move(path).value();
+  return CommandLine(std::move(words).value());
+}
+
+std::vector<std::string> CommandLine::argv_for(std::uint32_t pid) const {
+  std::vector<std::string> argv = words_;
+  for (std::size_t i = 1; i < argv.size(); ++i) replace_all(argv[i], kPid, std::to_string(pid));
+  return argv;
+}
+
+}  // namespace hb

@@ -1,0 +1,40 @@
+// CommandLine: the operator's recovery command, as words. No shell ever sees it: what comes out of
+// an event is a number and goes into an argument.
+//
+//   systemctl restart agent@{pid}        three words; {pid} becomes the stalled agent's pid
+//   /usr/local/bin/page 'on call' "{pid}"
+//
+// Words are separated by spaces and tabs. Within '...' every byte stands for itself; within "..." a
+// backslash takes the meaning from a following " or \; outside of quotes from any byte. Nothing
+// else means anything: no variable, no glob, no redirection, no operator.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+
+namespace hb {
+
+// The Error says which quote is missing.
+[[nodiscard]] Result<std::vector<std::string>> split_words(std::string_view text);
+
+class CommandLine {
+ public:
+  // The program is an absolute path, or a name in /usr/bin or /bin, looked up now and never again;
+  // it is a file that can be executed and that nobody but root and this user can write to. The
+  // Error says which of this is not so.
+  [[nodiscard]] static Result<CommandLine> parse(std::string_view text);
+
+  // argv[0] is the path of the program.
+  [[nodiscard]] std::vector<std::string> argv_for(std::uint32_t pid) const;
+
+ private:
+  explicit CommandLine(std::vector<std::string> words) : words_(std::move(words)) {}
+
+  std::vector<std::string> words_;
+};
+
+}  // namespace hb

@@ -1,0 +1,114 @@
+#include "recovery/command_means.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace hb {
+namespace {
+
+constexpr const char* kPath = "PATH=/usr/bin:/bin";
+constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+constexpr std::string_view kDigits = "0123456789";
+
+bool is_name(std::string_view name) {
+  const auto fits = [](char c) {
+    return kLetters.find(c) != std::string_view::npos || kDigits.find(c) != std::string_view::npos;
+  };
+  return !name.empty() && kDigits.find(name.front()) == std::string_view::npos &&
+         std::all_of(name.begin(), name.end(), fits);
+}
+
+RecoveryOutcome outcome_of(const EndedCommand& ended) {
+  switch (ended.why) {
+    case EndedCommand::Why::Deadline: return RecoveryOutcome::KilledTimeout;
+    case EndedCommand::Why::Shutdown: return RecoveryOutcome::KilledShutdown;
+    case EndedCommand::Why::ByItself: break;
+  }
+  if (ended.exit.signal) return RecoveryOutcome::EndedBySignal;
+  return ended.exit.code == 0 ? RecoveryOutcome::CompletedZero : RecoveryOutcome::CompletedNonzero;
+}
+
+std::string in_words(const ExitStatus& exit) {
+  if (exit.signal) return "signal " + std::to_string(*exit.signal);
+  return "exit code " + std::to_string(exit.code.value_or(0));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<CommandMeans>> CommandMeans::open(
+    const CommandLine& command, const std::vector<std::string>& environment,
+    const CommandRunner::Config& config) {
+  auto runner = CommandRunner::open(config);
+  if (!runner) return runner.error();
+  return std::unique_ptr<CommandMeans>(
+      new CommandMeans(command, environment, std::move(runner).value()));
+}
+
+CommandMeans::CommandMeans(const CommandLine& command, std::vector<std::string> environment,
+                           std::unique_ptr<CommandRunner> runner)
+    : command_(command), environment_(std::move(environment)), runner_(std::move(runner)) {
+  const bool has_path = std::any_of(environment_.begin(), environment_.end(),
+                                    [](const auto& text) { return text.starts_with("PATH="); });
+  if (!has_path) environment_.emplace_back(kPath);
+}
+
+std::optional<RecoveryRefusal> CommandMeans::refusal(const Stall& stall) {
+  if (runner_->is_running_for(process_of(stall))) return RecoveryRefusal::Debounced;
+  if (!runner_->has_room()) return RecoveryRefusal::TooManyRunning;
+  return std::nullopt;
+}
+
+AuditRecord CommandMeans::intent(const Stall& stall) const {
+  AuditRecord record;
+  record.kind = AuditRecord::Kind::Spawn;
+  record.argv = command_.argv_for(stall.pid);
+  return record;
+}
+
+RecoveryReport CommandMeans::act(const Stall& stall, std::uint64_t now_ns) {
+  const auto started =
+      runner_->start(command_.argv_for(stall.pid), environment_for(stall), stall, now_ns);
+  RecoveryReport report{RecoveryOutcome::Spawned, stall};
+  if (started) {
+    report.record.child_pid = started.value();
+    report.detail = "as process " + std::to_string(started.value());
+  } else {
+    report.outcome = RecoveryOutcome::SpawnFailed;
+    report.detail = started.error().message;
+  }
+  return report;
+}
+
+std::vector<std::string> CommandMeans::environment_for(const Stall& stall) const {
+  std::vector<std::string> all = environment_;
+  all.push_back("HB_PID=" + std::to_string(stall.pid));
+  all.push_back("HB_GENERATION=" + std::to_string(stall.generation_ns));
+  all.push_back(std::string("HB_CAUSE=") + name(stall.cause));
+  return all;
+}
+
+std::optional<RecoveryReport> CommandMeans::next(std::uint64_t now_ns) {
+  runner_->look(now_ns);
+  auto ended = runner_->take();
+  if (!ended) return std::nullopt;
+  RecoveryReport report{outcome_of(*ended), ended->stall, in_words(ended->exit)};
+  report.record.child_pid = ended->pid;
+  report.record.exit_code = ended->exit.code;
+  report.record.exit_signal = ended->exit.signal;
+  report.output = std::move(ended->output);
+  report.discarded_bytes = ended->discarded_bytes;
+  return report;
+}
+
+Status check_variable(const std::string& text) {
+  const auto equals = text.find('=');
+  if (equals == std::string::npos) return Error{"'" + text + "' is not NAME=VALUE"};
+  const std::string name = text.substr(0, equals);
+  if (!is_name(name)) {
+    return Error{"'" + name + "' is no name: letters, digits and _, no digit first"};
+  }
+  if (name.starts_with("HB_")) return Error{"'" + name + "': names in HB_ are the observer's"};
+  return ok();
+}
+
+}  // namespace hb

@@ -1,0 +1,94 @@
+// CommandRunner: recovery commands that run beside the loop.
+//
+// A command has until its deadline. Then its whole process group gets SIGTERM, and SIGKILL two
+// seconds later or when the command itself has ended, whichever is first. A command that ends by
+// itself leaves its background children alone, but nobody reads their output any more. (A child
+// that makes a session of its own is out of reach, as it is for a shell.)
+//
+//   if (runner.has_room()) runner.start(argv, environment, stall, now_ns);
+//   when fd() is readable or wake_ns() has come:
+//     runner.look(now_ns);
+//     while (auto ended = runner.take()) ...
+//
+// Owns the children: killed and reaped at the latest when the runner goes. Never blocks, other than
+// for the exec of start() and in the destructor. SIGCHLD must not be ignored (it is set to its
+// default here), or the kernel would reap them behind our back. One thread.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fd.hpp"
+#include "base/result.hpp"
+#include "observer/event.hpp"
+#include "recovery/process_key.hpp"
+
+namespace hb {
+
+class RunningCommand;
+
+// A command that has ended, and been reaped.
+struct EndedCommand {
+  enum class Why : std::uint8_t { ByItself, Deadline, Shutdown };
+
+  Stall stall;  // that it was started for
+  pid_t pid = 0;
+  Why why = Why::ByItself;
+  ExitStatus exit;
+  std::string output;  // as it came: not to be shown before it is cleaned
+  std::uint64_t discarded_bytes = 0;
+};
+
+class CommandRunner {
+ public:
+  struct Config {
+    std::uint64_t timeout_ns = 10'000'000'000;
+    std::uint64_t term_grace_ns = 2'000'000'000;
+    std::size_t output_bytes = 4096;  // that are kept of each
+    std::size_t max_running = 16;
+  };
+
+  [[nodiscard]] static Result<std::unique_ptr<CommandRunner>> open(const Config& config);
+  CommandRunner(const CommandRunner&) = delete;
+  CommandRunner& operator=(const CommandRunner&) = delete;
+  ~CommandRunner();
+
+  [[nodiscard]] bool has_room() const { return running_.size() < config_.max_running; }
+  [[nodiscard]] bool is_running_for(const ProcessKey& process) const;
+  [[nodiscard]] std::size_t running() const { return running_.size(); }
+
+  // Only if it has_room(). The pid of the command; the Error has errno.
+  Result<pid_t> start(const std::vector<std::string>& argv,
+                      const std::vector<std::string>& environment, const Stall& stall,
+                      std::uint64_t now_ns);
+
+  [[nodiscard]] int fd() const { return epoll_.get(); }
+  [[nodiscard]] std::uint64_t wake_ns() const;
+  void look(std::uint64_t now_ns);
+
+  // The next one that has ended.
+  std::optional<EndedCommand> take();
+
+  // SIGKILL for all that still run, with their groups.
+  void kill_all();
+
+ private:
+  CommandRunner(const Config& config, Fd epoll);
+
+  [[nodiscard]] bool is_anything_ready() const;
+  Status watch(const Fd& fd) const;
+
+  const Config config_;
+  Fd epoll_;  // every pidfd and every pipe
+  std::vector<std::unique_ptr<RunningCommand>> running_;
+  std::deque<EndedCommand> ended_;
+};
+
+}  // namespace hb

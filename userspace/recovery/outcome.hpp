@@ -1,0 +1,50 @@
+// What became of a stall: acted upon, with an outcome, or refused, for a reason. Both are closed
+// sets; their names are those of logs, metrics and the audit trail.
+#pragma once
+
+#include <cstdint>
+
+#include "observer/counters.hpp"
+
+namespace hb {
+
+// Of an act. A command that was started counts twice: as Spawned, and as the way it ended.
+enum class RecoveryOutcome : std::uint8_t {
+  Signalled,         // the process was alive, and the kernel took the signal for it
+  Gone,              // the process that stalled is no more; whoever has its pid now was left alone
+  SignalFailed,      // the kernel refused the signal
+  Spawned,           // the command runs
+  SpawnFailed,       // it could not be executed
+  CompletedZero,     // it ended with exit code 0
+  CompletedNonzero,  // or with another one
+  EndedBySignal,     // or by a signal that was not ours
+  KilledTimeout,     // it was still running at its deadline, and was made to end
+  KilledShutdown,    // or when the observer ended
+  DryRun,            // all of it but the act
+};
+
+// In the order in which it is asked.
+enum class RecoveryRefusal : std::uint8_t {
+  ShuttingDown,        // the observer is ending
+  OriginUnattested,    // nobody vouches for who sent its beats
+  NamespaceUnknown,    // its PID namespace, or the observer's own, is not known
+  NamespaceForeign,    // another PID namespace, without --allow-cross-namespace-agents
+  GenerationUnknown,   // the pid is known, but not which of the processes that had it
+  AlreadyExited,       // a signal for a process that has ended
+  StartupGrace,        // the observer has just started
+  Debounced,           // this very process was acted upon just before
+  DebounceFull,        // too many were to be remembered
+  BudgetExhausted,     // too many acts in too short a time, over all agents
+  NoPidfd,             // no descriptor refers to the process
+  GenerationUnproven,  // one does, but it may be another process with that pid
+  TooManyRunning,      // of the commands
+  AuditUnavailable,    // no record can be kept, and one is required
+};
+
+using RecoveryOutcomes = CountBy<RecoveryOutcome, RecoveryOutcome::DryRun>;
+using RecoveryRefusals = CountBy<RecoveryRefusal, RecoveryRefusal::AuditUnavailable>;
+
+[[nodiscard]] const char* name(RecoveryOutcome outcome);
+[[nodiscard]] const char* name(RecoveryRefusal reason);
+
+}  // namespace hb

@@ -1,0 +1,107 @@
+// Recovery: what happens on a stall. Decides by the policy, keeps the record, acts by the means,
+// counts, and tells a listener.
+//
+//   stall -> policy -> means.refusal() -> audit trail -> means.act() -> report
+//
+// Every decision is on record before anything is done; and again when it is done. When no record
+// can be kept, either nothing is acted upon (audit_required), or it is, and the loss is counted and
+// told. In a dry run everything happens but the act.
+//
+// Only so many refusals a second are put on record, the others are counted: a record takes the
+// disk's time, and whoever may beat can make as many refusals as he likes. Acts have the budget.
+//
+// Borrows clock, trail (nullptr: no record is wanted) and listener; owns policy and means. One
+// thread. Never blocks but in finish() (and as long as the trail takes).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "observer/clock.hpp"
+#include "observer/event.hpp"
+#include "recovery/audit_trail.hpp"
+#include "recovery/outcome.hpp"
+#include "recovery/recovery_means.hpp"
+#include "recovery/recovery_policy.hpp"
+
+namespace hb {
+
+class RecoveryListener {
+ public:
+  virtual ~RecoveryListener() = default;
+
+  virtual void refused(const Stall& stall, RecoveryRefusal reason) = 0;
+  virtual void reported(const RecoveryReport& report) = 0;
+  // At the first refusal after acts were still allowed.
+  virtual void budget_is_exhausted() = 0;
+  // The first record lost after the last one that was not.
+  virtual void is_without_audit(const Error& error) = 0;
+  // Once: an agent could not be prepared for, and will not be acted upon as long as that is so.
+  virtual void is_unprepared(const Error& error) = 0;
+};
+
+struct RecoveryCounters {
+  RecoveryOutcomes outcomes;
+  RecoveryRefusals refusals;
+  std::uint64_t unaudited = 0;   // records that could not be kept
+  std::uint64_t unrecorded = 0;  // refusals beyond what is put on record
+  std::uint64_t unprepared = 0;  // beats whose process no descriptor could be had for
+};
+
+class Recovery {
+ public:
+  struct Config {
+    RecoveryPolicy::Config policy;
+    bool dry_run = false;
+    bool audit_required = false;
+  };
+
+  Recovery(const Config& config, std::unique_ptr<RecoveryMeans> means, const Clock& clock,
+           AuditTrail* trail, RecoveryListener& listener);
+
+  // The record's first line. The Error: it cannot be kept, and is required.
+  [[nodiscard]] Status begin();
+
+  void hear(const Beat& beat);
+  void handle(const Stall& stall);
+
+  // Whatever was begun and has come to its end. When fd() is readable or wake_ns() has come.
+  void tick(std::uint64_t now_ns);
+  [[nodiscard]] int fd() const { return means_->fd(); }
+  [[nodiscard]] std::uint64_t wake_ns() const { return means_->wake_ns(); }
+
+  // Nothing new from now on. Blocks until what runs has ended, at most `grace_ns`; then kills it.
+  void finish(std::uint64_t grace_ns);
+
+  [[nodiscard]] std::size_t running() const { return means_->running(); }
+  [[nodiscard]] const RecoveryCounters& counters() const { return counters_; }
+
+ private:
+  [[nodiscard]] std::optional<RecoveryRefusal> refusal(const Stall& stall, std::uint64_t now_ns);
+  void refuse(const Stall& stall, RecoveryRefusal reason, std::uint64_t now_ns);
+  void act(const Stall& stall, std::uint64_t now_ns);
+  void report(RecoveryReport report);
+  void wait_for_running(std::uint64_t until_ns);
+
+  // Whether the record was kept, or none is wanted.
+  bool keep(AuditRecord record, const Stall& stall);
+  bool keep(const AuditRecord& record);
+
+  const Config config_;
+  const std::unique_ptr<RecoveryMeans> means_;
+  const Clock& clock_;
+  AuditTrail* const trail_;
+  RecoveryListener& listener_;
+
+  RecoveryPolicy policy_;
+  ActBudget records_of_refusals_;
+  RecoveryCounters counters_;
+  bool ending_ = false;
+  // Told once, until it is otherwise.
+  bool exhausted_ = false;
+  bool without_audit_ = false;
+  bool unprepared_ = false;
+};
+
+}  // namespace hb

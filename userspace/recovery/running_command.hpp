@@ -1,0 +1,53 @@
+// RunningCommand: one child of the runner. Passive: it does what is due when it is looked at.
+//
+// Owns the child; killed with its group, and reaped, at the latest when this goes. One thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "recovery/captured_output.hpp"
+#include "recovery/command_runner.hpp"
+#include "recovery/spawn.hpp"
+
+namespace hb {
+
+class RunningCommand {
+ public:
+  RunningCommand(Spawned child, const Stall& stall, const CommandRunner::Config& config,
+                 std::uint64_t now_ns);
+  RunningCommand(const RunningCommand&) = delete;
+  RunningCommand& operator=(const RunningCommand&) = delete;
+  ~RunningCommand();
+
+  // Reads its output, sends what is due, reaps it. Set once it has ended; then it is over.
+  std::optional<EndedCommand> look(std::uint64_t now_ns);
+
+  // When look() has to be called even if nothing becomes readable.
+  [[nodiscard]] std::uint64_t wake_ns() const;
+
+  void kill_now();
+
+  [[nodiscard]] const Fd& pidfd() const { return pidfd_; }
+  [[nodiscard]] const Fd& pipe() const { return output_.pipe(); }
+  [[nodiscard]] ProcessKey process() const { return process_of(stall_); }
+
+ private:
+  using Why = EndedCommand::Why;
+
+  void keep_deadline(std::uint64_t now_ns);
+  [[nodiscard]] bool has_ended() const;
+  void signal_group(int signal) const;
+  ExitStatus reap();
+
+  const Stall stall_;
+  const std::uint64_t term_grace_ns_;
+  pid_t pid_;  // and its group; -1 once reaped
+  Fd pidfd_;
+  CapturedOutput output_;
+  Why why_ = Why::ByItself;
+  std::uint64_t deadline_ns_;  // of the next signal
+  bool killed_ = false;
+};
+
+}  // namespace hb

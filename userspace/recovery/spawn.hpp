@@ -1,0 +1,28 @@
+// Starting a program that shares nothing with us but a pipe.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "base/fd.hpp"
+#include "base/result.hpp"
+
+namespace hb {
+
+struct Spawned {
+  pid_t pid = -1;  // to be reaped by whoever has this; also its process group and its session
+  Fd pidfd;
+  Fd output;  // non-blocking: what it writes to standard output and standard error
+};
+
+// Executes argv[0], a path, with this environment and nothing else of ours: a session of its own,
+// no terminal, standard input empty, directory /, umask 022, every signal unblocked and as it is by
+// default, no further descriptor. Waits for the exec, not for the program, so that the Error has
+// errno when it cannot be executed (ENOENT, EACCES, ENOEXEC, ...). Moves this process's umask for a
+// moment: one thread.
+[[nodiscard]] Result<Spawned> spawn(const std::vector<std::string>& argv,
+                                    const std::vector<std::string>& environment);
+
+}  // namespace hb

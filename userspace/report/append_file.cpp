@@ -1,0 +1,152 @@
+#include "report/append_file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+namespace hb {
+namespace {
+
+// O_NONBLOCK: not to wait for the reader of a pipe that has the name.
+constexpr int kFlags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+
+Error refusal(const std::string& path, const std::string& why) {
+  return Error{path + " " + why + ": remove it, or choose another path", EINVAL};
+}
+
+Error cannot_open(int code, const std::string& path) {
+  if (code == ELOOP) return refusal(path, "is a symbolic link, and none is followed");
+  if (code == EISDIR) return refusal(path, "is a directory");
+  if (code == ENXIO) return refusal(path, "is no regular file");
+  return os_error(code, "cannot open " + path + " to append to it (its directory must exist and " +
+                            "be writable for user " + std::to_string(::geteuid()) + ")");
+}
+
+// Another name for it, or another owner: somebody may have laid it there for us to write into.
+Status examine(const Fd& file, const std::string& path, std::optional<uid_t> heir) {
+  struct stat seen {};
+  const int refused = ::fstat(file.get(), &seen);
+  const int code = errno;
+  if (refused != 0) return os_error(code, "cannot look at " + path);
+  if (!S_ISREG(seen.st_mode)) return refusal(path, "is no regular file");
+  if (seen.st_nlink > 1) return refusal(path, "has another name too (a hard link)");
+  if (seen.st_uid == ::geteuid() || seen.st_uid == heir) return ok();
+  return refusal(path, "belongs to another user (" + std::to_string(seen.st_uid) + ")");
+}
+
+Status give(const Fd& made, const std::string& path, std::optional<uid_t> heir) {
+  if (!heir || *heir == ::geteuid()) return ok();
+  const int refused = ::fchown(made.get(), *heir, static_cast<gid_t>(-1));
+  const int code = errno;
+  if (refused == 0) return ok();
+  return os_error(code, "cannot give " + path + " to user " + std::to_string(*heir));
+}
+
+Result<Fd> open_file(const std::string& path, std::optional<uid_t> heir) {
+  Fd made(::open(path.c_str(), kFlags | O_CREAT | O_EXCL, 0600));
+  int code = errno;
+  if (made) {
+    const auto given = give(made, path, heir);
+    return given ? Result<Fd>(std::move(made)) : given.error();
+  }
+  if (code != EEXIST) return cannot_open(code, path);
+  Fd found(::open(path.c_str(), kFlags));
+  code = errno;
+  if (!found) return cannot_open(code, path);
+  const auto good = examine(found, path, heir);
+  return good ? Result<Fd>(std::move(found)) : good.error();
+}
+
+}  // namespace
+
+Result<AppendFile> AppendFile::open(std::string path, std::optional<uid_t> heir) {
+  auto file = open_file(path, heir);
+  if (!file) return file.error();
+  return AppendFile(std::move(path), heir, std::move(file).value());
+}
+
+AppendFile::AppendFile(std::string path, std::optional<uid_t> heir, Fd file)
+    : path_(std::move(path)), heir_(heir), file_(std::move(file)), buffer_(kBufferBytes) {}
+
+void AppendFile::append(std::string_view line) {
+  if (!has_room(line.size())) {
+    ++lost_;
+    return;
+  }
+  line.copy(buffer_.data() + used_, line.size());
+  used_ += line.size();
+}
+
+Status AppendFile::flush() {
+  while (written_ < used_) {
+    const ssize_t done = ::write(file_.get(), buffer_.data() + written_, used_ - written_);
+    const int code = errno;
+    if (done < 0 && code == EINTR) continue;
+    if (done < 0) {
+      cut_torn_line();
+      return os_error(code, "cannot write to " + path_);
+    }
+    written_ += static_cast<std::size_t>(done);
+  }
+  lines_ += static_cast<std::uint64_t>(std::count(buffer_.data(), buffer_.data() + used_, '\n'));
+  used_ = written_ = 0;
+  return ok();
+}
+
+// Lines that are in the file leave the buffer; of the one that got there in part either the part
+// leaves the file, or it is completed by the next flush().
+void AppendFile::cut_torn_line() {
+  const auto* begin = buffer_.data();
+  std::size_t whole = written_;
+  while (whole > 0 && begin[whole - 1] != '\n') --whole;
+  lines_ += static_cast<std::uint64_t>(std::count(begin, begin + whole, '\n'));
+  take_out(whole);
+  if (written_ > 0 && cut(written_)) written_ = 0;
+}
+
+void AppendFile::take_out(std::size_t bytes) {
+  std::move(buffer_.begin() + static_cast<std::ptrdiff_t>(bytes),
+            buffer_.begin() + static_cast<std::ptrdiff_t>(used_), buffer_.begin());
+  used_ -= bytes;
+  written_ -= bytes;
+}
+
+// Only where the end of the file is what we wrote last: nobody else's bytes are ever cut.
+bool AppendFile::cut(std::size_t bytes) const {
+  struct stat seen {};
+  const off_t end = ::lseek(file_.get(), 0, SEEK_CUR);
+  const auto torn = static_cast<off_t>(bytes);
+  return end >= torn && ::fstat(file_.get(), &seen) == 0 && seen.st_size == end &&
+         ::ftruncate(file_.get(), end - torn) == 0;
+}
+
+// Its beginning is in a file that is left behind.
+void AppendFile::drop_torn_line() {
+  if (written_ == 0) return;
+  const auto end = std::find(buffer_.data() + written_, buffer_.data() + used_, '\n');
+  written_ = static_cast<std::size_t>(end - buffer_.data()) + 1;
+  take_out(written_);
+  ++lost_;
+}
+
+Status AppendFile::reopen() {
+  // What the old file does not take goes into the new one.
+  [[maybe_unused]] const auto flushed = flush();
+  auto file = open_file(path_, heir_);
+  if (!file) return file.error();
+  drop_torn_line();
+  file_ = std::move(file).value();
+  return ok();
+}
+
+void AppendFile::end() {
+  [[maybe_unused]] const auto flushed = flush();
+  lost_ += static_cast<std::uint64_t>(std::count(buffer_.data(), buffer_.data() + used_, '\n'));
+  used_ = written_ = 0;
+}
+
+}  // namespace hb

@@ -1,0 +1,31 @@
+// One event as one line of tab-separated values, for the export file:
+//
+//   observer_ns kind pid nonce status payload origin pid_ns_inode
+//
+//   kind                pid      nonce       status                 payload  origin    pid_ns_inode
+//   beat                pid      nonce       ok|degraded|critical   payload  origin    sender's
+//   stall               pid      last nonce  stall|exited           -        origin    agent's
+//   decode              -        -           BadCrc, ...            -        -         -
+//   auth_failure        claimed  -           pid_mismatch, ...      -        -         -
+//   origin_conflict     claimed  -           -                      -        observed  -
+//   namespace_conflict  claimed  -           -                      -        -         sender's
+//   io, ctrl_truncated  -        -           ENOMEM, ...            -        -         -
+//
+// "-" stands for what does not apply or is not known. The status of a stall is its cause: "stall"
+// is a silence, "exited" the end of the process. No field holds a tab, a newline or anything that a
+// sender chose but numbers.
+#pragma once
+
+#include <fmt/format.h>
+
+#include "observer/event.hpp"
+
+namespace hb {
+
+// No line is longer, its newline included.
+inline constexpr std::size_t kMaxTsvLineBytes = 256;
+
+// Appends the line. Allocates nothing while `line` has room.
+void put_tsv_line(fmt::memory_buffer& line, const Event& event);
+
+}  // namespace hb
