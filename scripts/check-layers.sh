@@ -17,7 +17,6 @@ base      |                                   | unistd.h sys/mman.h
 vlp       | base                              |
 identity  | base                              | stamp.h
 observer  | base vlp identity                 |
-recovery  | base vlp identity observer        | posix
 kernel    | base identity observer            | posix stamp.h hb.skel.h bpf/ linux/bpf.h linux/btf.h sys/capability.h spdlog/
 procfs    | base identity observer            | posix
 transport | base identity                     | posix
