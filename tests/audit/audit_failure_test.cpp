@@ -19,6 +19,7 @@ off_t g_synced_bytes = 0;  // NOLINT(*-non-const-global-variables): how long the
 
 }  // namespace
 
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): glibc names it __fildes
 extern "C" int fdatasync(int fd) {
   struct stat seen {};
   ::fstat(fd, &seen);

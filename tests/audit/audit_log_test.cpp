@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include <array>
+#include <cctype>
 #include <nlohmann/json.hpp>
 #include <random>
-#include <regex>
 #include <thread>
 
 #include "audit/audit_fixture.hpp"
@@ -28,6 +28,28 @@ class Log : public AuditTest {
     }
     return found;
   }
+
+  // `whole`: where the last record of `good` begins.
+  void expect_every_cut_mended(const std::string& good, std::size_t whole) const {
+    for (std::size_t length = whole; length < good.size(); ++length) {
+      write_file(path(), good.substr(0, length));
+      expect_mended(length == whole ? 0 : 1, whole == 0 ? 0 : 1);
+      const auto torn = torn_files();
+      ASSERT_EQ(torn.size(), length == whole ? 0U : 1U) << length;
+      if (torn.empty()) continue;
+      EXPECT_EQ(read_file(torn.front()), good.substr(whole, length - whole));
+      std::filesystem::remove(torn.front());
+    }
+  }
+
+  void expect_mended(std::size_t notes, std::uint64_t last_seq) const {
+    const auto log = open();
+    ASSERT_TRUE(log);
+    EXPECT_EQ(log->end().seq, last_seq);
+    EXPECT_EQ(log->take_notes().size(), notes);
+    append(*log);
+    expect_good();
+  }
 };
 
 TEST_F(Log, BeginsAtOneAndGoesOnAfterARestart) {
@@ -42,8 +64,9 @@ TEST_F(Log, BeginsAtOneAndGoesOnAfterARestart) {
 TEST_F(Log, TellsBothTimes) {
   write_log(0);
   const auto line = nlohmann::json::parse(read_file(path()));
-  EXPECT_TRUE(std::regex_match(line["time"].get<std::string>(),
-                               std::regex(R"(20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z)")));
+  auto shape = line["time"].get<std::string>();
+  for (char& c : shape) c = std::isdigit(static_cast<unsigned char>(c)) != 0 ? '9' : c;
+  EXPECT_EQ(shape, "9999-99-99T99:99:99.999999999Z");
   EXPECT_GT(line["monotonic_ns"].get<std::uint64_t>(), 0U);
 }
 
@@ -102,27 +125,16 @@ TEST_F(Log, NeedsItsDirectory) {
   EXPECT_NE(opened.error().message.find("mkdir"), std::string::npos) << opened.error().message;
 }
 
-TEST_F(Log, TornAnywhereGoesOnAndKeepsWhatWasCutOff) {
+// Two tests, as each cut waits for the disk several times.
+TEST_F(Log, TornAnywhereInItsFirstRecordGoesOnAndKeepsWhatWasCutOff) {
+  write_log(0);
+  expect_every_cut_mended(read_file(path()), 0);
+}
+
+TEST_F(Log, TornAnywhereInItsLastRecordGoesOnAndKeepsWhatWasCutOff) {
   write_log(1);
   const std::string good = read_file(path());
-  const std::size_t first = good.find('\n') + 1;
-  for (std::size_t length = 0; length < good.size(); ++length) {
-    write_file(path(), good.substr(0, length));
-    const std::size_t whole = length < first ? 0 : first;
-    {
-      const auto log = open();
-      ASSERT_TRUE(log) << length;
-      EXPECT_EQ(log->end().seq, whole == 0 ? 0U : 1U);
-      EXPECT_EQ(log->take_notes().size(), length == whole ? 0U : 1U);
-      append(*log);
-    }
-    expect_good();
-    const auto torn = torn_files();
-    ASSERT_EQ(torn.size(), length == whole ? 0U : 1U) << length;
-    if (torn.empty()) continue;
-    EXPECT_EQ(read_file(torn.front()), good.substr(whole, length - whole));
-    std::filesystem::remove(torn.front());
-  }
+  expect_every_cut_mended(good, good.find('\n') + 1);
 }
 
 TEST_F(Log, WhoseLastRecordWasChangedIsRefused) {

@@ -142,6 +142,17 @@ TEST(Bench, LatenciesHaveATail) {
   }
 }
 
+// Where the kernel does not let exits be seen, that is said instead.
+TEST(Bench, DeathsAreMeasuredOrSaidToBeUnseen) {
+  const Json json = report({"exit"});
+  const auto rows = rows_of(json);
+  for (const char* name : {"exit/kernel-socket", "exit/kernel-ring"}) {
+    if (json["missing"].contains(name)) continue;
+    EXPECT_EQ(rows.at(name)["samples"], 10) << name;
+    EXPECT_GT(rows.at(name)["min"], 0) << name;
+  }
+}
+
 TEST(Bench, DrawsWhatItFound) {
   if (::access("/usr/bin/gnuplot", X_OK) != 0) GTEST_SKIP() << "no gnuplot here";
   const TemporaryDirectory directory;

@@ -94,7 +94,7 @@ Status flood(const Lab& lab, Way way, Findings& findings) {
     offered += static_cast<double>(sent.value().tried) * kNsPerSecond /
                static_cast<double>(sent.value().took_ns);
   }
-  const double honest = static_cast<double>(agents.value().sent(0) + agents.value().refused(0));
+  const auto honest = static_cast<double>(agents.value().sent(0) + agents.value().refused(0));
   const double lost = honest - static_cast<double>(window.value().seen);
   findings.add(row + "/offered", "sends/s", offered);
   findings.add(row + "/honest-lost", "%", honest > 0 ? 100 * lost / honest : 0);

@@ -44,7 +44,7 @@ void Correlator::add_receipt(const hb_receipt& receipt) {
 // Receipts come in the order of frames; some may be missing on either side.
 Correlator::WaitingFrame* Correlator::waiting_frame(std::uint64_t serial) {
   for (; receipts_seen_ < waiting_frames_; receipts_seen_++) {
-    WaitingFrame& frame = frames_[(first_frame_ + receipts_seen_) % frames_.size()];
+    WaitingFrame& frame = frames_[place_of(receipts_seen_)];
     if (frame.serial == serial) return &frame;
     if (frame.serial > serial) return nullptr;
   }
@@ -53,7 +53,7 @@ Correlator::WaitingFrame* Correlator::waiting_frame(std::uint64_t serial) {
 
 void Correlator::add_frame(const Datagram& frame, std::uint64_t serial, std::uint64_t ring_position,
                            std::uint64_t now_ns) {
-  const std::size_t last = (first_frame_ + waiting_frames_) % frames_.size();
+  const std::size_t last = place_of(waiting_frames_);
   frames_[last] = {frame.bytes, frame.credentials, serial, ring_position, now_ns, std::nullopt};
   waiting_frames_++;
 }
@@ -66,7 +66,7 @@ std::optional<Correlator::Paired> Correlator::next(std::uint64_t ring_read_to,
 
   const std::optional<Attestation> sender = sender_of(frame);
   if (!sender && now_ns < frame_deadline_ns()) return std::nullopt;
-  first_frame_ = (first_frame_ + 1) % frames_.size();
+  first_frame_ = place_of(1);
   waiting_frames_--;
   if (receipts_seen_ > 0) receipts_seen_--;
   return Paired{frame.bytes, sender.value_or(Unattested::NoStamp)};

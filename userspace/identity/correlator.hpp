@@ -107,6 +107,11 @@ class Correlator {
   [[nodiscard]] StampKey key_of(const hb_stamp& stamp) const;
   [[nodiscard]] std::optional<Attestation> sender_of(const WaitingFrame& frame);
   [[nodiscard]] WaitingFrame* waiting_frame(std::uint64_t serial);
+  // Of the how-manyth waiting frame; no further than one round, so that it takes no division.
+  [[nodiscard]] std::size_t place_of(std::size_t number) const {
+    const std::size_t place = first_frame_ + number;
+    return place < frames_.size() ? place : place - frames_.size();
+  }
   void orphan(std::uint32_t stamps) { counters_.orphaned += stamps; }
 
   const CorrelatorConfig config_;

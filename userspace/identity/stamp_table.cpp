@@ -22,6 +22,13 @@ std::uint64_t hash(const StampKey& key, const StampTable::Seed& seed) {
   return mix(state, seed[1]);
 }
 
+// All of it at once: no branch for each word, and no call for 48 bytes.
+bool same_key(const StampKey& a, const StampKey& b) {
+  std::uint64_t difference = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) difference |= a[i] ^ b[i];
+  return difference == 0;
+}
+
 bool same_sender(const Attestation& a, const Attestation& b) {
   const auto* first = std::get_if<Identity>(&a);
   const auto* second = std::get_if<Identity>(&b);
@@ -49,11 +56,11 @@ StampTable::StampTable(std::size_t capacity, Seed seed)
 std::uint32_t StampTable::add(const StampKey& key, const Attestation& sender,
                               std::uint64_t now_ns) {
   std::uint32_t pushed_out = 0;
-  Index index = find(key);
+  Index& bucket = bucket_of(key);
+  Index index = find(bucket, key);
   if (index == kNone) {
     if (free_ == kNone && groups_.size() == capacity_) pushed_out = release(oldest_);
     index = allocate();
-    Index& bucket = bucket_of(key);
     groups_[index] = Group{key, sender, 0, 0, bucket, kNone, kNone};
     bucket = index;
   } else {
@@ -70,17 +77,19 @@ std::uint32_t StampTable::add(const StampKey& key, const Attestation& sender,
 }
 
 std::uint32_t StampTable::remove(const StampKey& key) {
-  const Index index = find(key);
-  return index == kNone ? 0 : release(index);
+  Index& bucket = bucket_of(key);
+  const Index index = find(bucket, key);
+  return index == kNone ? 0 : release(bucket, index);
 }
 
 const Attestation* StampTable::take(const StampKey& key) {
-  const Index index = find(key);
+  Index& bucket = bucket_of(key);
+  const Index index = find(bucket, key);
   if (index == kNone) return nullptr;
   Group& group = groups_[index];
   group.stamps--;
   stamps_--;
-  if (group.stamps == 0) release(index);
+  if (group.stamps == 0) release(bucket, index);
   return &group.sender;  // a released group keeps its contents until it is allocated again
 }
 
@@ -93,9 +102,9 @@ StampTable::Index& StampTable::bucket_of(const StampKey& key) {
   return buckets_[hash(key, seed_) & (buckets_.size() - 1)];
 }
 
-StampTable::Index StampTable::find(const StampKey& key) {
-  Index index = bucket_of(key);
-  while (index != kNone && groups_[index].key != key) index = groups_[index].chain;
+StampTable::Index StampTable::find(Index bucket, const StampKey& key) const {
+  Index index = bucket;
+  while (index != kNone && !same_key(groups_[index].key, key)) index = groups_[index].chain;
   return index;
 }
 
@@ -106,8 +115,12 @@ StampTable::Index StampTable::allocate() {
 }
 
 std::uint32_t StampTable::release(Index index) {
+  return release(bucket_of(groups_[index].key), index);
+}
+
+std::uint32_t StampTable::release(Index& bucket, Index index) {
   Group& group = groups_[index];
-  Index* link = &bucket_of(group.key);
+  Index* link = &bucket;
   while (*link != index) link = &groups_[*link].chain;
   *link = group.chain;
   unlink(index);

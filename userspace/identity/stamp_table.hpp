@@ -67,9 +67,11 @@ class StampTable {
   };
 
   [[nodiscard]] Index& bucket_of(const StampKey& key);
-  [[nodiscard]] Index find(const StampKey& key);
+  // In the chain that begins with `bucket`.
+  [[nodiscard]] Index find(Index bucket, const StampKey& key) const;
   [[nodiscard]] Index allocate();
   std::uint32_t release(Index index);
+  std::uint32_t release(Index& bucket, Index index);
   void append_newest(Index index);
   void unlink(Index index);
 

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/fd.hpp"
@@ -21,18 +22,15 @@ class LineReader {
 
   // The line is without its newline, and good until the next call.
   Result<Got> next(std::string_view& line) {
-    held_.erase(0, used_);
-    used_ = 0;
-    for (std::size_t searched = 0;;) {
-      const auto newline = held_.find('\n', searched);
-      const std::size_t length = newline == std::string::npos ? held_.size() : newline;
-      if (length >= kMaxAuditLine_bytes) return Got::TooLong;
-      if (newline != std::string::npos) {
-        line = std::string_view(held_).substr(0, length);
-        used_ = length + 1;
+    for (;;) {
+      const auto rest = std::string_view(held_).substr(used_);
+      const auto newline = rest.find('\n');
+      if (std::min(newline, rest.size()) >= kMaxAuditLine_bytes) return Got::TooLong;
+      if (newline != std::string_view::npos) {
+        line = rest.substr(0, newline);
+        used_ += newline + 1;
         return Got::Line;
       }
-      searched = length;
       const auto more = read_more();
       if (!more) return more.error();
       if (!more.value()) return held_.empty() ? Got::End : Got::Torn;
@@ -44,6 +42,8 @@ class LineReader {
 
   // False at the end of the file.
   Result<bool> read_more() {
+    held_.erase(0, used_);
+    used_ = 0;
     const std::size_t have = held_.size();
     held_.resize(have + kChunk_bytes);
     ssize_t got = 0;
@@ -59,7 +59,7 @@ class LineReader {
 
   const int fd_;
   std::string held_;
-  std::size_t used_ = 0;  // of what is held, by the line that was given out
+  std::size_t used_ = 0;  // of what is held, by lines that were given out
 };
 
 Result<Fd> open_for_reading(const std::string& path) {
