@@ -17,15 +17,15 @@ base      |                                   | unistd.h sys/mman.h
 vlp       | base                              |
 identity  | base                              | stamp.h
 observer  | base vlp identity                 |
-recovery  | base vlp identity observer        | posix
 kernel    | base identity observer            | posix stamp.h hb.skel.h bpf/ linux/bpf.h linux/btf.h sys/capability.h spdlog/
 procfs    | base identity observer            | posix
 transport | base identity                     | posix
+secure    | base vlp identity observer        | posix openssl/
 report    | base vlp identity observer        | posix fmt/ nlohmann/
 recovery  | base vlp identity observer        | posix fmt/ nlohmann/ openssl/
 compare   | base vlp identity observer kernel procfs transport | posix fmt/ nlohmann/
 bench     | base vlp identity observer kernel procfs transport compare | posix fmt/ nlohmann/
-cli       | base vlp identity observer kernel procfs transport report recovery compare bench | posix sys/capability.h CLI/ spdlog/ fmt/ nlohmann/
+cli       | base vlp identity observer kernel procfs transport secure report recovery compare bench | posix sys/capability.h CLI/ spdlog/ fmt/ nlohmann/
 '
 
 # Reads sources and CMakeLists.txt, named FOLDER/FILE; prints FILE:LINE: WHAT; fails if it printed.
@@ -137,6 +137,8 @@ self_test() {
   refuses transport/unix_agent.hpp '#include <bpf/bpf.h>' 'may not include bpf/bpf.h'
   refuses transport/unix_agent.hpp '#include <linux/bpf.h>' 'may not include linux/bpf.h'
   refuses transport/unix_agent.hpp '#include <sys/capability.h>' 'may not include sys/capability.h'
+  refuses cli/run.cpp '#include <openssl/evp.h>' 'may not include openssl/evp.h'
+  refuses transport/udp_listener.hpp '#include "secure/key.hpp"' 'transport may not include secure/key.hpp'
   refuses cli/run.cpp '#include "hb.skel.h"' 'may not include hb.skel.h'
   refuses kernel/self_test.cpp 'const char* file = "/proc/self/status";' 'only procfs may name files below /proc'
   refuses cli/run.cpp 'open("a", R"(/proc/1/stat)");' 'only procfs may name files below /proc'

@@ -91,7 +91,7 @@ TEST_F(Procfs, PassesOnWhatIsNoFrame) {
   receiver_.add(Datagram::Kind::WrongLength);
   receiver_.add(Datagram::Kind::CtrlTruncated);
   receiver_.add(Datagram::Kind::NoCredentials);
-  EXPECT_TRUE(std::holds_alternative<WrongLength>(*source_.next(1)));
+  EXPECT_TRUE(std::holds_alternative<Dropped>(*source_.next(1)));
   EXPECT_TRUE(std::holds_alternative<AncillaryTruncated>(*source_.next(1)));
   EXPECT_TRUE(is_unreadable(std::get<Arrival>(*source_.next(1)).attestation));
   EXPECT_FALSE(source_.next(1));

@@ -54,7 +54,7 @@ TEST_F(ObserverStallTest, IsPreventedByABeatThatStillWaits) {
 
 TEST_F(ObserverStallTest, IsPreventedByABeatThatWaitsBehindOthers) {
   for (int i = 0; i < 5; ++i) a_.deliver(garbage());
-  a_.deliver(WrongLength{});
+  a_.deliver(Dropped{FrameDrop::WrongLength});
   a_.deliver(beat(7, 2));
   advance(2 * kThreshold);
   EXPECT_EQ(poll_all().back(), "beat 7/2");
@@ -115,7 +115,7 @@ TEST_F(ObserverStallTest, IsNotHiddenByAFloodOfEvents) {
 }
 
 TEST_F(ObserverStallTest, IsNotHiddenByAFloodOfSilentDrops) {
-  a_.flood(WrongLength{});
+  a_.flood(Dropped{FrameDrop::WrongLength});
   EXPECT_LE(stall_is_late_by(50), 2U);
 }
 

@@ -165,7 +165,7 @@ TEST_F(ObserverTest, ARecycledPidIsABeatAndACount) {
 TEST_F(ObserverTest, SilentDropsAreCountedAndTheNextReceptionComesOut) {
   a_.deliver(beat(7, 5));
   a_.deliver(beat(7, 5));  // out of order
-  a_.deliver(WrongLength{});
+  a_.deliver(Dropped{FrameDrop::WrongLength});
   a_.deliver(beat(8, 1));
   a_.deliver(beat(9, 1));
   a_.deliver(beat(10, 1));  // no room: the tracker holds three
@@ -177,7 +177,7 @@ TEST_F(ObserverTest, SilentDropsAreCountedAndTheNextReceptionComesOut) {
 }
 
 TEST_F(ObserverTest, AFloodOfSilentDropsIsLeftAfterABoundedNumber) {
-  a_.flood(WrongLength{});
+  a_.flood(Dropped{FrameDrop::WrongLength});
   EXPECT_EQ(poll(), "nothing");
   EXPECT_EQ(observer_.counters().receptions, Observer::kReceptionsPerPoll);
   EXPECT_LE(observer_.wake_ns(), now());
@@ -186,7 +186,7 @@ TEST_F(ObserverTest, AFloodOfSilentDropsIsLeftAfterABoundedNumber) {
 TEST_F(ObserverTest, EveryReceptionIsCountedOnce) {
   a_.deliver(beat(7, 5));
   a_.deliver(beat(7, 4));
-  a_.deliver(WrongLength{});
+  a_.deliver(Dropped{FrameDrop::WrongLength});
   a_.deliver(garbage());
   a_.deliver(arrival({.pid = 8}, process(7)));
   a_.deliver(arrival({.pid = 8}, Identity{.tgid = 9, .own_tgid = 8, .pid_ns_inode = kAway}));
@@ -234,8 +234,80 @@ TEST_F(ObserverTest, AFloodOnOneSourceDelaysAnotherByOneTurn) {
   EXPECT_EQ(poll(), "beat 8/1");
 }
 
+// Asking costs a system call. What comes meanwhile waits no longer than that rest.
+class ObserverRestTest : public ObserverTest {
+ protected:
+  static constexpr std::uint64_t kRest = 10;
+
+  ObserverRestTest() {
+    resting_.add(a_);
+    resting_.add(b_);
+  }
+
+  std::string poll() { return words(resting_.poll()); }
+
+  Observer resting_{clock_, {.empty_rest_ns = kRest, .policy = {}, .seed = 1}};
+};
+
+TEST_F(ObserverRestTest, ASourceThatWasEmptyIsNotAskedForEachFrameOfAnother) {
+  for (int i = 0; i < 4; ++i) b_.deliver(garbage());
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(poll(), "BadMagic");
+  EXPECT_EQ(log_, (Words{"a:empty", "b:took", "b:took", "b:took", "b:took"}));
+}
+
+TEST_F(ObserverRestTest, ASourceThatWasEmptyIsAskedAgainAfterItsRest) {
+  b_.flood(garbage());
+  poll();
+  advance(kRest);
+  a_.deliver(AncillaryTruncated{});
+  EXPECT_EQ(poll(), "ctrl truncated");
+}
+
+TEST_F(ObserverRestTest, ASourceThatWasEmptyIsAskedWhenNobodyElseSpeaks) {
+  EXPECT_EQ(poll(), "nothing");
+  log_.clear();
+  a_.deliver(garbage());
+  EXPECT_EQ(poll(), "BadMagic");
+  EXPECT_EQ(poll(), "nothing");
+  EXPECT_EQ(log_, (Words{"a:took", "a:empty", "b:empty"}));
+}
+
+TEST_F(ObserverTest, WhatIsOnlyClaimedIsAcceptedAndNothingIsKnownOfIt) {
+  a_.deliver(arrival({.pid = 7, .nonce = 1}, ClaimOnly{}, BeatOrigin::NetworkUnverified));
+  const auto event = poll_for<Beat>();
+  EXPECT_EQ(event.pid, 7U);
+  EXPECT_EQ(event.origin, BeatOrigin::NetworkUnverified);
+  EXPECT_FALSE(event.pid_ns_inode);
+  EXPECT_EQ(event.generation_ns, 0U);
+  EXPECT_EQ(event.sent_ns, 0U);
+}
+
+TEST_F(ObserverTest, WhatIsOnlyClaimedNeverTouchesWhatTheKernelVouchesFor) {
+  a_.deliver(beat(7, 1));
+  b_.deliver(arrival({.pid = 7, .nonce = 2}, ClaimOnly{}, BeatOrigin::NetworkUnverified));
+  EXPECT_EQ(poll_all(), (Words{"beat 7/1", "origin conflict"}));
+  advance(kThreshold);
+  EXPECT_EQ(poll(), "stall 7/1");
+}
+
+TEST_F(ObserverTest, TheKernelsWordDoesNotTakeOverWhatWasOnlyClaimed) {
+  a_.deliver(arrival({.pid = 7, .nonce = 1}, ClaimOnly{}, BeatOrigin::NetworkUnverified));
+  b_.deliver(beat(7, 2));
+  EXPECT_EQ(poll_all(), (Words{"beat 7/1", "origin conflict"}));
+}
+
+TEST_F(ObserverTest, EveryReasonToDropIsCountedByItself) {
+  for (const FrameDrop reason : {FrameDrop::DecryptFailed, FrameDrop::Replayed}) {
+    a_.deliver(Dropped{reason});
+  }
+  a_.deliver(Dropped{FrameDrop::Replayed});
+  EXPECT_EQ(poll(), "nothing");
+  EXPECT_EQ(observer_.counters().frames_dropped[FrameDrop::DecryptFailed], 1U);
+  EXPECT_EQ(observer_.counters().frames_dropped[FrameDrop::Replayed], 2U);
+}
+
 TEST_F(ObserverTest, AFloodOfSilentDropsDelaysAnotherSourceByOneTurn) {
-  a_.flood(WrongLength{});
+  a_.flood(Dropped{FrameDrop::WrongLength});
   b_.deliver(beat(8, 1));
   EXPECT_EQ(poll(), "beat 8/1");
   EXPECT_EQ(observer_.counters().receptions, 2U);
@@ -252,6 +324,7 @@ TEST(Names, AreThoseOfLogsAndMetrics) {
   EXPECT_STREQ(name(StallCause::Silence), "silence");
   EXPECT_STREQ(name(AuthFailureCause::KernelThread), "kernel_thread");
   EXPECT_STREQ(name(FrameDrop::TrackerFull), "tracker_full");
+  EXPECT_STREQ(name(FrameDrop::SenderTableFull), "sender_table_full");
 }
 
 TEST(Monotonic, NeverGoesBack) {

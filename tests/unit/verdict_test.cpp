@@ -112,6 +112,18 @@ TEST(Foreigner, WhoseOwnNumberIsNotKnownIsHonestUnderTheObserversOnly) {
   EXPECT_EQ(judge(7, foreigner(1077, 0)), "forged: mismatch, by 1077");
 }
 
+TEST(ClaimOnly, StandsForItself) {
+  EXPECT_EQ(judge(77, ClaimOnly{}), "accepted 77");
+  EXPECT_EQ(judge(kPidLimit - 1, ClaimOnly{}, Policy{}), "accepted 4194303");
+}
+
+// As a signed number, some of these are a process group's, or everybody's.
+TEST(ClaimOnly, IsForgedWhenNoProcessCanHaveThatNumber) {
+  for (const std::uint32_t claim : {0U, kPidLimit, 0x80000000U, 0xFFFFFFFFU}) {
+    EXPECT_EQ(judge(claim, ClaimOnly{}), "forged: mismatch, by ?") << claim;
+  }
+}
+
 TEST(UnknownObserverNamespace, MakesEverybodyAForeigner) {
   EXPECT_EQ(judge(77, native(77), Policy{}), "foreign 4026531836, by 77");
   EXPECT_EQ(judge(78, native(77), Policy{}), "forged: mismatch, by 77");

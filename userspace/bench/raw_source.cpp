@@ -15,7 +15,7 @@ std::optional<Reception> RawSource::next(std::uint64_t now_ns) {
     if (count_ == 0) return std::nullopt;
   }
   const Datagram& datagram = batch_[next_++];
-  if (datagram.kind != Datagram::Kind::Frame) return WrongLength{};
+  if (datagram.kind != Datagram::Kind::Frame) return Dropped{FrameDrop::WrongLength};
   Identity claimed;
   claimed.tgid = datagram.credentials.pid;
   claimed.pid_ns_inode = ns_inode_;

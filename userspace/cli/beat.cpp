@@ -4,12 +4,14 @@
 
 #include <ctime>
 
+#include "cli/beat_link.hpp"
 #include "cli/log.hpp"
 #include "cli/options.hpp"
 #include "cli/signals.hpp"
 #include "cli/subcommands.hpp"
+#include "cli/udp_options.hpp"
 #include "observer/clock.hpp"
-#include "transport/unix_agent.hpp"
+#include "transport/udp_address.hpp"
 #include "vlp/frame.hpp"
 
 namespace hb::cli {
@@ -25,16 +27,16 @@ constexpr const char* kExamples =
     "  hb-ebpf beat                                 # twice a second, until a signal\n"
     "  hb-ebpf beat --count 10 --interval-ms 100 --status degraded --payload 7\n"
     "  hb-ebpf beat --count 1 --claim-pid 4242      # a lie that the observer must see through\n"
-    "  hb-ebpf beat --count 1 --claim-pid 4242 --forge-pid 4242   # and a better one; root";
+    "  hb-ebpf beat --count 1 --claim-pid 4242 --forge-pid 4242   # and a better one; root\n"
+    "  hb-ebpf beat --udp 127.0.0.1:4711 --key-file key           # over the network, sealed";
 
 struct BeatOptions {
-  std::string socket = "/run/hb-ebpf/hb.sock";
+  BeatRoute route;
   std::uint64_t interval_ms = 500;
   std::uint64_t count = 0;  // 0: forever
   vlp::Status status = vlp::Status::Ok;
   std::uint32_t payload = 0;
   std::optional<std::uint32_t> claimed_pid;
-  std::optional<std::uint32_t> forged_pid;
   bool terminal = false;
   LogOptions log;
 };
@@ -60,10 +62,8 @@ class Complaints {
 // wraps to 0.
 class Session {
  public:
-  Session(const BeatOptions& options, const Clock& clock)
-      : options_(options), clock_(clock), agent_(options.socket) {
-    if (options.forged_pid) agent_.present_as(*options.forged_pid);
-  }
+  Session(const BeatOptions& options, const Clock& clock, BeatLink& link)
+      : options_(options), clock_(clock), link_(link) {}
 
   void beat() {
     send(options_.status, nonce_);
@@ -80,17 +80,13 @@ class Session {
     const auto own_pid = static_cast<std::uint32_t>(::getpid());
     const vlp::Frame frame{status, options_.claimed_pid.value_or(own_pid), now_ns, nonce,
                            options_.payload};
-    const auto sent = agent_.send(vlp::encode(frame));
-    if (!sent) {
-      complaints_.add(sent.error().message, now_ns);
-    } else if (sent.value() == UnixAgent::Outcome::QueueFull) {
-      complaints_.add("the observer's queue is full: it does not keep up", now_ns);
-    }
+    const auto sent = link_.send(vlp::encode(frame));
+    if (!sent) complaints_.add(sent.error().message, now_ns);
   }
 
   const BeatOptions& options_;
   const Clock& clock_;
-  UnixAgent agent_;
+  BeatLink& link_;
   std::uint64_t nonce_ = 1;
   Complaints complaints_;
 };
@@ -126,8 +122,13 @@ ExitCode beat(const BeatOptions& options) {
     spdlog::error("{}", signals.error().message);
     return ExitCode::Failed;
   }
+  const auto link = open_link(options.route);
+  if (!link) {
+    spdlog::error("{}", link.error().message);
+    return ExitCode::Usage;
+  }
   const MonotonicClock clock;
-  Session session(options, clock);
+  Session session(options, clock, *link.value());
   beat_on(options, clock, signals.value(), session);
   if (options.terminal) session.say_last_word();
   return options.count != 0 && session.undelivered() != 0 ? ExitCode::Failed : ExitCode::Success;
@@ -141,10 +142,44 @@ void declare_frame(CLI::App& command, BeatOptions& o) {
                           "What the beats say [ok]");
   add_number(command, "--payload", o.payload, 0, kMaxU32, "A number that the observer passes on");
   add_number(command, "--claim-pid", o.claimed_pid, 0, kMaxU32, "Claim to be another process");
-  add_number(command, "--forge-pid", o.forged_pid, 1, kMaxU32 >> 1,
+  add_number(command, "--forge-pid", o.route.forged_pid, 1, kMaxU32 >> 1,
              "Put that pid into SCM_CREDENTIALS too; root");
   command.add_flag("--terminal", o.terminal, "End with the last word of a dying agent")
       ->disable_flag_override();
+}
+
+void declare_route(CLI::App& command, BeatRoute& route) {
+  CLI::Option* unix_socket =
+      command.add_option("--socket", route.socket, "Where the observer receives")
+          ->check(socket_path())
+          ->type_name("PATH")
+          ->capture_default_str();
+  command
+      .add_option("--udp", route.udp, "Or where it receives over UDP: 127.0.0.1:4711, [::1]:4711")
+      ->check(CLI::Validator(
+          [](std::string& text) {
+            const auto address = UdpAddress::parse(text);
+            return address ? std::string() : address.error().message;
+          },
+          ""))
+      ->type_name("IP:PORT")
+      ->excludes(unix_socket);
+  declare_key_files(command, route.key_file, route.master_key_file);
+}
+
+// What only the flags together can get wrong.
+void check_route(const BeatRoute& route) {
+  const std::string key_flag = !route.key_file.empty() ? "--key-file" : "--master-key-file";
+  const bool has_key = !route.key_file.empty() || !route.master_key_file.empty();
+  if (has_key && route.udp.empty()) {
+    throw CLI::ValidationError(key_flag, "needs --udp: frames on the Unix socket are not sealed");
+  }
+  if (!route.key_file.empty() && !route.master_key_file.empty()) {
+    throw CLI::ValidationError(key_flag, "an agent has one key: leave out --master-key-file");
+  }
+  if (route.forged_pid && !route.udp.empty()) {
+    throw CLI::ValidationError("--forge-pid", "needs the Unix socket: leave out --udp");
+  }
 }
 
 }  // namespace
@@ -152,10 +187,7 @@ void declare_frame(CLI::App& command, BeatOptions& o) {
 void add_beat(CLI::App& app, Action& chosen) {
   CLI::App* command = app.add_subcommand("beat", "An agent: say that this process is alive");
   const auto options = std::make_shared<BeatOptions>();
-  command->add_option("--socket", options->socket, "Where the observer receives")
-      ->check(socket_path())
-      ->type_name("PATH")
-      ->capture_default_str();
+  declare_route(*command, options->route);
   add_number(*command, "--interval-ms", options->interval_ms, 0, kMsPerDay,
              "Time from beat to beat");
   add_number(*command, "--count", options->count, 0, ~std::uint64_t{0},
@@ -163,7 +195,10 @@ void add_beat(CLI::App& app, Action& chosen) {
   declare_frame(*command, *options);
   add_log_options(*command, options->log);
   command->footer(kExamples);
-  command->callback([&chosen, options] { chosen = [options] { return beat(*options); }; });
+  command->callback([&chosen, options] {
+    check_route(options->route);
+    chosen = [options] { return beat(*options); };
+  });
 }
 
 }  // namespace hb::cli

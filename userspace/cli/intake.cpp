@@ -70,9 +70,27 @@ void Intake::watch_exits() {
   exits_ = std::make_unique<kernel::RingExits>(*program_->exits());
 }
 
+Status Intake::open_udp(const RunOptions& options, secure::Keys keys, std::uint64_t start_ns) {
+  auto opened = UdpIntake::open(options.udp, std::move(keys), options.threshold_ns(), start_ns);
+  if (!opened) return opened.error();
+  udp_ = std::move(opened).value();
+  return ok();
+}
+
+std::optional<std::string> Intake::udp_address() const {
+  return udp_ ? std::optional(udp_->where()) : std::nullopt;
+}
+
+std::vector<Source*> Intake::sources() const {
+  std::vector<Source*> sources{source_.get()};
+  if (udp_) sources.push_back(&udp_->source());
+  return sources;
+}
+
 std::vector<RunLoop::Entrance> Intake::entrances() const {
   std::vector<RunLoop::Entrance> entrances{{listener_->fd(), source_.get()}};
   if (exits_ != nullptr) entrances.push_back({program_->exits_fd()});
+  if (udp_) entrances.push_back({udp_->fd(), &udp_->source()});
   return entrances;
 }
 
@@ -95,6 +113,7 @@ std::optional<int> Intake::needed_capability() const {
 void Intake::append_totals(Totals& totals) const {
   if (stamped_ != nullptr) cli::append_totals(totals, stamped_->counters());
   if (ring_ != nullptr) cli::append_totals(totals, ring_->counters());
+  if (udp_) udp_->append_totals(totals);
 }
 
 }  // namespace hb::cli

@@ -1,7 +1,8 @@
 // Intake: everything that a frame passes on its way to the observer: the socket, the kernel program
-// on it, the source that says who sent it, and what sees senders end.
+// on it, the source that says who sent it, and what sees senders end; and the UDP socket with what
+// belongs to it, where that is wanted.
 //
-// Owns all three, in the order in which they may die. One thread.
+// Owns all of them, in the order in which they may die. One thread.
 #pragma once
 
 #include <memory>
@@ -11,6 +12,7 @@
 #include "base/result.hpp"
 #include "cli/run_loop.hpp"
 #include "cli/run_options.hpp"
+#include "cli/udp_intake.hpp"
 #include "kernel/ring_exits.hpp"
 #include "kernel/ring_source.hpp"
 #include "kernel/stamped_source.hpp"
@@ -27,11 +29,14 @@ class Intake {
                                               std::unique_ptr<kernel::StampProgram> program,
                                               std::uint64_t start_ns);
 
+  // From now on agents can send over UDP, if the options say so.
+  Status open_udp(const RunOptions& options, secure::Keys keys, std::uint64_t start_ns);
+
   // From now on agents can send; and can no longer.
   Status bind(const SocketPlace& place) { return listener_->bind(place); }
   Status withdraw() { return listener_->withdraw(); }
 
-  [[nodiscard]] Source& source() { return *source_; }
+  [[nodiscard]] std::vector<Source*> sources() const;
   [[nodiscard]] ExitWatch* exits() { return exits_.get(); }  // nullptr: only silence tells
 
   [[nodiscard]] std::vector<RunLoop::Entrance> entrances() const;
@@ -39,6 +44,8 @@ class Intake {
   // The observer's own PID namespace, and the one capability that attestation needs while it runs.
   [[nodiscard]] std::optional<std::uint32_t> observer_ns_inode() const { return ns_inode_; }
   [[nodiscard]] std::optional<int> needed_capability() const;
+
+  [[nodiscard]] std::optional<std::string> udp_address() const;
 
   void append_totals(Totals& totals) const;
 
@@ -58,6 +65,7 @@ class Intake {
   kernel::StampedSource* stamped_ = nullptr;  // source_, when it is one
   kernel::RingSource* ring_ = nullptr;        // source_, when it is one
   std::unique_ptr<kernel::RingExits> exits_;
+  std::unique_ptr<UdpIntake> udp_;  // nullptr: not wanted
   std::uint64_t queue_length_ = 0;
   std::optional<std::uint32_t> ns_inode_;
 };

@@ -16,11 +16,17 @@ constexpr const char* kExamples =
     "  hb-ebpf run --socket /tmp/hb.sock --threshold-ms 500 --shutdown-after-secs 60\n"
     "  hb-ebpf run --recovery-exec 'systemctl restart agent' --recovery-dry-run\n"
     "  hb-ebpf run --attest procfs                  # the old way; needs no BPF\n"
-    "  hb-ebpf run --config /etc/hb-ebpf.conf       # lines such as threshold-ms=500";
+    "  hb-ebpf run --config /etc/hb-ebpf.conf       # lines such as threshold-ms=500\n"
+    "  hb-ebpf run --udp-port 4711 --key-file /etc/hb-ebpf.key     # agents on the network too";
 
 ExitCode give_up(const Error& error) {
   spdlog::error("{}", error.message);
   return ExitCode::Failed;
+}
+
+ExitCode misconfigured(const Error& error) {
+  spdlog::error("{}", error.message);
+  return ExitCode::Usage;
 }
 
 ExitCode unavailable(const Error& error, const kernel::Config& config) {
@@ -38,6 +44,8 @@ ExitCode run(const RunOptions& options) {
   open_log(options.log, signals ? signals.value().fd() : LineWriter::kNoStop);
   if (!signals) return give_up(signals.error());
   const MonotonicClock clock;
+  auto keys = read_key_files(options.udp.key_file, options.udp.master_key_file);
+  if (!keys) return misconfigured(keys.error());
   std::unique_ptr<kernel::StampProgram> program;
   if (options.attest == Attest::Kernel) {
     auto opened = kernel::StampProgram::open(options.kernel_config());
@@ -46,6 +54,8 @@ ExitCode run(const RunOptions& options) {
   }
   auto intake = Intake::open(options, std::move(program), clock.now_ns());
   if (!intake) return give_up(intake.error());
+  const auto udp = intake.value()->open_udp(options, std::move(keys).value(), clock.now_ns());
+  if (!udp) return give_up(udp.error());
   const auto code = observe(options, signals.value(), *intake.value(), clock);
   return code ? code.value() : give_up(code.error());
 }

@@ -86,6 +86,8 @@ void declare_process(CLI::App& run, RunOptions& o) {
 
 }  // namespace
 
+std::uint64_t RunOptions::threshold_ns() const { return threshold_ms * kNsPerMs; }
+
 BeatsShown RunOptions::beats_shown() const {
   return beats.value_or(events == EventFormat::Json ? BeatsShown::All : BeatsShown::Changes);
 }
@@ -104,6 +106,7 @@ kernel::Config RunOptions::kernel_config() const {
 }
 
 void check_together(const RunOptions& options) {
+  check_udp_options(options.udp);
   if (options.delivery != kernel::Delivery::Ring) return;
   if (options.attest == Attest::Procfs) {
     throw CLI::ValidationError("--delivery ring", "needs --attest kernel: frames come in stamps");
@@ -121,6 +124,8 @@ std::shared_ptr<RunOptions> declare_run_options(CLI::App& run) {
   declare_socket(run, *options);
   group("Attestation");
   declare_attestation(run, *options);
+  group("UDP");
+  declare_udp_options(run, options->udp);
   group("Tracking");
   declare_tracking(run, *options);
   group("Output");

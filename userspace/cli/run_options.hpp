@@ -10,6 +10,7 @@
 #include "cli/audit_options.hpp"
 #include "cli/log.hpp"
 #include "cli/recovery_options.hpp"
+#include "cli/udp_options.hpp"
 #include "cli/user.hpp"
 #include "kernel/stamp_program.hpp"
 #include "observer/tracker.hpp"
@@ -33,6 +34,8 @@ struct RunOptions {
   std::uint64_t drain_interval_ms = 5;
   std::uint64_t max_beat_rate = 1000;
 
+  UdpOptions udp;
+
   std::uint64_t threshold_ms = 2000;
   std::uint64_t tracker_capacity = 4096;
   Eviction eviction = Eviction::Strict;
@@ -50,6 +53,7 @@ struct RunOptions {
 
   RecoveryOptions recovery;
 
+  [[nodiscard]] std::uint64_t threshold_ns() const;
   [[nodiscard]] BeatsShown beats_shown() const;
   [[nodiscard]] kernel::Config kernel_config() const;
 };

@@ -17,7 +17,6 @@
 namespace hb::cli {
 namespace {
 
-constexpr std::uint64_t kNsPerMs = 1'000'000;
 constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 
 std::unique_ptr<EventSink> make_sink(EventFormat format, LineWriter& out) {
@@ -31,7 +30,7 @@ std::unique_ptr<EventSink> make_sink(EventFormat format, LineWriter& out) {
 
 Observer::Config observer_config(const RunOptions& options, const Intake& intake) {
   Observer::Config config;
-  config.threshold_ns = options.threshold_ms * kNsPerMs;
+  config.threshold_ns = options.threshold_ns();
   config.tracker_capacity = options.tracker_capacity;
   config.eviction = options.eviction;
   config.policy.observer_ns_inode = intake.observer_ns_inode().value_or(0);
@@ -148,7 +147,7 @@ Result<ExitCode> observe(const RunOptions& options, Signals& signals, Intake& in
   LineWriter out(STDOUT_FILENO, signals.fd());
   const auto sink = make_sink(options.events, out);
   Observer observer(clock, observer_config(options, intake));
-  observer.add(intake.source());
+  for (Source* source : intake.sources()) observer.add(*source);
   if (ExitWatch* exits = intake.exits()) observer.watch(*exits);
   Members members;
   if (auto opened = members.open(options, intake, clock); !opened) return opened.error();
@@ -156,8 +155,8 @@ Result<ExitCode> observe(const RunOptions& options, Signals& signals, Intake& in
   if (auto bound = intake.bind(socket_place(options)); !bound) return bound.error();
   if (auto shed = shed_privileges(options, intake); !shed) return shed.error();
 
-  sink->ready(
-      {options.socket.path, static_cast<std::uint32_t>(::getpid()), intake.observer_ns_inode()});
+  sink->ready({options.socket.path, static_cast<std::uint32_t>(::getpid()),
+               intake.observer_ns_inode(), intake.udp_address()});
   RunLoop loop(observer, clock, intake.entrances(), signals, *sink, out,
                loop_config(options, clock.now_ns()));
   for (LoopMember* member : members.all()) loop.add(*member);

@@ -99,7 +99,7 @@ std::optional<Reception> PidfdSource::next(std::uint64_t now_ns) {
   if (length < 0) return ReceiveFailed{os_error(code, "cannot receive")};
   horizon_.took(1, now_ns);
   const Ancillary ancillary = ancillary_of(message);
-  if (static_cast<std::size_t>(length) != bytes.size()) return WrongLength{};
+  if (static_cast<std::size_t>(length) != bytes.size()) return Dropped{FrameDrop::WrongLength};
   return Arrival{bytes, attest(ancillary), BeatOrigin::SocketModeOnly};
 }
 

@@ -34,6 +34,10 @@ enum class Unattested : std::uint8_t {
   Unreadable,      // procfs attestation only: /proc/<pid> gave no answer
 };
 
-using Attestation = std::variant<Identity, Unattested>;
+// The transport vouches for no process at all (the network): the claim stands for itself, and the
+// beat's origin says how little that is.
+struct ClaimOnly {};
+
+using Attestation = std::variant<Identity, Unattested, ClaimOnly>;
 
 }  // namespace hb

@@ -36,12 +36,20 @@ Verdict foreign(std::uint32_t claimed_pid, const Identity& sender, const Policy&
   return ForeignNamespace{sender.pid_ns_inode, visible(sender.tgid)};
 }
 
+Verdict claimed(std::uint32_t claimed_pid) {
+  if (claimed_pid == 0 || claimed_pid >= kPidLimit) {
+    return Forged{AuthFailureCause::PidMismatch, std::nullopt};
+  }
+  return Accepted{claimed_pid};
+}
+
 }  // namespace
 
 Verdict verdict(std::uint32_t claimed_pid, const Attestation& attestation, const Policy& policy) {
   if (const auto* why = std::get_if<Unattested>(&attestation)) {
     return Forged{cause_of(*why), std::nullopt};
   }
+  if (std::holds_alternative<ClaimOnly>(attestation)) return claimed(claimed_pid);
   const auto& sender = std::get<Identity>(attestation);
   const bool same_namespace =
       policy.observer_ns_inode != 0 && sender.pid_ns_inode == policy.observer_ns_inode;

@@ -10,6 +10,8 @@
 //                        policy
 //   another              neither                                            Forged, PidMismatch
 //   not attested         any                                                Forged, with the cause
+//   only claimed         a number that a process can have                   Accepted
+//   only claimed         a number that none can have                        Forged, PidMismatch
 #pragma once
 
 #include <cstdint>
@@ -19,6 +21,10 @@
 #include "identity/identity.hpp"
 
 namespace hb {
+
+// Pids are below this on every Linux (PID_MAX_LIMIT, include/linux/threads.h). A larger claim out
+// of the network is nobody's, and as a signed number it could be a process group's, or everybody's.
+inline constexpr std::uint32_t kPidLimit = 4 * 1024 * 1024;
 
 struct Policy {
   std::uint32_t observer_ns_inode = 0;  // 0: unknown, so every namespace is another one

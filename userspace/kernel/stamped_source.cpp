@@ -44,7 +44,7 @@ std::optional<Reception> StampedSource::next_ready(std::uint64_t now_ns) {
   }
   if (wrong_length_ > 0) {
     wrong_length_--;
-    return WrongLength{};
+    return Dropped{FrameDrop::WrongLength};
   }
   const auto paired = correlator_.next(program_.ring().read_to(), now_ns);
   if (!paired) return std::nullopt;

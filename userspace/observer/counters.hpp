@@ -16,8 +16,12 @@ namespace hb {
 
 // Frames dropped without an event, for a reason of ours.
 enum class FrameDrop : std::uint8_t {
-  WrongLength,  // not 32 bytes: no frame at all
-  TrackerFull,  // a new agent, and no room for it
+  WrongLength,       // no length that a frame has: no frame at all
+  TrackerFull,       // a new agent, and no room for it
+  DecryptFailed,     // secure UDP: not sealed with our key, or altered on its way
+  AgentPidMismatch,  // secure UDP: sealed with one agent's key, claims to be another
+  Replayed,          // secure UDP: not newer than what this sender has been heard to say
+  SenderTableFull,   // secure UDP: a new sender, and every one that is known is still live
 };
 
 // One counter for each value of an enum that counts up from 0 to `Last`.
@@ -58,7 +62,7 @@ struct Counters {
   std::uint64_t io_errors = 0;
   std::uint64_t ctrl_truncated = 0;
   std::uint64_t out_of_order = 0;
-  CountBy<FrameDrop, FrameDrop::TrackerFull> frames_dropped;
+  CountBy<FrameDrop, FrameDrop::SenderTableFull> frames_dropped;
 
   // Of the beats: those of another process under a known pid; those of a process that began its
   // nonces again; those for which a stalled agent was forgotten.

@@ -37,6 +37,10 @@ const char* name(FrameDrop reason) {
   switch (reason) {
     case FrameDrop::WrongLength: return "wrong_length";
     case FrameDrop::TrackerFull: return "tracker_full";
+    case FrameDrop::DecryptFailed: return "decrypt_failed";
+    case FrameDrop::AgentPidMismatch: return "agent_pid_mismatch";
+    case FrameDrop::Replayed: return "replayed";
+    case FrameDrop::SenderTableFull: return "sender_table_full";
   }
   return "unknown";
 }

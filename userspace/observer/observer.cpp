@@ -35,11 +35,12 @@ Observer::Observer(const Clock& clock, const Config& config)
     : clock_(clock),
       policy_(config.policy),
       start_ns_(clock.now_ns()),
+      empty_rest_ns_(config.empty_rest_ns),
       tracker_(config.tracker_capacity, config.threshold_ns, config.seed, config.eviction),
       clock_watch_(clock, config.threshold_ns) {}
 
 void Observer::add(Source& source) {
-  sources_.push_back(&source);
+  feeds_.push_back({.source = &source});
   nothing_left_ = false;
 }
 
@@ -84,7 +85,7 @@ std::uint64_t Observer::wake_ns() const {
   if (!nothing_left_) return polled_ns_;
   const std::uint64_t now = clock_.now_ns();
   std::uint64_t wake = std::min(exit_wake_ns(), silence_wake_ns());
-  for (const Source* source : sources_) wake = std::min(wake, source->wake_ns(now));
+  for (const Feed& feed : feeds_) wake = std::min(wake, feed.source->wake_ns(now));
   return wake;
 }
 
@@ -162,17 +163,30 @@ Stall Observer::stall(const Tracker::Stalled& stalled, StallCause cause, std::ui
 
 std::uint64_t Observer::read_up_to_ns(std::uint64_t now_ns) const {
   std::uint64_t up_to = now_ns;
-  for (const Source* source : sources_) up_to = std::min(up_to, source->horizon_ns());
+  for (const Feed& feed : feeds_) up_to = std::min(up_to, feed.source->horizon_ns());
   return up_to;
 }
 
 std::optional<Reception> Observer::receive(std::uint64_t now_ns) {
-  for (std::size_t asked = 0; asked < sources_.size(); ++asked) {
-    Source& source = *sources_[turn_];
-    turn_ = (turn_ + 1) % sources_.size();
-    if (auto reception = source.next(now_ns)) return reception;
+  for (std::size_t looked = 0; looked < feeds_.size(); ++looked) {
+    Feed& feed = feeds_[turn_];
+    turn_ = (turn_ + 1) % feeds_.size();
+    feed.left_out = now_ns - feed.empty_ns < empty_rest_ns_;
+    if (feed.left_out) continue;
+    if (auto reception = ask(feed, now_ns)) return reception;
+  }
+  // Nobody else speaks: now those are asked that were left out, so that "nothing" is the truth.
+  for (Feed& feed : feeds_) {
+    if (!feed.left_out) continue;
+    if (auto reception = ask(feed, now_ns)) return reception;
   }
   return std::nullopt;
+}
+
+std::optional<Reception> Observer::ask(Feed& feed, std::uint64_t now_ns) {
+  auto reception = feed.source->next(now_ns);
+  feed.empty_ns = reception ? 0 : now_ns;
+  return reception;
 }
 
 std::optional<Event> Observer::handle(const Reception& reception, std::uint64_t now_ns) {
@@ -180,8 +194,8 @@ std::optional<Event> Observer::handle(const Reception& reception, std::uint64_t 
   return std::visit([&](const auto& what) { return handle(what, now_ns); }, reception);
 }
 
-std::optional<Event> Observer::handle(const WrongLength& /*what*/, std::uint64_t /*now_ns*/) {
-  ++counters_.frames_dropped[FrameDrop::WrongLength];
+std::optional<Event> Observer::handle(const Dropped& dropped, std::uint64_t /*now_ns*/) {
+  ++counters_.frames_dropped[dropped.reason];
   return std::nullopt;
 }
 
@@ -236,7 +250,8 @@ std::optional<Event> Observer::refuse(const vlp::Frame& frame, const ForeignName
 
 std::optional<Event> Observer::track(const vlp::Frame& frame, std::uint32_t pid,
                                      const Arrival& arrival, std::uint64_t now_ns) {
-  const auto& sender = std::get<Identity>(arrival.attestation);  // else nobody was accepted
+  const auto* attested = std::get_if<Identity>(&arrival.attestation);
+  const Identity sender = attested != nullptr ? *attested : Identity{};  // all of it not known
   const TrackedBeat tracked{
       .pid = pid,
       .ns_inode = sender.pid_ns_inode,

@@ -52,6 +52,7 @@ class Observer {
     std::uint64_t threshold_ns = 2'000'000'000;  // silence before a stall
     std::size_t tracker_capacity = 4096;
     Eviction eviction = Eviction::Strict;
+    std::uint64_t empty_rest_ns = 50'000;  // of a source, see Feed
     Policy policy;
     std::uint64_t seed = random_seed();  // of the tracker's index
   };
@@ -81,6 +82,14 @@ class Observer {
   [[nodiscard]] std::size_t agents() const { return tracker_.size(); }
 
  private:
+  // A source that was empty within empty_rest_ns is left out while others have something to say:
+  // asking it would be a system call for each of their frames.
+  struct Feed {
+    Source* source;
+    std::uint64_t empty_ns = 0;  // when it was last seen empty, if nothing came after that
+    bool left_out = false;       // of the turns that receive() is giving
+  };
+
   void look_at_the_clock(std::uint64_t now_ns);
 
   std::optional<Event> due_stall(std::uint64_t now_ns);
@@ -93,10 +102,11 @@ class Observer {
   [[nodiscard]] std::uint64_t then_or_look_again_ns(std::uint64_t then_ns) const;
 
   std::optional<Reception> receive(std::uint64_t now_ns);
+  std::optional<Reception> ask(Feed& feed, std::uint64_t now_ns);
   // One reception's way. Empty where a count says it all.
   std::optional<Event> handle(const Reception& reception, std::uint64_t now_ns);
   std::optional<Event> handle(const Arrival& arrival, std::uint64_t now_ns);
-  std::optional<Event> handle(const WrongLength& what, std::uint64_t now_ns);
+  std::optional<Event> handle(const Dropped& dropped, std::uint64_t now_ns);
   std::optional<Event> handle(const ReceiveFailed& failed, std::uint64_t now_ns);
   std::optional<Event> handle(const AncillaryTruncated& what, std::uint64_t now_ns);
   std::optional<Event> refuse(const vlp::Frame& frame, const Forged& forged, std::uint64_t now_ns);
@@ -120,7 +130,8 @@ class Observer {
   const Clock& clock_;
   const Policy policy_;
   const std::uint64_t start_ns_;
-  std::vector<Source*> sources_;
+  const std::uint64_t empty_rest_ns_;
+  std::vector<Feed> feeds_;
   ExitWatch* exits_ = nullptr;
 
   Tracker tracker_;

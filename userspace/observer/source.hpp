@@ -8,6 +8,7 @@
 #include "base/result.hpp"
 #include "identity/datagram.hpp"
 #include "identity/identity.hpp"
+#include "observer/counters.hpp"
 #include "observer/event.hpp"
 
 namespace hb {
@@ -19,7 +20,10 @@ struct Arrival {
   BeatOrigin origin;
 };
 
-struct WrongLength {};  // dropped and counted; no event
+// Counted; no event.
+struct Dropped {
+  FrameDrop reason;
+};
 
 struct ReceiveFailed {
   Error error;
@@ -27,7 +31,7 @@ struct ReceiveFailed {
 
 struct AncillaryTruncated {};
 
-using Reception = std::variant<Arrival, WrongLength, ReceiveFailed, AncillaryTruncated>;
+using Reception = std::variant<Arrival, Dropped, ReceiveFailed, AncillaryTruncated>;
 
 // Non-blocking. One thread. Order of calls: next() until it is empty, then horizon_ns().
 class Source {

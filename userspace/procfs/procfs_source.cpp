@@ -23,10 +23,10 @@ Reception reception(const Datagram& datagram) {
   switch (datagram.kind) {
     case Datagram::Kind::Frame: return arrival(attest(datagram.credentials));
     case Datagram::Kind::NoCredentials: return arrival(Unattested::Unreadable);
-    case Datagram::Kind::WrongLength: return WrongLength{};
+    case Datagram::Kind::WrongLength: return Dropped{FrameDrop::WrongLength};
     case Datagram::Kind::CtrlTruncated: return AncillaryTruncated{};
   }
-  return WrongLength{};
+  return Dropped{FrameDrop::WrongLength};
 }
 
 }  // namespace

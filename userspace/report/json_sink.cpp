@@ -109,6 +109,7 @@ void put_totals(Line& line, const Totals& totals) {
 void JsonSink::ready(const Ready& observer) {
   put(line_, R"({{"event":"ready","socket":{},"pid":{})", quoted(observer.socket), observer.pid);
   put_field(line_, "pid_ns_inode", observer.pid_ns_inode);
+  if (observer.udp) put(line_, R"(,"udp":{})", quoted(*observer.udp));
   finish_line();
 }
 

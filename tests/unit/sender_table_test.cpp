@@ -1,0 +1,148 @@
+// Which frames are new, who is remembered, and what a recording can do.
+#include "secure/sender_table.hpp"
+
+#include <gtest/gtest.h>
+
+namespace hb::secure {
+namespace {
+
+constexpr std::uint64_t kLive = 100;
+constexpr std::uint64_t kTerminal = vlp::kTerminalNonce;
+
+class Senders : public ::testing::Test {
+ protected:
+  using Answer = SenderTable::Answer;
+
+  // A frame of `pid` in a session.
+  std::string hear(std::uint32_t pid, std::uint64_t session, std::uint32_t counter,
+                   std::uint64_t timestamp, std::uint64_t nonce = 1) {
+    switch (table_.admit({KeyKind::Shared, pid}, {session, counter, timestamp, nonce}, now_)) {
+      case Answer::Fresh: return "fresh";
+      case Answer::Replayed: return "replayed";
+      case Answer::Full: return "full";
+    }
+    return "";
+  }
+
+  void fill() {
+    for (std::uint32_t pid = 100; pid < 104; ++pid) ASSERT_EQ(hear(pid, 1, 0, 50), "fresh");
+  }
+
+  SenderTable table_{4, kLive, 1};
+  std::uint64_t now_ = 1000;
+};
+
+TEST_F(Senders, CountersOnlyGoUp) {
+  EXPECT_EQ(hear(7, 1, 5, 10), "fresh");
+  EXPECT_EQ(hear(7, 1, 5, 10), "replayed");
+  EXPECT_EQ(hear(7, 1, 4, 99), "replayed");
+  EXPECT_EQ(hear(7, 1, 6, 11), "fresh");
+  EXPECT_EQ(hear(7, 1, 0xFFFFFFFF, 12), "fresh");
+  EXPECT_EQ(hear(7, 1, 0, 13), "replayed") << "a counter never wraps";
+}
+
+TEST_F(Senders, EachPidCountsForItself) {
+  EXPECT_EQ(hear(7, 1, 5, 10), "fresh");
+  EXPECT_EQ(hear(8, 1, 0, 10), "fresh");
+}
+
+TEST_F(Senders, ANewSessionMustBeLater) {
+  EXPECT_EQ(hear(7, 1, 5, 10, 9), "fresh");
+  EXPECT_EQ(hear(7, 2, 0, 9, 1), "replayed");
+  EXPECT_EQ(hear(7, 2, 0, 10, 9), "replayed");
+  EXPECT_EQ(hear(7, 2, 0, 11, 1), "fresh");
+}
+
+// An agent that draws a new random number within one tick of its clock.
+TEST_F(Senders, InOneTickTheNonceDecides) {
+  EXPECT_EQ(hear(7, 1, 5, 10, 9), "fresh");
+  EXPECT_EQ(hear(7, 2, 0, 10, 10), "fresh");
+  EXPECT_EQ(hear(7, 1, 6, 10, 10), "replayed");
+}
+
+TEST_F(Senders, AnOldSessionNeverComesBack) {
+  EXPECT_EQ(hear(7, 1, 0, 10), "fresh");
+  EXPECT_EQ(hear(7, 2, 0, 20), "fresh");
+  EXPECT_EQ(hear(7, 3, 0, 30), "fresh");
+  now_ += 1000 * kLive;
+  for (std::uint64_t session = 1; session <= 2; ++session) {
+    for (std::uint32_t counter = 0; counter < 10; ++counter) {
+      EXPECT_EQ(hear(7, session, counter, 10 * session + counter), "replayed");
+    }
+  }
+}
+
+// Nothing but a silence is no reason to believe a recording.
+TEST_F(Senders, ASilenceForgivesNothing) {
+  EXPECT_EQ(hear(7, 1, 5, 10), "fresh");
+  now_ += 1'000'000 * kLive;
+  EXPECT_EQ(hear(7, 1, 5, 10), "replayed");
+  EXPECT_EQ(hear(7, 2, 0, 10), "replayed");
+}
+
+TEST_F(Senders, TheLastWordCountsAsTheHighestOfItsTick) {
+  EXPECT_EQ(hear(7, 1, 5, 10, kTerminal), "fresh");
+  EXPECT_EQ(hear(7, 2, 0, 10, 1), "replayed");
+  EXPECT_EQ(hear(7, 2, 0, 11, 1), "fresh");
+}
+
+TEST_F(Senders, InOneSessionAClockThatGoesBackLowersNothing) {
+  EXPECT_EQ(hear(7, 1, 0, 100), "fresh");
+  EXPECT_EQ(hear(7, 1, 1, 50), "fresh");
+  EXPECT_EQ(hear(7, 2, 0, 60), "replayed");
+}
+
+TEST_F(Senders, TheLiveAreNeverPushedOut) {
+  fill();
+  now_ += kLive - 1;
+  for (std::uint32_t pid = 200; pid < 300; ++pid) EXPECT_EQ(hear(pid, 1, 0, 50), "full");
+  EXPECT_EQ(table_.forgotten(), 0U);
+  for (std::uint32_t pid = 100; pid < 104; ++pid) EXPECT_EQ(hear(pid, 1, 0, 50), "replayed");
+}
+
+TEST_F(Senders, TheLongestSilentMakesRoom) {
+  fill();
+  now_ += 10;
+  for (const std::uint32_t pid : {100U, 102U, 103U}) ASSERT_EQ(hear(pid, 1, 1, 51), "fresh");
+  now_ += kLive - 10;
+  EXPECT_EQ(hear(200, 1, 0, 99), "fresh");
+  EXPECT_EQ(hear(201, 1, 0, 99), "full");
+  EXPECT_EQ(table_.forgotten(), 1U);
+  EXPECT_EQ(table_.size(), 4U);
+  EXPECT_EQ(hear(102, 1, 1, 51), "replayed") << "still known";
+}
+
+// A recording keeps nobody alive: it must not hold a place in the table for the dead.
+TEST_F(Senders, AReplayDoesNotMakeItsSenderSeemAlive) {
+  fill();
+  now_ += kLive;
+  for (std::uint32_t pid = 100; pid < 104; ++pid) ASSERT_EQ(hear(pid, 1, 0, 50), "replayed");
+  EXPECT_EQ(hear(200, 1, 0, 50), "fresh");
+}
+
+TEST_F(Senders, WhatWasRecordedOfAForgottenSenderIsRefused) {
+  fill();
+  now_ += kLive;
+  ASSERT_EQ(hear(200, 1, 0, 99), "fresh");
+  ASSERT_EQ(table_.forgotten(), 1U);
+  now_ += kLive;
+  EXPECT_EQ(hear(100, 1, 0, 50), "replayed");
+  EXPECT_EQ(hear(100, 1, 1, 50), "replayed");
+  EXPECT_EQ(hear(100, 9, 0, 49), "replayed");
+  EXPECT_EQ(hear(100, 9, 0, 51), "fresh") << "and it can come back itself";
+}
+
+// Ten thousand senders through a table of four: the index stays right.
+TEST_F(Senders, ManyComeAndGo) {
+  ASSERT_EQ(hear(2, 2, 0, 2), "fresh");
+  for (std::uint32_t pid = 3; pid < 10'000; ++pid) {
+    now_ += kLive;
+    ASSERT_EQ(hear(pid, pid, 0, pid), "fresh") << pid;
+    ASSERT_EQ(hear(pid, pid, 0, pid), "replayed") << pid;
+    ASSERT_EQ(hear(pid - 1, pid - 1, pid, pid), "fresh") << pid;
+  }
+  EXPECT_EQ(table_.size(), 4U);
+}
+
+}  // namespace
+}  // namespace hb::secure

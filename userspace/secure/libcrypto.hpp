@@ -1,0 +1,30 @@
+// OpenSSL's objects, owned; and how it is asked to begin.
+#pragma once
+
+#include <openssl/evp.h>
+#include <openssl/kdf.h>
+
+#include <memory>
+#include <string>
+
+#include "base/result.hpp"
+
+namespace hb::secure {
+
+struct FreeCrypto {
+  void operator()(EVP_CIPHER* cipher) const { ::EVP_CIPHER_free(cipher); }
+  void operator()(EVP_CIPHER_CTX* context) const { ::EVP_CIPHER_CTX_free(context); }  // and wipes
+  void operator()(EVP_KDF* kdf) const { ::EVP_KDF_free(kdf); }
+  void operator()(EVP_KDF_CTX* context) const { ::EVP_KDF_CTX_free(context); }  // likewise
+};
+template <typename T>
+using Owned = std::unique_ptr<T, FreeCrypto>;
+
+// Before anything else of OpenSSL. It reads no configuration file: neither that file nor the
+// environment can put another provider's code into this process.
+[[nodiscard]] Status begin_libcrypto();
+
+// OpenSSL cannot do `what`.
+[[nodiscard]] Error crypto_error(const std::string& what);
+
+}  // namespace hb::secure

@@ -1,0 +1,47 @@
+// SecureWrapping: frames sealed by whoever holds a key, each of them once.
+//
+// A datagram is opened (FrameOpener), its frame read, and its place among its sender's frames
+// looked at (SenderTable). Nothing is remembered of a datagram before it has been authenticated.
+//
+// Authenticated bytes that are no frame are passed on: the observer says what is wrong with them.
+// They name no sender, so they could be replayed, to no other effect than that event.
+//
+// Owns the keys. One thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "base/result.hpp"
+#include "secure/frame_opener.hpp"
+#include "secure/sender_table.hpp"
+#include "secure/wrapping.hpp"
+
+namespace hb::secure {
+
+class SecureWrapping final : public Wrapping {
+ public:
+  struct Config {
+    std::size_t max_senders = 1024;
+    std::uint64_t live_ns = 0;  // a sender heard within this is never forgotten
+    std::uint64_t seed = 0;     // PidHash's
+  };
+
+  static Result<std::unique_ptr<SecureWrapping>> with(Keys keys, const Config& config);
+
+  std::variant<FrameBytes, FrameDrop> unwrap(std::span<const std::uint8_t> datagram,
+                                             std::uint64_t now_ns) override;
+
+  [[nodiscard]] const SenderTable& senders() const { return senders_; }
+
+ private:
+  SecureWrapping(FrameOpener opener, const Config& config)
+      : opener_(std::move(opener)), senders_(config.max_senders, config.live_ns, config.seed) {}
+
+  std::variant<FrameBytes, FrameDrop> admit(const Opened& opened, std::uint64_t now_ns);
+
+  FrameOpener opener_;
+  SenderTable senders_;
+};
+
+}  // namespace hb::secure

@@ -1,0 +1,114 @@
+// SenderTable: is an authenticated frame new, or has somebody recorded it and sends it again?
+//
+// A sender is a pid under one of the keys. For each, the table keeps the session that it is in (the
+// iv_random), that session's highest counter, and how far the sender has come: the highest
+// (timestamp, nonce) of its frames. A frame is fresh
+//
+//   in the sender's session    when its counter is above the highest one
+//   in any other session       when its (timestamp, nonce) is above the highest one; the sender
+//                              is in that session from then on
+//
+// and else it is replayed, and changes nothing; in particular it does not make its sender seem
+// alive. So a frame is accepted once at most, and once an agent has begun a new session (it has
+// been restarted, or its counter was used up), whatever was recorded of its old ones is refused,
+// for the timestamps in it are older. There is no grace after a silence: it is just a dead agent
+// that a recording would bring back.
+//
+// The table is bounded, and a live sender (heard within `live_ns`) is never pushed out: when all of
+// them are live, a newcomer is refused. A sender that is forgotten to make room leaves its
+// timestamp behind in one of kFloors floors; newcomers whose pid falls there must be above it.
+//
+// What this does not protect from:
+//   the observer's restart    it starts without memory: what was recorded before is fresh again,
+//                             until the sender itself is heard
+//   frames held back          a frame that somebody intercepts is fresh whenever it comes, as long
+//                             as no later one has been heard; nothing in it tells the time here
+//   whoever holds the key     can be any sender (shared key) or that agent (its derived key), and
+//                             with the shared or the master key can fill the table
+// and what it refuses although it is honest:
+//   a clock that went back    an agent under the same pid whose monotonic timestamps are lower than
+//                             before (its host was booted anew) is refused until they have caught
+//                             up, or the observer is started again; two hosts whose agents have one
+//                             pid under one key are one sender, and the lower clock is refused
+//   an unlucky newcomer       one whose floor was raised by a sender of another host
+//   late frames               datagrams that overtook each other on their way
+//
+// One thread. The instants given to admit() never go back. Allocates only when it is made.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "observer/pid_hash.hpp"
+#include "secure/wire.hpp"
+
+namespace hb::secure {
+
+struct Sender {
+  KeyKind key;
+  std::uint32_t pid;
+
+  friend bool operator==(const Sender&, const Sender&) = default;
+};
+
+// What an authenticated frame says about its place among its sender's frames.
+struct Place {
+  std::uint64_t iv_random;
+  std::uint32_t iv_counter;
+  std::uint64_t timestamp;  // never all ones: no legal frame has that
+  std::uint64_t nonce;
+};
+
+class SenderTable {
+ public:
+  static constexpr std::size_t kFloors = std::size_t{1} << 14;
+
+  enum class Answer : std::uint8_t { Fresh, Replayed, Full };
+
+  // `capacity` > 0. `seed` is PidHash's.
+  SenderTable(std::size_t capacity, std::uint64_t live_ns, std::uint64_t seed);
+
+  // Only frames that have been authenticated.
+  Answer admit(const Sender& sender, const Place& place, std::uint64_t now_ns);
+
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] std::uint64_t forgotten() const { return forgotten_; }
+
+ private:
+  // A slot's number. Slot 0 is nobody's: it ends the chains of the index, and it is the head of the
+  // list of senders by when they were last heard.
+  using Number = std::uint32_t;
+
+  struct Slot {
+    Sender sender;
+    Place highest;  // the session, its highest counter; the highest timestamp and nonce
+    std::uint64_t heard_ns;
+    Number next_in_bucket;
+    Number older;
+    Number newer;
+  };
+
+  [[nodiscard]] Number find(const Sender& sender) const;
+  Answer admit_newcomer(const Sender& sender, const Place& place, std::uint64_t now_ns);
+  Answer hear(Number number, const Place& place, std::uint64_t now_ns);
+  Number make_room(std::uint64_t now_ns);
+  void forget(Number number);
+
+  void unlink(Number number);
+  void append(Number number, std::uint64_t now_ns);
+  Number& bucket_of(const Sender& sender);
+  std::uint64_t& floor_of(const Sender& sender);
+
+  const std::size_t capacity_;
+  const std::uint64_t live_ns_;
+  const PidHash bucket_hash_;
+  const PidHash floor_hash_;
+  std::vector<Slot> slots_;            // [0] and one for each sender
+  std::vector<Number> buckets_;        // first slot of each chain
+  std::vector<std::uint64_t> floors_;  // the lowest timestamp that a newcomer may have
+  std::size_t size_ = 0;
+  std::uint64_t forgotten_ = 0;
+};
+
+}  // namespace hb::secure

@@ -1,0 +1,103 @@
+#include "transport/udp_listener.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <string>
+
+namespace hb {
+namespace {
+
+// What a few thousand datagrams need; the kernel doubles it (socket(7)). Without privilege it gives
+// at most net.core.rmem_max.
+constexpr int kWantedBytes = 2 * 1024 * 1024;
+
+// A UDP queue is bounded in bytes, and each datagram is charged at least for its struct sk_buff and
+// struct skb_shared_info (SKB_TRUESIZE(0) in include/linux/skbuff.h): 576 bytes on every kernel
+// that we run on. Half of that is a bound with room to spare, and one too low only means that under
+// a flood that never ends a silence is noticed some milliseconds later.
+constexpr std::size_t kLeastCharge_bytes = 288;
+
+// The kernel looks whether the queue is full before it adds a datagram (__udp_enqueue_schedule_skb
+// in net/ipv4/udp.c), so one may lie above the bound, on each processor that looks at that moment.
+constexpr std::size_t kOvershoot = 1024;
+
+void enlarge(int socket) {
+  if (::setsockopt(socket, SOL_SOCKET, SO_RCVBUFFORCE, &kWantedBytes, sizeof(int)) == 0) return;
+  // Without the privilege for it: less is right too, and receive_buffer_bytes() says how much.
+  static_cast<void>(
+      ::setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &kWantedBytes, sizeof(kWantedBytes)));
+}
+
+Result<std::size_t> receive_buffer_bytes(int socket) {
+  int bytes = 0;
+  socklen_t size = sizeof(bytes);
+  if (::getsockopt(socket, SOL_SOCKET, SO_RCVBUF, &bytes, &size) != 0) {
+    const int code = errno;
+    return os_error(code, "cannot ask for the size of the UDP receive buffer");
+  }
+  return static_cast<std::size_t>(bytes);
+}
+
+// "::" means IPv6 alone: whoever wants IPv4 says so.
+Status keep_to_ipv6(int socket) {
+  const int on = 1;
+  if (::setsockopt(socket, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == 0) return ok();
+  const int code = errno;
+  return os_error(code, "cannot keep the UDP socket to IPv6");
+}
+
+Status bind(int socket, const UdpAddress& address) {
+  if (address.family() == AF_INET6) {
+    if (auto kept = keep_to_ipv6(socket); !kept) return kept;
+  }
+  if (::bind(socket, address.data(), address.size()) == 0) return ok();
+  const int code = errno;
+  const std::string where = "cannot receive UDP at " + address.text();
+  if (code == EADDRINUSE) return os_error(code, where + " (stop who does, or take another port)");
+  if (code == EADDRNOTAVAIL) return os_error(code, where + " (no interface has this address)");
+  if (code == EACCES) return os_error(code, where + " (take a port above 1023, or be root)");
+  return os_error(code, where);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<UdpListener>> UdpListener::open(const UdpAddress& address) {
+  Fd socket(::socket(address.family(), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const int code = errno;
+  if (!socket) return os_error(code, "cannot make a UDP socket");
+  enlarge(socket.get());
+  const auto bytes = receive_buffer_bytes(socket.get());
+  if (!bytes) return bytes.error();
+  if (auto bound = bind(socket.get(), address); !bound) return bound.error();
+  std::unique_ptr<UdpListener> listener(new UdpListener(std::move(socket)));
+  listener->queue_length_ = bytes.value() / kLeastCharge_bytes + kOvershoot;
+  return listener;
+}
+
+UdpListener::UdpListener(Fd socket) : socket_(std::move(socket)) {
+  for (std::size_t i = 0; i < kMaxBatch; ++i) {
+    vectors_[i].iov_len = sizeof(UdpDatagram::room);
+    headers_[i].msg_hdr.msg_iov = &vectors_[i];
+    headers_[i].msg_hdr.msg_iovlen = 1;
+  }
+}
+
+// The kernel writes straight into the caller's datagrams. What is cut off has filled all the room,
+// so its length already says that it was too long.
+Result<std::size_t> UdpListener::receive(std::span<UdpDatagram> batch) {
+  const std::size_t room = std::min(batch.size(), kMaxBatch);
+  for (std::size_t i = 0; i < room; ++i) vectors_[i].iov_base = batch[i].room.data();
+  for (;;) {
+    const int got = ::recvmmsg(socket_.get(), headers_.data(), static_cast<unsigned>(room),
+                               MSG_DONTWAIT, nullptr);
+    const int code = errno;
+    if (got < 0 && code == EINTR) continue;
+    if (got < 0 && code == EAGAIN) return std::size_t{0};
+    if (got < 0) return os_error(code, "cannot receive UDP");
+    const auto count = static_cast<std::size_t>(got);
+    for (std::size_t i = 0; i < count; ++i) batch[i].length = headers_[i].msg_len;
+    return count;
+  }
+}
+
+}  // namespace hb

@@ -1,0 +1,47 @@
+// UdpListener: the UDP socket that agents on the network send to. Nothing on it says who sent a
+// datagram: the kernel program never runs here, and a source address can be forged.
+//
+// Owns the descriptor. One thread. receive() neither blocks nor allocates.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <array>
+#include <cstddef>
+#include <memory>
+
+#include "base/fd.hpp"
+#include "base/result.hpp"
+#include "identity/udp_datagram.hpp"
+#include "transport/udp_address.hpp"
+
+namespace hb {
+
+class UdpListener final : public UdpReceiver {
+ public:
+  static constexpr std::size_t kMaxBatch = 64;
+
+  // Bound: agents can send. No other socket can share the port.
+  static Result<std::unique_ptr<UdpListener>> open(const UdpAddress& address);
+  UdpListener(const UdpListener&) = delete;
+  UdpListener& operator=(const UdpListener&) = delete;
+  ~UdpListener() override = default;
+
+  // One recvmmsg(2) of at most kMaxBatch datagrams.
+  Result<std::size_t> receive(std::span<UdpDatagram> batch) override;
+
+  [[nodiscard]] int fd() const { return socket_.get(); }
+
+  // The most datagrams that can ever wait in the socket, of whatever length.
+  [[nodiscard]] std::size_t queue_length() const { return queue_length_; }
+
+ private:
+  explicit UdpListener(Fd socket);
+
+  Fd socket_;
+  std::size_t queue_length_ = 0;
+  std::array<iovec, kMaxBatch> vectors_{};
+  std::array<mmsghdr, kMaxBatch> headers_{};
+};
+
+}  // namespace hb
