@@ -13,9 +13,9 @@ namespace hb {
 // Agents can send now.
 struct Ready {
   std::string socket;
-  std::uint32_t pid = 0;                      // the observer's own
-  std::optional<std::uint32_t> pid_ns_inode;  // and its PID namespace
-  std::optional<std::string> udp;             // where they can send over UDP too
+  std::uint32_t pid = 0;                           // the observer's own
+  std::optional<std::uint32_t> pid_ns_inode = {};  // and its PID namespace
+  std::optional<std::string> udp = {};             // where they can send over UDP too
 };
 
 // Order of calls: ready() once, write() for each event, stopped() once. One thread. A sink that
