@@ -120,6 +120,8 @@ short_lived_agent() {
   kill -CONT "$observer"
   conclude "the beat of pid $gone was attested all the same" \
     saw "beat +pid $gone +ok +nonce 1 +payload 42 +kernel_attested$"
+  conclude "and so was its end, after its beat" \
+    saw "STALL +pid $gone +exited +last nonce 1 at [0-9.]+ +kernel_attested +exit code 0$"
 }
 
 is_gone_and_unread() { [[ ! -e /proc/$gone ]] && ! grep -q "pid $gone " "$events"; }
@@ -127,11 +129,19 @@ is_gone_and_unread() { [[ ! -e /proc/$gone ]] && ! grep -q "pid $gone " "$events
 silent_agent() {
   "$hb" beat --socket "$socket" --interval-ms 100 &
   silent=$!
-  tell "6. An agent, pid $silent, beats and falls silent. $kThreshold_ms ms later it is reported, as is pid $gone"
+  tell "6. An agent, pid $silent, beats and falls silent. $kThreshold_ms ms later it is reported"
   saw "beat +pid $silent +ok +nonce 1 " || true
   kill -STOP "$silent"
   conclude "the agent that fell silent (pid $silent) was reported as stalled" \
     saw "STALL +pid $silent +silence +last nonce [0-9]+ at "
+}
+
+dying_agent() {
+  tell "7. It is killed, which is reported at once"
+  disown "$silent" # the shell has nothing to say about it
+  kill -KILL "$silent"
+  conclude "its end (pid $silent) was reported" \
+    saw "STALL +pid $silent +exited +last nonce [0-9]+ at [0-9.]+ +kernel_attested +killed by signal 9$"
 }
 
 # pids_of WHAT: whose lines of that kind there are, each once.
@@ -160,6 +170,7 @@ main() {
   namespaced_agent
   short_lived_agent
   silent_agent
+  dying_agent
   conclude "nobody else was accepted, accused or reported" nobody_else
   tell "The observer is asked to end"
   kill -TERM "$observer"

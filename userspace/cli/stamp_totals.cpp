@@ -29,7 +29,7 @@ void append_totals(Totals& totals, const kernel::StampCounters& counters) {
   }
   plain("receipts_lost_total", counters.kernel.receipts_lost);
   plain("senders_lost_total", counters.kernel.senders_lost);
-  plain("exits_total", counters.kernel.exits);
+  plain("exits_reported_total", counters.kernel.exits);
   plain("exits_lost_total", counters.kernel.exits_lost);
 }
 
