@@ -13,6 +13,7 @@ compare-junit | compare.junit.xml | compare --format junit
 readonly kTestFolders="tests/bpf tests/e2e"
 # Emulated, a datagram takes ten times as long; the million is for the machine that builds.
 readonly kOracleDatagrams=200000
+readonly kTestProcesses=100
 # Packed too when this machine has them: tests and scenarios run them.
 readonly kGuestPrograms="bash unshare nsenter setpriv strace bwrap crun runc"
 
@@ -51,7 +52,7 @@ pack_standard_set() {
     if path=$(type -P "$program"); then add_path "$root" "$path"; fi
   done
   add_path "$root" "$hb"
-  echo "export HB_ORACLE_DATAGRAMS=$kOracleDatagrams" >"$root/vm/steps"
+  echo "export HB_ORACLE_DATAGRAMS=$kOracleDatagrams HB_TEST_PROCESSES=$kTestProcesses" >"$root/vm/steps"
   while IFS=$' |' read -r name file arguments; do
     case $name in
       '') ;;

@@ -2,6 +2,7 @@
 // its threads do.
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -13,6 +14,7 @@
 
 #include "bpf/attested_socket.hpp"
 #include "bpf/child.hpp"
+#include "bpf/how_many.hpp"
 #include "kernel/ring_exits.hpp"
 
 namespace hb::test {
@@ -155,36 +157,34 @@ TEST_F(ExitTest, IsNotAnExecByAnotherThread) {
 
 // Two last threads may both see that nobody is left; one of them reports it.
 TEST_F(ExitTest, IsReportedOnceHoweverManyThreadsEndAtOnce) {
-  constexpr int kTimes = 200;
-  for (int i = 0; i < kTimes; ++i) {
+  const std::size_t times = how_many_processes(200);
+  for (std::size_t i = 0; i < times; ++i) {
     Child::run([&] {
       send();
       std::atomic<int> ready{0};
       for (int thread = 0; thread < 4; ++thread) {
         std::thread([&] {
           ++ready;
-          while (ready < 5) {
-          }
+          while (ready < 5) ::sched_yield();
           end_thread();
         }).detach();
       }
-      while (ready < 4) {
-      }
+      while (ready < 4) ::sched_yield();
       ++ready;
       end_thread();
     }).wait();
   }
-  EXPECT_EQ(exits().size(), static_cast<std::size_t>(kTimes));
-  EXPECT_EQ(socket_.program().counters().exits, static_cast<std::uint64_t>(kTimes));
+  EXPECT_EQ(exits().size(), times);
+  EXPECT_EQ(socket_.program().counters().exits, times);
   EXPECT_EQ(socket_.program().counters().exits_lost, 0U);
 }
 
 // A thousand agents that send without pause, each killed at a moment of chance: one exit for each.
 TEST_F(ExitTest, IsReportedForEachOfAThousand) {
-  constexpr std::size_t kAgents = 1000;
+  const std::size_t all = how_many_processes(1000);
   constexpr std::size_t kAtOnce = 50;
   std::map<std::uint32_t, int> seen;
-  for (std::size_t begun = 0; begun < kAgents; begun += kAtOnce) {
+  for (std::size_t begun = 0; begun < all; begun += kAtOnce) {
     std::vector<Child> agents;
     for (std::size_t i = 0; i < kAtOnce; ++i) {
       agents.push_back(Child::run([&] {
@@ -208,7 +208,7 @@ TEST_F(ExitTest, IsReportedForEachOfAThousand) {
   }
   EXPECT_EQ(reported, socket_.program().counters().exits);
   EXPECT_EQ(socket_.program().counters().exits_lost, 0U);
-  EXPECT_GT(reported, kAgents / 2);
+  EXPECT_GT(reported, all / 2);
 }
 
 TEST_F(ExitTest, OfAForeignerIsToldUnderItsPidHere) {

@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "bpf/how_many.hpp"
 #include "e2e/attest_fixture.hpp"
 
 namespace hb::test {
@@ -200,7 +201,8 @@ TEST_P(Death, TellsEqualPidsOfTwoContainersApart) {
 
 TEST_P(Death, OfTheOldOneIsNeverChargedToTheNewOne) {
   ObserverProcess observer = observe({"--threshold-ms", "60000"});
-  for (int i = 0; i < 20; ++i) {
+  const std::size_t times = how_many_processes(20);
+  for (std::size_t i = 0; i < times; ++i) {
     pid_t old = 0;
     {
       Child agent = Child::run([&] {
@@ -227,16 +229,16 @@ TEST_P(Death, OfTheOldOneIsNeverChargedToTheNewOne) {
     EXPECT_NE(second["generation_ns"], stall["generation_ns"]);
     EXPECT_EQ(second["exit_signal"], SIGTERM);
   }
-  EXPECT_EQ(observer.stop()["pid_recycled_total"], 20);
+  EXPECT_EQ(observer.stop()["pid_recycled_total"], times);
 }
 
 // A thousand agents, each killed at a moment of chance, each death told exactly once.
 TEST_P(Death, OfAThousandIsToldOnceForEach) {
-  constexpr std::size_t kAgents = 1000;
+  const std::size_t all = how_many_processes(1000);
   constexpr std::size_t kAtOnce = 100;
   ObserverProcess observer = observe_deaths();
   std::map<std::uint32_t, int> told;
-  for (std::size_t begun = 0; begun < kAgents; begun += kAtOnce) {
+  for (std::size_t begun = 0; begun < all; begun += kAtOnce) {
     std::vector<Child> agents;
     for (std::size_t i = 0; i < kAtOnce; ++i) {
       agents.push_back(Child::run([&] { beat_for_ever(socket_); }));
@@ -264,7 +266,7 @@ TEST_P(Death, OfAThousandIsToldOnceForEach) {
   }
   EXPECT_EQ(counters["exits_lost_total"], 0);
   EXPECT_EQ(counters["exits_total"], deaths) << "an agent's first beat was accepted or lost";
-  EXPECT_GT(deaths, kAgents / 2);
+  EXPECT_GT(deaths, all / 2);
   expect_balance(counters);
 }
 
