@@ -131,9 +131,7 @@ TEST(Compare, UnknownScenarioIsBadUsageAndTheKnownOnesAreNamed) {
 }
 
 TEST(Compare, WithoutPrivilegeKernelAttestationIsUnavailable) {
-  Process process(hb_ebpf({"compare"}), {}, [] {
-    if (::setresuid(65534, 65534, 65534) != 0) ::_exit(99);
-  });
+  Process process(hb_ebpf({"compare"}), {}, renounce_bpf);
   EXPECT_EQ(process.wait(), 3) << process.errors();
 }
 

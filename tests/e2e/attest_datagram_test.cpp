@@ -1,5 +1,4 @@
 // What is no honest frame, what is too much, and what an observer may do itself.
-#include <sys/prctl.h>
 #include <sys/socket.h>
 
 #include <cstring>
@@ -106,11 +105,7 @@ TEST_P(EveryDelivery, KeepsNoCapability) {
 }
 
 TEST_F(Attest, SaysWhyItCannot) {
-  Process observer(hb_ebpf({"run", "--socket", socket_}), {}, [] {
-    for (const int capability : {39 /* CAP_BPF */, 38 /* CAP_PERFMON */, 21 /* CAP_SYS_ADMIN */}) {
-      ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
-    }
-  });
+  Process observer(hb_ebpf({"run", "--socket", socket_}), {}, renounce_bpf);
   EXPECT_EQ(observer.wait(), 3);
   const std::string errors = observer.errors();
   EXPECT_NE(errors.find("hb-ebpf doctor"), std::string::npos) << errors;

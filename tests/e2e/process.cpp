@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,6 +52,12 @@ std::string in_a_file(const std::string& text) {
 Argv hb_ebpf(Argv arguments) {
   arguments.insert(arguments.begin(), HB_EBPF_BINARY);
   return arguments;
+}
+
+void renounce_bpf() {
+  for (const int capability : {39 /* CAP_BPF */, 38 /* CAP_PERFMON */, 21 /* CAP_SYS_ADMIN */}) {
+    ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
+  }
 }
 
 Process::Pipes Process::open_pipes() {

@@ -81,6 +81,10 @@ class Process {
   std::string buffered_;
 };
 
+// Before an exec: what is executed then can load no BPF program, even as root. (Another user might
+// not reach the binary.)
+void renounce_bpf();
+
 // What a whole run of the binary gave.
 struct Outcome {
   int code;
