@@ -111,7 +111,8 @@ TEST_F(RingDelivery, BelievesNoFrameThatHadToWait) {
   EXPECT_EQ(patient.wait(), 0);
   const Json counters = observer.stop();
   expect_balance(counters);
-  EXPECT_EQ(counters["stamp_attempts_total"], 20'000);
+  // Older kernels run the program again when a sender has waited.
+  EXPECT_GE(counters["stamp_attempts_total"], 20'000);
   EXPECT_EQ(counters["beats_total"], counters["stamps_total"]);
 }
 
