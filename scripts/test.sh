@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds and runs the tests: all of them as they are released, then all of
-# them again under AddressSanitizer and UndefinedBehaviorSanitizer. Debian 12 and 13, as root or with
-# sudo.
+# Installs what is missing, builds and runs the tests, as they are released; with --preset asan-ubsan,
+# under AddressSanitizer and UndefinedBehaviorSanitizer. Debian 12 and 13, as root or with sudo.
 #
 #   scripts/test.sh [--preset NAME]... [TIER]...
 #
-#   --preset NAME   release, asan-ubsan, dev or tsan, instead of the first two
+#   --preset NAME   release, asan-ubsan, dev or tsan, instead of the first
 #   TIER            unit, bpf, e2e, vm: only these (a tier is a ctest label; tests/CMakeLists.txt)
 #
 # A tier that cannot run here is said aloud; where CI is set to true, that is a failure.
@@ -39,7 +38,7 @@ parse_arguments() {
     esac
     shift
   done
-  ((${#presets[@]})) || presets=(release asan-ubsan)
+  ((${#presets[@]})) || presets=(release)
 }
 
 # Whether the kernel program runs here, and if not, why.
