@@ -12,7 +12,7 @@ packages_for() {
       echo cmake ninja-build g++ pkgconf clang llvm bpftool libbpf-dev libcap-dev \
         libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev libgtest-dev libssl-dev
       ;;
-    test) echo strace procps runc jq libbenchmark-dev gnuplot-nox qemu-system-x86 busybox-static cpio libxml2-utils ;;
+    test) echo libclang-rt-dev strace procps runc jq libbenchmark-dev gnuplot-nox qemu-system-x86 busybox-static cpio libxml2-utils ;;
     check) echo clang-format clang-tidy shellcheck ;;
     *)
       echo "setup: there is nothing called '$1'; say build, test or check" >&2

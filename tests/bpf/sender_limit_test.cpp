@@ -44,10 +44,14 @@ class SenderLimitTest : public ::testing::Test {
   std::uint64_t before_ = 0;
 };
 
-// At the limit for the time it took, and a second's worth at once.
+// At the limit for the time it took, and a second's worth at once. Whenever others hold this process
+// up, the last send makes up for it.
 TEST_F(SenderLimitTest, HoldsInTheLongRun) {
   const std::uint64_t began_ns = now_ns();
-  while (now_ns() - began_ns < 700'000'000) send(10);
+  send(10);
+  const std::uint64_t first_ns = now_ns();
+  while (now_ns() - first_ns < 700'000'000) send(10);
+  send(2 * kRate);
   const auto seconds = static_cast<double>(now_ns() - began_ns) / 1e9;
   const auto sent = static_cast<double>(stamps());
   EXPECT_LE(sent, kRate * (1 + seconds) + 2);

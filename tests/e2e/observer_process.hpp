@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -47,11 +48,13 @@ class ObserverProcess {
   }
 
   // Ended by a signal, cleanly; its counters. Events that were not asked for fail the test, except
-  // the ends of agents: those of a test end when they have done their part.
-  Json stop(int signal = SIGTERM) {
+  // the ends of agents: those of a test end when they have done their part. `ends` is told of them.
+  Json stop(int signal = SIGTERM, const std::function<void(const Json&)>& ends = {}) {
     process_->signal(signal);
     Json stopped = next_event();
-    while (value(stopped, "cause") == "exited") stopped = next_event();
+    for (; value(stopped, "cause") == "exited"; stopped = next_event()) {
+      if (ends) ends(stopped);
+    }
     EXPECT_EQ(value(stopped, "event"), "stopped") << stopped;
     EXPECT_EQ(process_->wait(), 0) << process_->errors();
     return stopped.value("counters", Json::object());
