@@ -9,10 +9,6 @@
 #ifndef HB_CREDENTIALS_BPF_H
 #define HB_CREDENTIALS_BPF_H
 
-/* kfuncs since Linux 6.2, kernel/bpf/helpers.c; weak, so that older kernels load the program. */
-extern void *bpf_cast_to_kern_ctx(void *) __ksym __weak;
-extern void *bpf_rdonly_cast(void *, __u32) __ksym __weak;
-
 static __always_inline void stamp_attached(struct hb_stamp *stamp, struct unix_skb_parms *attached,
 					   const struct hb_observer *observer, bool direct)
 {
@@ -45,7 +41,7 @@ static __always_inline void stamp_credentials(struct hb_stamp *stamp, struct __s
 			       false);
 		return;
 	}
-	if (!bpf_ksym_exists(bpf_cast_to_kern_ctx) || !bpf_ksym_exists(bpf_rdonly_cast))
+	if (!can_see_skb())
 		return;
 	skb = bpf_cast_to_kern_ctx(ctx);
 	stamp_attached(stamp,

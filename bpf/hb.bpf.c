@@ -46,6 +46,8 @@ static __always_inline struct hb_counters *counters_here(void)
 #define count(member) __sync_fetch_and_add(&counters_here()->member, 1)
 
 #include "identity.bpf.h"
+#include "skb.bpf.h"
+#include "frame.bpf.h"
 #include "credentials.bpf.h"
 #include "senders.bpf.h"
 #include "exit.bpf.h"
@@ -82,7 +84,7 @@ static __always_inline int stamp_datagram(struct __sk_buff *ctx, struct task_str
 	count(attempts);
 	if (ctx->len != HB_FRAME_BYTES)
 		return drop(HB_DROP_WRONG_LENGTH);
-	if (bpf_skb_load_bytes(ctx, 0, stamp.frame, HB_FRAME_BYTES))
+	if (!load_frame(&stamp, ctx, direct))
 		return drop(HB_DROP_UNREADABLE);
 
 	/*
@@ -90,7 +92,6 @@ static __always_inline int stamp_datagram(struct __sk_buff *ctx, struct task_str
 	 * it trusts, the verifier searches all types of the kernel, once per path (0.8 s, or 0.02 s).
 	 */
 	stamp_owner(&stamp, task, direct);
-	stamp_comm(&stamp, task, direct);
 	stamp_process(&stamp, task, &seer, direct);
 	stamp_credentials(&stamp, ctx, &seer, direct);
 	if (!stamp.pid_ns_inode || !stamp.generation_ns)

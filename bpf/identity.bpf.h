@@ -139,19 +139,4 @@ static __always_inline void stamp_owner(struct hb_stamp *stamp, struct task_stru
 	stamp->cgroup_id = load(direct, node, id);
 }
 
-/* In words of eight bytes: the verifier allows those inside a char array, but no copy of it. */
-static __always_inline void stamp_comm(struct hb_stamp *stamp, struct task_struct *task,
-				       bool direct)
-{
-	const __u64 *comm = (const void *)__builtin_preserve_access_index(&task->comm);
-	__u64 *out = (__u64 *)stamp->comm;
-
-	if (direct) {
-		out[0] = comm[0];
-		out[1] = comm[1];
-	} else {
-		bpf_probe_read_kernel(out, HB_COMM_BYTES, comm);
-	}
-}
-
 #endif

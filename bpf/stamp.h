@@ -22,9 +22,8 @@
 #endif
 
 enum {
-	HB_STAMP_VERSION = 1,
+	HB_STAMP_VERSION = 2,
 	HB_FRAME_BYTES = 32, /* a heartbeat frame, exactly */
-	HB_COMM_BYTES = 16,  /* TASK_COMM_LEN, include/linux/sched.h */
 };
 
 enum hb_stamp_flag {
@@ -57,9 +56,8 @@ struct hb_stamp {
 	__u32 cred_pid; /* what SCM_CREDENTIALS will say, in the observer's namespaces */
 	__u32 cred_uid;
 	__u32 cred_gid;
-	__u32 length; /* of the datagram, in bytes: always HB_FRAME_BYTES in version 1 */
+	__u32 length; /* of the datagram, in bytes: always HB_FRAME_BYTES */
 	__u32 initial_tgid; /* process id in the initial PID namespace */
-	char comm[HB_COMM_BYTES]; /* of the sending thread, not always terminated */
 	__u8 frame[HB_FRAME_BYTES];
 };
 
@@ -67,9 +65,8 @@ HB_ASSERT_LAYOUT(HB_OFFSET(struct hb_stamp, ktime_ns) == 8);
 HB_ASSERT_LAYOUT(HB_OFFSET(struct hb_stamp, skb) == 32);
 HB_ASSERT_LAYOUT(HB_OFFSET(struct hb_stamp, tgid) == 40);
 HB_ASSERT_LAYOUT(HB_OFFSET(struct hb_stamp, cred_pid) == 68);
-HB_ASSERT_LAYOUT(HB_OFFSET(struct hb_stamp, comm) == 88);
-HB_ASSERT_LAYOUT(HB_OFFSET(struct hb_stamp, frame) == 104);
-HB_ASSERT_LAYOUT(sizeof(struct hb_stamp) == 136);
+HB_ASSERT_LAYOUT(HB_OFFSET(struct hb_stamp, frame) == 88);
+HB_ASSERT_LAYOUT(sizeof(struct hb_stamp) == 120); /* with the ring's header: two cache lines */
 
 /*
  * One datagram being copied to the observer (--correlate skb): which socket buffer it was. In the same

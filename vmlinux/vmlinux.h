@@ -43,7 +43,6 @@ struct task_struct {
 	struct pid *thread_pid;
 	u64 start_boottime;
 	void *cred;
-	char comm[16];
 	struct signal_struct *signal;
 	struct css_set *cgroups;
 };
@@ -94,6 +93,8 @@ struct css_set {
 
 struct sk_buff {
 	char cb[48];
+	unsigned int data_len;
+	void *data;
 };
 
 struct kernfs_node;

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The socket buffer itself, which a socket filter is not shown: struct __sk_buff has but a part of
+ * it. Plain loads, so they work under lockdown=confidentiality too.
+ */
+#ifndef HB_SKB_BPF_H
+#define HB_SKB_BPF_H
+
+/* kfuncs since Linux 6.2, kernel/bpf/helpers.c; weak, so that older kernels load the program. */
+extern void *bpf_cast_to_kern_ctx(void *) __ksym __weak;
+extern void *bpf_rdonly_cast(void *, __u32) __ksym __weak;
+
+static __always_inline bool can_see_skb(void)
+{
+	return bpf_ksym_exists(bpf_cast_to_kern_ctx) && bpf_ksym_exists(bpf_rdonly_cast);
+}
+
+#endif
