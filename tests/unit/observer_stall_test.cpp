@@ -111,7 +111,7 @@ TEST_F(ObserverStallTest, AllThatAreDueComeBeforeSleep) {
 
 TEST_F(ObserverStallTest, IsNotHiddenByAFloodOfEvents) {
   a_.flood(garbage());
-  EXPECT_LE(stall_is_late_by(50), 2 * FakeSource::kQueueLength + 2);
+  EXPECT_LE(stall_is_late_by(80), 2 * (FakeSource::kQueueLength + Feeds::kAhead) + 2);
 }
 
 TEST_F(ObserverStallTest, IsNotHiddenByAFloodOfSilentDrops) {
@@ -122,7 +122,7 @@ TEST_F(ObserverStallTest, IsNotHiddenByAFloodOfSilentDrops) {
 TEST_F(ObserverStallTest, IsNotHiddenByFloodsOnBothSources) {
   a_.flood(garbage());
   b_.flood(garbage());
-  EXPECT_LE(stall_is_late_by(80), 2 * (2 * FakeSource::kQueueLength + 2));
+  EXPECT_LE(stall_is_late_by(100), 2 * (2 * FakeSource::kQueueLength + Feeds::kAhead + 2));
 }
 
 TEST_F(ObserverStallTest, IsNotHiddenByReceiveErrors) {

@@ -80,7 +80,7 @@ TEST_F(ObserverTest, AFrameWithoutASenderIsAnAuthFailureWithItsCause) {
 
 TEST_F(ObserverTest, AForgedBeatDoesNotPostponeAStall) {
   a_.deliver(beat(7, 1));
-  poll();
+  poll_all();
   advance(kThreshold - 1);
   a_.deliver(arrival({.pid = 7, .nonce = 2}, process(8)));
   EXPECT_EQ(poll(), "pid_mismatch");
@@ -113,8 +113,8 @@ TEST_F(ObserverTest, AnHonestForeignerIsTrackedByPolicyUnderTheObserversPid) {
 
 TEST_F(ObserverTest, AnotherOriginForATrackedPidIsAnOriginConflict) {
   a_.deliver(beat(7, 1));
+  poll_all();
   b_.deliver(arrival({.pid = 7, .nonce = 2}, process(7), BeatOrigin::NetworkUnverified));
-  poll();
   advance(3);
   const auto event = poll_for<OriginConflict>();
   EXPECT_EQ(event.claimed_pid, 7U);
@@ -179,7 +179,8 @@ TEST_F(ObserverTest, SilentDropsAreCountedAndTheNextReceptionComesOut) {
 TEST_F(ObserverTest, AFloodOfSilentDropsIsLeftAfterABoundedNumber) {
   a_.flood(Dropped{FrameDrop::WrongLength});
   EXPECT_EQ(poll(), "nothing");
-  EXPECT_EQ(observer_.counters().receptions, Observer::kReceptionsPerPoll);
+  EXPECT_GT(observer_.counters().receptions, 0U);
+  EXPECT_LE(observer_.counters().receptions, Observer::kReceptionsPerPoll);
   EXPECT_LE(observer_.wake_ns(), now());
 }
 
@@ -215,7 +216,7 @@ TEST_F(ObserverTest, EachPollSaysOneThing) {
   a_.deliver(beat(7, 1));
   a_.deliver(beat(7, 2));
   EXPECT_EQ(poll(), "beat 7/1");
-  EXPECT_EQ(log_, Words{"a:took"});
+  EXPECT_EQ(observer_.counters().receptions, 1U);
 }
 
 TEST_F(ObserverTest, SourcesTakeTurns) {
@@ -227,11 +228,30 @@ TEST_F(ObserverTest, SourcesTakeTurns) {
             (Words{"beat 7/1", "beat 8/1", "beat 7/2", "beat 8/2", "beat 7/3", "beat 8/3"}));
 }
 
-TEST_F(ObserverTest, AFloodOnOneSourceDelaysAnotherByOneTurn) {
+TEST_F(ObserverTest, AFloodOnOneSourceDelaysAnotherByWhatWasReadAhead) {
   a_.flood(garbage());
   poll();
   b_.deliver(beat(8, 1));
-  EXPECT_EQ(poll(), "beat 8/1");
+  std::size_t before = 1;
+  while (poll() != "beat 8/1") ASSERT_LE(++before, Feeds::kAhead + 1);
+}
+
+// One instant for all that was read together: it had come by then.
+TEST_F(ObserverTest, WhatWasReadTogetherIsOfOneInstant) {
+  a_.deliver(beat(7, 1));
+  a_.deliver(beat(8, 1));
+  EXPECT_EQ(poll_for<Beat>().observer_ns, 0U);
+  advance(5);
+  EXPECT_EQ(poll_for<Beat>().observer_ns, 0U);
+}
+
+// What fails is not asked again at once, and what was read before it is not lost.
+TEST_F(ObserverTest, AFailureEndsWhatIsReadTogether) {
+  a_.deliver(beat(7, 1));
+  a_.flood(ReceiveFailed{Error{"nope", 1}});
+  EXPECT_EQ(poll(), "beat 7/1");
+  EXPECT_EQ(poll(), "io nope");
+  EXPECT_EQ(log_, (Words{"a:took", "b:empty", "a:took"}));
 }
 
 // Asking costs a system call. What comes meanwhile waits no longer than that rest.
@@ -252,7 +272,7 @@ class ObserverRestTest : public ObserverTest {
 TEST_F(ObserverRestTest, ASourceThatWasEmptyIsNotAskedForEachFrameOfAnother) {
   for (int i = 0; i < 4; ++i) b_.deliver(garbage());
   for (int i = 0; i < 4; ++i) EXPECT_EQ(poll(), "BadMagic");
-  EXPECT_EQ(log_, (Words{"a:empty", "b:took", "b:took", "b:took", "b:took"}));
+  EXPECT_EQ(log_, (Words{"a:empty", "b:took", "b:took", "b:took", "b:took", "b:empty", "a:empty"}));
 }
 
 TEST_F(ObserverRestTest, ASourceThatWasEmptyIsAskedAgainAfterItsRest) {
@@ -260,7 +280,8 @@ TEST_F(ObserverRestTest, ASourceThatWasEmptyIsAskedAgainAfterItsRest) {
   poll();
   advance(kRest);
   a_.deliver(AncillaryTruncated{});
-  EXPECT_EQ(poll(), "ctrl truncated");
+  std::size_t before = 1;
+  while (poll() != "ctrl truncated") ASSERT_LE(++before, Feeds::kAhead + 1);
 }
 
 TEST_F(ObserverRestTest, ASourceThatWasEmptyIsAskedWhenNobodyElseSpeaks) {

@@ -159,6 +159,18 @@ TEST_F(TrackerTest, OnlyTheKernelAttestsSessions) {
   EXPECT_EQ(beat(1, {.origin = kNetwork, .sent_ns = 11}), "out of order");
 }
 
+// An agent behind UDP was restarted in a container, and is pid 7 there again.
+TEST_F(TrackerTest, WithoutAKnownGenerationASilenceComesBeforeASession) {
+  generation_ = 0;
+  beat_from(kNetwork, 900);
+  EXPECT_EQ(beat_from(kNetwork, 1), "out of order");
+  now_ += kThreshold;
+  EXPECT_EQ(stalled(), Pids{7});
+  EXPECT_EQ(beat_from(kNetwork, 2), "out of order");
+  EXPECT_EQ(beat_from(kNetwork, 1), "new session");
+  EXPECT_EQ(beat_from(kNetwork, 2), "refreshed");
+}
+
 TEST_F(TrackerTest, AnotherProcessHasItsOwnInstants) {
   beat(900, {.sent_ns = 10});
   generation_ = 60;

@@ -147,9 +147,11 @@ class Model {
   }
 
   static bool is_a_new_session(const Agent& agent, const TrackedBeat& beat) {
-    return beat.nonce == 1 && beat.origin == BeatOrigin::KernelAttested &&
-           beat.generation_ns != 0 && beat.generation_ns == agent.first.generation_ns &&
-           agent.latest_sent != 0 && beat.sent_ns > agent.latest_sent;
+    if (beat.nonce != 1) return false;
+    if (beat.generation_ns == 0 && agent.first.generation_ns == 0) return agent.named;
+    return beat.origin == BeatOrigin::KernelAttested && beat.generation_ns != 0 &&
+           beat.generation_ns == agent.first.generation_ns && agent.latest_sent != 0 &&
+           beat.sent_ns > agent.latest_sent;
   }
 
   const Eviction eviction_;

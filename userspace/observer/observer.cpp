@@ -35,12 +35,12 @@ Observer::Observer(const Clock& clock, const Config& config)
     : clock_(clock),
       policy_(config.policy),
       start_ns_(clock.now_ns()),
-      empty_rest_ns_(config.empty_rest_ns),
+      feeds_(config.empty_rest_ns),
       tracker_(config.tracker_capacity, config.threshold_ns, config.seed, config.eviction),
       clock_watch_(clock, config.threshold_ns) {}
 
 void Observer::add(Source& source) {
-  feeds_.push_back({.source = &source});
+  feeds_.add(source);
   nothing_left_ = false;
 }
 
@@ -51,26 +51,53 @@ void Observer::watch(ExitWatch& exits) {
 
 std::optional<Event> Observer::poll() {
   if (held_back_) return std::exchange(held_back_, std::nullopt);
-  // One instant for the whole call, taken before anything is looked at: what a source is then seen
-  // to have read by `now`, it had.
+  for (std::size_t n = 0; n < kReceptionsPerPoll / Feeds::kAhead; ++n) {
+    while (const Reception* reception = feeds_.next()) {
+      if (auto event = handle(*reception, looked_ns_)) return event;
+    }
+    if (auto stall = look()) return stall;
+    if (feeds_.ahead().empty()) break;
+  }
+  return std::nullopt;
+}
+
+// Nothing is read ahead: what is due can be judged; then more is read. One instant for all of it,
+// taken before anything is looked at: what a source is then seen to have read by `now`, it had.
+std::optional<Event> Observer::look() {
   const std::uint64_t now = clock_.now_ns();
   look_at_the_clock(now);
-  polled_ns_ = now;
+  looked_ns_ = now;
   nothing_left_ = false;
   clock_watch_.expect(now);
   if (auto stall = due_stall(now)) return stall;
-
-  bool all_empty = false;
-  for (std::size_t n = 0; n < kReceptionsPerPoll && !all_empty; ++n) {
-    const auto reception = receive(now);
-    all_empty = !reception;
-    if (!reception) continue;
-    if (auto event = handle(*reception, now)) return event;
+  if (!std::exchange(all_empty_, false) || is_something_due(now)) {
+    const bool more = feeds_.read(now);
+    if (!feeds_.ahead().empty()) {
+      all_empty_ = !more;
+      fetch_what_comes();
+      return std::nullopt;
+    }
+    if (auto stall = due_stall(now)) return stall;  // the sources have been read further meanwhile
   }
-  auto stall = due_stall(now);  // the sources have been read further meanwhile
-  nothing_left_ = all_empty && !stall && next_exit_ns_ != kMoreExits;
+  nothing_left_ = next_exit_ns_ != kMoreExits;
   if (nothing_left_) clock_watch_.expect(silence_wake_ns());
-  return stall;
+  return std::nullopt;
+}
+
+// And may be judged as soon as the sources have been read up to here.
+bool Observer::is_something_due(std::uint64_t now_ns) const {
+  return std::min(next_exit_ns_, tracker_.next_deadline_ns()) <= now_ns;
+}
+
+void Observer::fetch_what_comes() {
+  std::array<std::uint32_t, Feeds::kAhead> pids;
+  std::size_t count = 0;
+  for (const Reception& reception : feeds_.ahead()) {
+    const auto* arrival = std::get_if<Arrival>(&reception);
+    const auto* sender = arrival ? std::get_if<Identity>(&arrival->attestation) : nullptr;
+    if (sender != nullptr) pids[count++] = sender->tgid;
+  }
+  tracker_.fetch({pids.data(), count});
 }
 
 // A suspend is asked about after every sleep, and before anybody is called silent.
@@ -82,11 +109,9 @@ void Observer::look_at_the_clock(std::uint64_t now_ns) {
 }
 
 std::uint64_t Observer::wake_ns() const {
-  if (!nothing_left_) return polled_ns_;
+  if (!nothing_left_) return looked_ns_;
   const std::uint64_t now = clock_.now_ns();
-  std::uint64_t wake = std::min(exit_wake_ns(), silence_wake_ns());
-  for (const Feed& feed : feeds_) wake = std::min(wake, feed.source->wake_ns(now));
-  return wake;
+  return std::min({exit_wake_ns(), silence_wake_ns(), feeds_.wake_ns(now)});
 }
 
 std::uint64_t Observer::exit_wake_ns() const { return then_or_look_again_ns(next_exit_ns_); }
@@ -95,13 +120,13 @@ std::uint64_t Observer::silence_wake_ns() const {
   const std::uint64_t deadline = tracker_.next_deadline_ns();
   if (deadline == Tracker::kNever) return Source::kNever;
   const std::uint64_t judged = std::max(deadline, clock_watch_.judge_from_ns());
-  return std::min(then_or_look_again_ns(judged), polled_ns_ + clock_watch_.longest_sleep_ns());
+  return std::min(then_or_look_again_ns(judged), looked_ns_ + clock_watch_.longest_sleep_ns());
 }
 
-// What was due by the last poll and still is not judged waits for a source to catch up: "now" would
+// What was due by the last look and still is not judged waits for a source to catch up: "now" would
 // spin.
 std::uint64_t Observer::then_or_look_again_ns(std::uint64_t then_ns) const {
-  return then_ns > polled_ns_ ? then_ns : polled_ns_ + kLookAgainNs;
+  return then_ns > looked_ns_ ? then_ns : looked_ns_ + kLookAgainNs;
 }
 
 std::optional<Event> Observer::due_stall(std::uint64_t now_ns) {
@@ -112,7 +137,7 @@ std::optional<Event> Observer::due_stall(std::uint64_t now_ns) {
 std::optional<Event> Observer::due_exit(std::uint64_t now_ns) {
   next_exit_ns_ = Source::kNever;
   if (exits_ == nullptr) return std::nullopt;
-  const std::uint64_t read_up_to = read_up_to_ns(now_ns);
+  const std::uint64_t read_up_to = feeds_.horizon_ns(now_ns);
   for (std::size_t n = 0; n < kExitsPerLook; ++n) {
     const ProcessExit* front = exits_->front();
     if (front == nullptr) return std::nullopt;
@@ -137,7 +162,7 @@ std::optional<Event> Observer::due_silence(std::uint64_t now_ns) {
   if (std::max(tracker_.next_deadline_ns(), clock_watch_.judge_from_ns()) > now_ns) {
     return std::nullopt;
   }
-  const std::uint64_t read_up_to = read_up_to_ns(now_ns);
+  const std::uint64_t read_up_to = feeds_.horizon_ns(now_ns);
   if (read_up_to < clock_watch_.judge_from_ns()) return std::nullopt;
   const auto silent = tracker_.expire(read_up_to);
   if (!silent) return std::nullopt;
@@ -159,34 +184,6 @@ Stall Observer::stall(const Tracker::Stalled& stalled, StallCause cause, std::ui
       .cgroup_id = stalled.cgroup_id,
       .exit = {},
   };
-}
-
-std::uint64_t Observer::read_up_to_ns(std::uint64_t now_ns) const {
-  std::uint64_t up_to = now_ns;
-  for (const Feed& feed : feeds_) up_to = std::min(up_to, feed.source->horizon_ns());
-  return up_to;
-}
-
-std::optional<Reception> Observer::receive(std::uint64_t now_ns) {
-  for (std::size_t looked = 0; looked < feeds_.size(); ++looked) {
-    Feed& feed = feeds_[turn_];
-    turn_ = (turn_ + 1) % feeds_.size();
-    feed.left_out = now_ns - feed.empty_ns < empty_rest_ns_;
-    if (feed.left_out) continue;
-    if (auto reception = ask(feed, now_ns)) return reception;
-  }
-  // Nobody else speaks: now those are asked that were left out, so that "nothing" is the truth.
-  for (Feed& feed : feeds_) {
-    if (!feed.left_out) continue;
-    if (auto reception = ask(feed, now_ns)) return reception;
-  }
-  return std::nullopt;
-}
-
-std::optional<Reception> Observer::ask(Feed& feed, std::uint64_t now_ns) {
-  auto reception = feed.source->next(now_ns);
-  feed.empty_ns = reception ? 0 : now_ns;
-  return reception;
 }
 
 std::optional<Event> Observer::handle(const Reception& reception, std::uint64_t now_ns) {

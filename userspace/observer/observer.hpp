@@ -14,9 +14,10 @@
 // Likewise an exit is only said, as a Stall with its own cause, when what the process sent before
 // has been read. An agent that had already stalled by silence still gets its exit: death is news.
 //
-// A stall that is due comes before anything else, an exit before a silence. Sources take turns, one
-// reception a turn. A call never blocks, handles at most kReceptionsPerPoll receptions and twice
-// kExitsPerLook exits and returns at the first event, so the caller gets to its signals under any
+// A stall that is due comes before anything that is read after it became due, an exit before a
+// silence. Sources take turns, one reception a turn, and are read a few receptions ahead (Feeds). A
+// call never blocks, handles at most kReceptionsPerPoll receptions and kExitsPerLook exits for each
+// look at the clock and returns at the first event, so the caller gets to its signals under any
 // flood; it is free to stop before poll() returns empty, as wake_ns() then says "now". Nothing is
 // allocated for a frame.
 //
@@ -30,7 +31,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <vector>
 
 #include "identity/verdict.hpp"
 #include "observer/clock.hpp"
@@ -38,6 +38,7 @@
 #include "observer/counters.hpp"
 #include "observer/event.hpp"
 #include "observer/exit_watch.hpp"
+#include "observer/feeds.hpp"
 #include "observer/source.hpp"
 #include "observer/tracker.hpp"
 
@@ -52,7 +53,7 @@ class Observer {
     std::uint64_t threshold_ns = 2'000'000'000;  // silence before a stall
     std::size_t tracker_capacity = 4096;
     Eviction eviction = Eviction::Strict;
-    std::uint64_t empty_rest_ns = 50'000;  // of a source, see Feed
+    std::uint64_t empty_rest_ns = 50'000;  // of a source, see Feeds
     Policy policy;
     std::uint64_t seed = random_seed();  // of the tracker's index
   };
@@ -82,27 +83,19 @@ class Observer {
   [[nodiscard]] std::size_t agents() const { return tracker_.size(); }
 
  private:
-  // A source that was empty within empty_rest_ns is left out while others have something to say:
-  // asking it would be a system call for each of their frames.
-  struct Feed {
-    Source* source;
-    std::uint64_t empty_ns = 0;  // when it was last seen empty, if nothing came after that
-    bool left_out = false;       // of the turns that receive() is giving
-  };
-
+  std::optional<Event> look();
+  [[nodiscard]] bool is_something_due(std::uint64_t now_ns) const;
+  void fetch_what_comes();
   void look_at_the_clock(std::uint64_t now_ns);
 
   std::optional<Event> due_stall(std::uint64_t now_ns);
   std::optional<Event> due_exit(std::uint64_t now_ns);
   std::optional<Event> due_silence(std::uint64_t now_ns);
   Stall stall(const Tracker::Stalled& stalled, StallCause cause, std::uint64_t now_ns);
-  [[nodiscard]] std::uint64_t read_up_to_ns(std::uint64_t now_ns) const;
   [[nodiscard]] std::uint64_t exit_wake_ns() const;
   [[nodiscard]] std::uint64_t silence_wake_ns() const;
   [[nodiscard]] std::uint64_t then_or_look_again_ns(std::uint64_t then_ns) const;
 
-  std::optional<Reception> receive(std::uint64_t now_ns);
-  std::optional<Reception> ask(Feed& feed, std::uint64_t now_ns);
   // One reception's way. Empty where a count says it all.
   std::optional<Event> handle(const Reception& reception, std::uint64_t now_ns);
   std::optional<Event> handle(const Arrival& arrival, std::uint64_t now_ns);
@@ -130,19 +123,19 @@ class Observer {
   const Clock& clock_;
   const Policy policy_;
   const std::uint64_t start_ns_;
-  const std::uint64_t empty_rest_ns_;
-  std::vector<Feed> feeds_;
   ExitWatch* exits_ = nullptr;
+
+  Feeds feeds_;
 
   Tracker tracker_;
   ClockWatch clock_watch_;
   Counters counters_;
   std::optional<Event> held_back_;  // comes next, after the event that had to come before it
-  std::size_t turn_ = 0;            // whose turn it is
-  std::uint64_t polled_ns_ = 0;     // when poll() last looked
-  std::uint64_t next_exit_ns_ =
-      0;                       // of the exit it left for later; kNever: none, 0: more may be due
-  bool nothing_left_ = false;  // and saw every source empty and no stall due
+  std::uint64_t looked_ns_ = 0;     // when look() last read the clock, and then the sources
+  bool all_empty_ = false;          // and these were empty after what it read ahead
+  bool nothing_left_ = false;       // all of that is handled, and no stall is due
+  // Of the exit that was left for later; kNever: there is none, 0: more may be due.
+  std::uint64_t next_exit_ns_ = 0;
 };
 
 }  // namespace hb

@@ -37,6 +37,12 @@ Tracker::Tracker(std::size_t capacity, std::uint64_t threshold_ns, std::uint64_t
       eviction_(eviction),
       table_(std::clamp<std::size_t>(capacity, 1, kMaxCapacity), seed) {}
 
+void Tracker::fetch(std::span<const std::uint32_t> pids) const {
+  for (const std::uint32_t pid : pids) table_.fetch_bucket(pid);
+  for (const std::uint32_t pid : pids) table_.fetch_slot(pid);
+  for (const std::uint32_t pid : pids) table_.fetch_neighbours(pid);
+}
+
 Tracker::Outcome Tracker::record(const TrackedBeat& beat, std::uint64_t now_ns) {
   const Number number = table_.find(beat.pid);
   if (number == AgentTable::kNone) return insert(beat, now_ns);
@@ -164,7 +170,9 @@ bool Tracker::in_order(const Slot& slot, const TrackedBeat& beat) {
 }
 
 bool Tracker::begins_session(const Slot& slot, const TrackedBeat& beat) {
-  if (beat.nonce != kFirstNonce || beat.origin != BeatOrigin::KernelAttested) return false;
+  if (beat.nonce != kFirstNonce) return false;
+  if (beat.generation_ns == 0 && slot.generation_ns == 0) return slot.list == List::Stalled;
+  if (beat.origin != BeatOrigin::KernelAttested) return false;
   if (beat.generation_ns == 0 || beat.generation_ns != slot.generation_ns) return false;
   return slot.sent_ns != 0 && beat.sent_ns > slot.sent_ns;
 }

@@ -20,6 +20,8 @@
 //                process sent it, and after every beat accepted so far (sent_ns): then it is
 //                neither another's replay nor a datagram that was overtaken on its way. A process
 //                can of course replay its own first beat; that takes a process that is alive.
+//                Of a sender whose generation nobody can know (the network), a restart looks like a
+//                replay: its first beat begins a session once the old one has been called silent.
 //
 // What a beat does not know (generation or namespace 0) contradicts nothing, and what the slot does
 // not know is learned from the next beat that it accepts. A beat that is not accepted changes
@@ -40,6 +42,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <variant>
 
 #include "observer/agent_table.hpp"
@@ -115,6 +118,9 @@ class Tracker {
   // random_seed() wherever strangers can choose pids. Throws std::bad_alloc.
   Tracker(std::size_t capacity, std::uint64_t threshold_ns, std::uint64_t seed,
           Eviction eviction = Eviction::Strict);
+
+  // record() will be called for these: brings their slots into the cache. No promise.
+  void fetch(std::span<const std::uint32_t> pids) const;
 
   Outcome record(const TrackedBeat& beat, std::uint64_t now_ns);
 
