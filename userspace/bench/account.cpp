@@ -8,14 +8,14 @@ std::string Account::text() const {
   return "lost " + std::to_string(lost()) + " of " + std::to_string(all) + " beats";
 }
 
+Account account_of(const Agents& agents, std::size_t socket, std::uint64_t beats) {
+  return {.sent = agents.sent(socket), .beats = beats, .refused = agents.refused(socket)};
+}
+
 Result<Account> settle(ObserverProcess& observer, const Agents& agents, std::size_t socket) {
   const auto end = observer.end();
   if (!end) return end.error();
-  Account account;
-  account.sent = agents.sent(socket);
-  account.refused = agents.refused(socket);
-  account.beats = end.value().beats;
-  return account;
+  return account_of(agents, socket, end.value().beats);
 }
 
 }  // namespace hb::bench

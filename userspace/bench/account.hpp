@@ -20,6 +20,9 @@ struct Account {
   [[nodiscard]] std::string text() const;  // "lost 3 of 2000"
 };
 
+// Of an observer that has seen so many.
+Account account_of(const Agents& agents, std::size_t socket, std::uint64_t beats);
+
 // Ends the observer. Agents must be silent.
 Result<Account> settle(ObserverProcess& observer, const Agents& agents, std::size_t socket);
 

@@ -1,11 +1,13 @@
 // What the real observer costs while nothing is wrong: CPU time and memory with 50 and with 1,000
-// agents that beat once a second. All of them share one window of time; an observer spends most of
-// it asleep, so they hardly meet.
+// agents that beat once a second; and, next to it, what waking up for the same beats costs a
+// process that does nothing with them. All of them share the same windows of time; an observer
+// spends most of them asleep, so they hardly meet.
 #include <list>
+#include <optional>
 
 #include "bench/account.hpp"
+#include "bench/bare_observer.hpp"
 #include "bench/measure.hpp"
-#include "bench/station.hpp"
 #include "bench/time.hpp"
 #include "procfs/resident.hpp"
 
@@ -14,31 +16,69 @@ namespace {
 
 constexpr double kBytesPerMib = 1'048'576;
 
-struct Crowd {
-  std::string row;
-  ObserverProcess observer;
-  Agents agents;
-  std::uint64_t cpu_ns = 0;  // when the window began
+// Who is watched: the real observer, with these flags, or the bare one.
+struct Subject {
+  const char* name;
+  Way way;
+  std::vector<std::string> flags;
+  std::vector<std::size_t> agents;  // how many; for each a crowd
 };
 
-Result<Crowd> gather(const Lab& lab, Way way, std::size_t count) {
-  const std::string which = std::to_string(count) + "/" + name(way);
-  const std::string socket = lab.socket("idle-" + std::to_string(count) + "-" + name(way));
-  auto observer = ObserverProcess::start(lab, way, socket, quiet());
-  if (!observer) return observer.error();
+constexpr std::size_t kFew = 50;
+
+std::vector<Subject> subjects(const Lab& lab) {
+  const std::size_t many = lab.effort.pick(1000, 100);
+  return {{"raw", Way::Raw, {}, {kFew}},
+          {"kernel-socket", Way::KernelSocket, {}, {kFew, many}},
+          {"kernel-ring", Way::KernelRing, {}, {kFew, many}},
+          {"kernel-ring-100ms", Way::KernelRing, {"--drain-interval-ms", "100"}, {kFew}}};
+}
+
+struct Crowd {
+  std::string row;
+  std::optional<ObserverProcess> observer;
+  std::optional<BareObserver> bare;
+  Agents agents;
+  std::uint64_t cpu_ns = 0;  // when the window began
+
+  [[nodiscard]] pid_t pid() const { return observer ? observer->pid() : bare->pid(); }
+};
+
+Status start(const Lab& lab, const Subject& subject, const std::string& socket,
+             std::optional<ObserverProcess>& observer, std::optional<BareObserver>& bare) {
+  if (subject.way == Way::Raw) {
+    auto started = BareObserver::start(lab, socket);
+    if (!started) return started.error();
+    bare.emplace(std::move(started).value());
+    return ok();
+  }
+  auto flags = quiet();
+  flags.insert(flags.end(), subject.flags.begin(), subject.flags.end());
+  auto started = ObserverProcess::start(lab, subject.way, socket, flags);
+  if (!started) return started.error();
+  observer.emplace(std::move(started).value());
+  return ok();
+}
+
+Result<Crowd> gather(const Lab& lab, const Subject& subject, std::size_t count) {
+  const std::string which = std::to_string(count) + "/" + subject.name;
+  const std::string socket = lab.socket("idle-" + std::to_string(count) + "-" + subject.name);
+  std::optional<ObserverProcess> observer;
+  std::optional<BareObserver> bare;
+  if (auto begun = start(lab, subject, socket, observer, bare); !begun) return begun.error();
   Pace pace;
   pace.agents = count;
   auto agents = Agents::start(lab, pace, {socket});
   if (!agents) return agents.error();
   agents.value().beat_to(0);
-  return Crowd{"idle/" + which, std::move(observer).value(), std::move(agents).value()};
+  return Crowd{"idle/" + which, std::move(observer), std::move(bare), std::move(agents).value()};
 }
 
 Result<std::list<Crowd>> gather_all(const Lab& lab) {
   std::list<Crowd> crowds;
-  for (const Way way : {Way::KernelSocket, Way::KernelRing}) {
-    for (const std::size_t count : {std::size_t{50}, std::size_t{lab.effort.pick(1000, 100)}}) {
-      auto crowd = gather(lab, way, count);
+  for (const Subject& subject : subjects(lab)) {
+    for (const std::size_t count : subject.agents) {
+      auto crowd = gather(lab, subject, count);
       if (!crowd) return crowd.error();
       crowds.push_back(std::move(crowd).value());
     }
@@ -46,27 +86,49 @@ Result<std::list<Crowd>> gather_all(const Lab& lab) {
   return crowds;
 }
 
-// One window after the first beats, when every agent has become known.
-Status watch(const Lab& lab, std::list<Crowd>& crowds, Findings& findings) {
-  if (auto rested = lab.rest(lab.effort.pick(2'000, 1'100) * kNsPerMs); !rested) return rested;
+Status note_cpu(std::list<Crowd>& crowds) {
   for (Crowd& crowd : crowds) {
-    const auto cpu_ns = crowd.observer.cpu_ns();
+    const auto cpu_ns = process_cpu_ns(crowd.pid());
     if (!cpu_ns) return cpu_ns.error();
     crowd.cpu_ns = cpu_ns.value();
   }
+  return ok();
+}
+
+Status window(const Lab& lab, std::list<Crowd>& crowds, std::uint64_t window_ns,
+              Findings& findings) {
+  if (auto noted = note_cpu(crowds); !noted) return noted;
   const std::uint64_t began_ns = now_ns();
-  if (auto rested = lab.rest(lab.effort.idle_s * kNsPerSecond); !rested) return rested;
-  for (Crowd& crowd : crowds) {
-    const auto cpu_ns = crowd.observer.cpu_ns();
+  if (auto rested = lab.rest(window_ns); !rested) return rested;
+  for (const Crowd& crowd : crowds) {
+    const auto cpu_ns = process_cpu_ns(crowd.pid());
     if (!cpu_ns) return cpu_ns.error();
-    const auto window_ns = static_cast<double>(now_ns() - began_ns);
+    const auto took_ns = static_cast<double>(now_ns() - began_ns);
     findings.add(crowd.row + "/cpu", "% of a CPU",
-                 100 * static_cast<double>(cpu_ns.value() - crowd.cpu_ns) / window_ns);
-    const auto resident = resident_bytes(crowd.observer.pid());
+                 100 * static_cast<double>(cpu_ns.value() - crowd.cpu_ns) / took_ns);
+    const auto resident = resident_bytes(crowd.pid());
     if (!resident) return resident.error();
     findings.add(crowd.row + "/rss", "MiB", static_cast<double>(resident.value()) / kBytesPerMib);
   }
   return ok();
+}
+
+// After the first beats, when every agent has become known.
+Status watch(const Lab& lab, std::list<Crowd>& crowds, Findings& findings) {
+  const std::uint64_t windows = lab.effort.pick(6, 2);
+  if (auto rested = lab.rest(lab.effort.pick(2'000, 1'100) * kNsPerMs); !rested) return rested;
+  for (std::uint64_t i = 0; i < windows; ++i) {
+    const std::uint64_t window_ns = lab.effort.idle_s * kNsPerSecond / windows;
+    if (auto watched = window(lab, crowds, window_ns, findings); !watched) return watched;
+  }
+  return ok();
+}
+
+Result<std::uint64_t> beats_at_the_end(Crowd& crowd) {
+  if (crowd.bare) return crowd.bare->end();
+  const auto end = crowd.observer->end();
+  if (!end) return end.error();
+  return end.value().beats;
 }
 
 }  // namespace
@@ -77,9 +139,9 @@ Status measure_idle(const Lab& lab, Findings& findings) {
   if (auto watched = watch(lab, crowds.value(), findings); !watched) return watched;
   for (Crowd& crowd : crowds.value()) {
     crowd.agents.be_silent();
-    const auto account = settle(crowd.observer, crowd.agents, 0);
-    if (!account) return account.error();
-    findings.note(crowd.row + "/cpu", account.value().text());
+    const auto beats = beats_at_the_end(crowd);
+    if (!beats) return beats.error();
+    findings.note(crowd.row + "/cpu", account_of(crowd.agents, 0, beats.value()).text());
   }
   return ok();
 }
