@@ -10,9 +10,9 @@ compare       | compare.json      | compare --format json
 compare-junit | compare.junit.xml | compare --format junit
 "
 # Every program of tests/bpf, and those of tests/e2e that ask something of the kernel, is a gtest binary and a step of
-# its own. What is left out (files, flags, networks) is the same on every kernel, and emulation is slow.
+# its own. What is left out (files, flags, sockets, networks) is the same on every kernel, and emulation is slow.
 readonly kTestFolders="tests/bpf tests/e2e"
-readonly kTestProgramsOfE2e="attest_test exit_event_test procfs_test run_test transport_test"
+readonly kTestProgramsOfE2e="attest_test exit_event_test"
 # Emulated, a datagram takes ten times as long; the million is for the machine that builds.
 readonly kOracleDatagrams=200000
 readonly kTestProcesses=100

@@ -99,7 +99,7 @@ void correlator_pairs_a_batch(benchmark::State& state) {
       benchmark::DoNotOptimize(paired);
     }
   }
-  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * kBatch));
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(kBatch));
 }
 BENCHMARK(correlator_pairs_a_batch);
 

@@ -52,7 +52,7 @@ TEST_F(DatagramTest, CountersStartAtZero) {
 }
 
 TEST_F(DatagramTest, WrongLengthsAreDroppedAndCounted) {
-  for (const std::size_t length : {0, 1, 31, 33, 65507}) {
+  for (const std::size_t length : {0U, 1U, 31U, 33U, 65507U}) {
     EXPECT_EQ(send(length), static_cast<ssize_t>(length));  // the sender is not told
   }
   EXPECT_EQ(socket_.received(), 0U);

@@ -71,12 +71,15 @@ class Leftovers : public ::testing::Test {
     return false;
   }
 
-  bool has_cgroup() const {
+  // Other tests make and remove cgroups meanwhile: a folder that is gone has nothing in it.
+  [[nodiscard]] bool has_cgroup(const std::filesystem::path& below = "/sys/fs/cgroup") const {
     namespace fs = std::filesystem;
-    std::error_code none;
-    for (const auto& entry : fs::recursive_directory_iterator(
-             "/sys/fs/cgroup", fs::directory_options::skip_permission_denied, none)) {
-      if (entry.path().filename() == name_) return true;
+    std::error_code gone;
+    for (fs::directory_iterator entry(below, gone), end; !gone && entry != end;
+         entry.increment(gone)) {
+      std::error_code unknown;
+      if (!entry->is_directory(unknown) || entry->is_symlink(unknown)) continue;
+      if (entry->path().filename() == name_ || has_cgroup(entry->path())) return true;
     }
     return false;
   }

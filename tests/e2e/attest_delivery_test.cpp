@@ -1,5 +1,6 @@
 // Where the two deliveries differ: how a stamp finds its frame, and what happens when there is no
 // room.
+#include "bpf/own_network.hpp"
 #include "e2e/attest_fixture.hpp"
 
 namespace hb::test {
@@ -8,11 +9,7 @@ namespace {
 // Two processes sent the same bytes under the same credentials: nobody is believed.
 TEST_F(Attest, BelievesNobodyWhenStampsDisagree) {
   ObserverProcess observer = observe();
-  while_asleep(observer, [&] {
-    ASSERT_TRUE(send_claim(socket_, own_pid()));
-    Child forger = Child::run([parent = own_pid(), this] { send_forged(socket_, parent); });
-    forger.wait();
-  });
+  agent_and_forger_send_the_same(observer);
   EXPECT_EQ(observer.expect("auth_failure")["cause"], "ambiguous_stamp");
   EXPECT_EQ(observer.expect("auth_failure")["cause"], "ambiguous_stamp");
   stop(observer);
@@ -20,11 +17,7 @@ TEST_F(Attest, BelievesNobodyWhenStampsDisagree) {
 
 TEST_F(Attest, TellsEvenThoseApartBySocketBuffer) {
   ObserverProcess observer = observe({"--correlate", "skb"});
-  while_asleep(observer, [&] {
-    ASSERT_TRUE(send_claim(socket_, own_pid()));
-    Child forger = Child::run([parent = own_pid(), this] { send_forged(socket_, parent); });
-    forger.wait();
-  });
+  agent_and_forger_send_the_same(observer);
   EXPECT_EQ(observer.expect("beat")["pid"], own_pid());
   EXPECT_EQ(observer.expect("auth_failure")["cause"], "pid_mismatch");
   stop(observer);
@@ -33,6 +26,8 @@ TEST_F(Attest, TellsEvenThoseApartBySocketBuffer) {
 // A full queue costs beats, which their senders are told, and stamps without frames, which are
 // counted; it never pairs one with the other wrongly.
 TEST_F(Attest, AccountsForAFullQueue) {
+  const OwnNetwork network;
+  ASSERT_TRUE(network.is_made());
   ObserverProcess observer = observe({"--queue-length", "32"});
   std::uint64_t queued = 0;
   while_asleep(observer, [&] {
@@ -58,11 +53,7 @@ TEST_F(Attest, AccountsForAFullQueue) {
 // The record is the frame, so nothing can be ambiguous.
 TEST_F(RingDelivery, TellsEqualFramesApart) {
   ObserverProcess observer = observe();
-  while_asleep(observer, [&] {
-    ASSERT_TRUE(send_claim(socket_, own_pid()));
-    Child forger = Child::run([parent = own_pid(), this] { send_forged(socket_, parent); });
-    forger.wait();
-  });
+  agent_and_forger_send_the_same(observer);
   EXPECT_EQ(observer.expect("beat")["pid"], own_pid());
   EXPECT_EQ(observer.expect("auth_failure")["cause"], "pid_mismatch");
   stop(observer);

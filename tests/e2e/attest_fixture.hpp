@@ -62,6 +62,14 @@ class Attest : public ::testing::Test {
     observer.process().signal(SIGCONT);
   }
 
+  // Byte for byte, so that only a stamp can tell whose it was; the agent is this process.
+  void agent_and_forger_send_the_same(ObserverProcess& observer) {
+    while_asleep(observer, [&] {
+      ASSERT_TRUE(send_claim(socket_, own_pid()));
+      Child::run([agent = own_pid(), this] { send_forged(socket_, agent); }).wait();
+    });
+  }
+
   TemporaryDirectory directory_;
   const std::string socket_ = directory_.path("hb.sock");
 };

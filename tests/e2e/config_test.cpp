@@ -184,7 +184,7 @@ TEST_F(Config, RefusesWhatIsNoFile) {
 TEST_F(Config, RefusesWhatOthersThanRootCanWrite) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root";
   write("threshold-ms=500\n");
-  for (const mode_t mode : {0620, 0602, 0666}) {
+  for (const mode_t mode : {0620U, 0602U, 0666U}) {
     ::chmod(path_.c_str(), mode);
     EXPECT_NE(parse().find("chmod go-w " + path_), std::string::npos) << mode;
   }

@@ -66,7 +66,7 @@ TEST_F(KeyFile, ThatHoldsAnythingElseIsRefused) {
 }
 
 TEST_F(KeyFile, ThatOthersMayUseIsRefused) {
-  for (const mode_t mode : {0640, 0604, 0620, 0602, 0610, 0601, 0644, 0666}) {
+  for (const mode_t mode : {0640U, 0604U, 0620U, 0602U, 0610U, 0601U, 0644U, 0666U}) {
     write(kDigits, mode);
     expect_refused("chmod 600");
   }

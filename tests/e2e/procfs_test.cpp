@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "bpf/child.hpp"
+#include "bpf/own_network.hpp"
 #include "procfs/namespace_link.hpp"
 #include "procfs/procfs_source.hpp"
 #include "procfs/queue_length.hpp"
@@ -134,12 +135,10 @@ std::uint64_t queue_length_now() {
 class QueueLengthTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (::access(kQueueLengthFile, W_OK) != 0) GTEST_SKIP() << "needs root";
-  }
-  void TearDown() override {
-    if (queue_length_now() != before_) std::ofstream(kQueueLengthFile) << before_;
+    if (!network_.is_made()) GTEST_SKIP() << "needs root";
   }
 
+  const OwnNetwork network_;
   const std::uint64_t before_ = queue_length_now();
 };
 

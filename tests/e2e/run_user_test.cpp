@@ -145,7 +145,7 @@ TEST_F(User, CanNeverBeRootAgain) {
   Child child = Child::run([&] {
     const bool dropped =
         cli::become_user(*user) && cli::drop_privileges({}) && cli::confirm_user(*user);
-    const bool is_back = ::setuid(0) == 0 || ::setresuid(-1, 0, -1) == 0 || ::seteuid(0) == 0 ||
+    const bool is_back = ::setuid(0) == 0 || ::setresuid(0, 0, 0) == 0 || ::seteuid(0) == 0 ||
                          ::setgid(0) == 0 || ::setegid(0) == 0 || ::setgroups(0, nullptr) == 0;
     ::_exit(!dropped ? 1 : is_back ? 2 : 42);
   });

@@ -17,7 +17,7 @@ mode_t mode_of(const std::string& path) {
 }
 
 TEST_F(Transport, HasTheModeItWasTold) {
-  for (const mode_t mode : {0600, 0660, 0666, 0622}) {
+  for (const mode_t mode : {0600U, 0660U, 0666U, 0622U}) {
     ASSERT_TRUE(bind(path_, mode));
     EXPECT_EQ(mode_of(path_), mode);
     listener_.reset();

@@ -96,7 +96,7 @@ Status measure_with(const Lab& lab, std::size_t senders, Targets& all, Findings&
 Status measure_sender(const Lab& lab, Findings& findings) {
   auto all = open_all(lab);
   if (!all) return all.error();
-  for (const std::size_t senders : {1, 4}) {
+  for (const std::size_t senders : {1U, 4U}) {
     if (auto done = measure_with(lab, senders, all.value(), findings); !done) return done;
   }
   return ok();
