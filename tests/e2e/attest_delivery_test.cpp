@@ -63,6 +63,8 @@ TEST_F(RingDelivery, TellsEqualFramesApart) {
 // there is queued, up to the socket's limit, and then its sender is told; none of it is ever
 // believed.
 TEST_F(RingDelivery, TellsASenderThatTheRingIsFull) {
+  const OwnNetwork network;
+  ASSERT_TRUE(network.is_made());
   ObserverProcess observer = observe({"--ring-bytes", "4096", "--max-beat-rate", "0"});
   std::uint64_t refused = 0;
   while_asleep(observer, [&] {
