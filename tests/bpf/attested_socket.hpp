@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/fd.hpp"
+#include "bpf/own_network.hpp"
 #include "kernel/stamp_program.hpp"
 
 namespace hb::test {
@@ -73,6 +74,7 @@ class AttestedSocket {
   }
 
  private:
+  const OwnNetwork network_;  // else its queue would be as long as the host says
   const std::string name_;
   std::unique_ptr<kernel::StampProgram> program_;
   Fd fd_;

@@ -237,6 +237,9 @@ TEST(ObserverInNamespace, DoesNotSeeOutside) {
       CLONE_NEWPID);
   char token = 0;
   ASSERT_EQ(::read(ready[0], &token, 1), 1);
+  const Fd network(::open(("/proc/" + std::to_string(observer.pid()) + "/ns/net").c_str(),
+                          O_RDONLY | O_CLOEXEC));
+  ASSERT_EQ(::setns(network.get(), CLONE_NEWNET), 0);  // the address is known there only
   socklen_t length = 0;
   const sockaddr_un address = abstract_address("hb-test-1", &length);
   const Fd sender(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
