@@ -14,8 +14,8 @@ compare-junit | compare.junit.xml | compare --format junit
 readonly kTestFolders="tests/bpf tests/e2e"
 readonly kTestProgramsOfE2e="attest_test exit_event_test"
 # Emulated, a datagram takes ten times as long; the million is for the machine that builds.
-readonly kOracleDatagrams=200000
-readonly kTestProcesses=100
+readonly kOracleDatagrams=50000
+readonly kTestProcesses=30
 # Packed too when this machine has them: tests and scenarios run them.
 readonly kGuestPrograms="bash unshare nsenter setpriv strace bwrap crun runc"
 

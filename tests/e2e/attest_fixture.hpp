@@ -38,7 +38,7 @@ inline void expect_balance(const Json& counters) {
 class Attest : public ::testing::Test {
  protected:
   void SetUp() override {
-    const Outcome doctor = run_to_end({"doctor"});
+    static const Outcome doctor = run_to_end({"doctor"});
     if (doctor.code == 0) return;
     if (std::getenv("CI") != nullptr) FAIL() << doctor.out;
     GTEST_SKIP() << "no kernel attestation here:\n" << doctor.out;
