@@ -106,6 +106,7 @@ Status window(const Lab& lab, std::list<Crowd>& crowds, std::uint64_t window_ns,
     const auto took_ns = static_cast<double>(now_ns() - began_ns);
     findings.add(crowd.row + "/cpu", "% of a CPU",
                  100 * static_cast<double>(cpu_ns.value() - crowd.cpu_ns) / took_ns);
+    if (crowd.bare) continue;  // a copy of this process: its memory says nothing
     const auto resident = resident_bytes(crowd.pid());
     if (!resident) return resident.error();
     findings.add(crowd.row + "/rss", "MiB", static_cast<double>(resident.value()) / kBytesPerMib);
