@@ -44,8 +44,8 @@ class SenderLimitTest : public ::testing::Test {
   std::uint64_t before_ = 0;
 };
 
-// At the limit for the time it took, and a second's worth at once. Whenever others hold this process
-// up, the last send makes up for it.
+// At the limit for the time it took, and a second's worth at once. Whenever others hold this
+// process up, the last send makes up for it.
 TEST_F(SenderLimitTest, HoldsInTheLongRun) {
   const std::uint64_t began_ns = now_ns();
   send(10);

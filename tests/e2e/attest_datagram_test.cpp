@@ -116,7 +116,8 @@ TEST_F(Attest, SaysWhyItCannot) {
   EXPECT_FALSE(std::filesystem::exists(socket_));
 }
 
-// 500 beats a second: what an emulated machine still serves without a full queue, busy as it may be.
+// 500 beats a second: what an emulated machine still serves without a full queue, busy as it may
+// be.
 TEST_P(EveryDelivery, ServesManyAgentsAtOnce) {
   ObserverProcess observer = observe({"--beats", "none", "--threshold-ms", "60000"});
   std::vector<std::unique_ptr<Process>> agents;
