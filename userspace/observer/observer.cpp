@@ -94,7 +94,8 @@ void Observer::fetch_what_comes() {
   std::size_t count = 0;
   for (const Reception& reception : feeds_.ahead()) {
     const auto* arrival = std::get_if<Arrival>(&reception);
-    const auto* sender = arrival ? std::get_if<Identity>(&arrival->attestation) : nullptr;
+    const auto* sender =
+        arrival != nullptr ? std::get_if<Identity>(&arrival->attestation) : nullptr;
     if (sender != nullptr) pids[count++] = sender->tgid;
   }
   tracker_.fetch({pids.data(), count});
