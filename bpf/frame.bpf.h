@@ -17,6 +17,9 @@ static __always_inline const __u64 *as_words(void *bytes)
 	return (const void *)__builtin_preserve_access_index(&skb->cb);
 }
 
+_Static_assert(sizeof(((struct sk_buff *)0)->cb) >= HB_FRAME_BYTES,
+	       "a frame is looked at through the control block");
+
 /*
  * bpf_skb_load_bytes() would always do, but is a call of some 25 ns; where we see the socket buffer and
  * all of its bytes are in one piece, four loads do. True if they could be read.

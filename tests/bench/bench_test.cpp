@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "e2e/needs.hpp"
 #include "e2e/process.hpp"
 
 namespace hb::test {
@@ -152,7 +153,7 @@ TEST(Bench, DeathsAreMeasuredOrSaidToBeUnseen) {
 }
 
 TEST(Bench, DrawsWhatItFound) {
-  if (::access("/usr/bin/gnuplot", X_OK) != 0) GTEST_SKIP() << "no gnuplot here";
+  HB_NEEDS(::access("/usr/bin/gnuplot", X_OK) == 0, "gnuplot");
   const TemporaryDirectory directory;
   const std::string file = directory.path("bench.svg");
   report({"observer", "--plot", file});

@@ -30,6 +30,8 @@ class AttestedSocket {
  public:
   explicit AttestedSocket(const kernel::Config& config = {})
       : name_("hb-test-" + std::to_string(::getpid())) {
+    if (!network_.is_made())
+      throw std::runtime_error("no network namespace of its own: needs root");
     auto opened = kernel::StampProgram::open(config);
     if (!opened) throw std::runtime_error(opened.error().message);
     program_ = std::move(opened).value();

@@ -14,6 +14,7 @@
 
 #include "bpf/child.hpp"
 #include "e2e/allocations.hpp"
+#include "e2e/needs.hpp"
 #include "e2e/process.hpp"
 
 namespace hb::test {
@@ -126,7 +127,7 @@ TEST_F(Append, RefusesAMissingDirectory) {
 }
 
 TEST_F(Append, RefusesAnotherUsersFile) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  HB_NEEDS_ROOT();
   std::ofstream(path_) << "theirs";
   ASSERT_EQ(::chown(path_.c_str(), 65534, 65534), 0);
   EXPECT_NE(refusal().find("another user (65534)"), std::string::npos) << refusal();
@@ -134,7 +135,7 @@ TEST_F(Append, RefusesAnotherUsersFile) {
 }
 
 TEST_F(Append, GivesANewFileToItsHeir) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  HB_NEEDS_ROOT();
   ASSERT_TRUE(AppendFile::open(path_, 65534));
   struct stat seen {};
   ASSERT_EQ(::stat(path_.c_str(), &seen), 0);

@@ -11,6 +11,7 @@
 #include "cli/config_file.hpp"
 #include "cli/config_option.hpp"
 #include "cli/run_options.hpp"
+#include "e2e/needs.hpp"
 #include "e2e/process.hpp"
 
 namespace hb::test {
@@ -182,7 +183,7 @@ TEST_F(Config, RefusesWhatIsNoFile) {
 }
 
 TEST_F(Config, RefusesWhatOthersThanRootCanWrite) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  HB_NEEDS_ROOT();
   write("threshold-ms=500\n");
   for (const mode_t mode : {0620U, 0602U, 0666U}) {
     ::chmod(path_.c_str(), mode);

@@ -10,6 +10,7 @@
 
 #include "bpf/how_many.hpp"
 #include "e2e/attest_fixture.hpp"
+#include "e2e/needs.hpp"
 
 namespace hb::test {
 namespace {
@@ -138,9 +139,7 @@ TEST_P(Death, IsNoneBySigstop) {
 TEST_P(Death, IsNoneByFreezing) {
   TemporaryDirectory mounted;
   const std::string root = mounted.path("");
-  if (::mount("cgroup2", root.c_str(), "cgroup2", 0, nullptr) != 0) {
-    GTEST_SKIP() << "no cgroup2 can be mounted here";
-  }
+  HB_NEEDS(::mount("cgroup2", root.c_str(), "cgroup2", 0, nullptr) == 0, "a cgroup2 to mount");
   const std::string group = mounted.path("hb-test-" + std::to_string(own_pid()));
   std::filesystem::create_directory(group);
   {

@@ -7,6 +7,7 @@
 
 #include <fstream>
 
+#include "e2e/needs.hpp"
 #include "e2e/process.hpp"
 
 namespace hb::test {
@@ -87,7 +88,7 @@ TEST_F(KeyFile, WithASecondNameIsRefused) {
 }
 
 TEST_F(KeyFile, OfAnotherUserIsRefused) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  HB_NEEDS_ROOT();
   write(kDigits);
   ASSERT_EQ(::chown(path_.c_str(), 65534, 65534), 0);
   expect_refused("65534");

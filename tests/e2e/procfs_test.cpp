@@ -8,6 +8,7 @@
 
 #include "bpf/child.hpp"
 #include "bpf/own_network.hpp"
+#include "e2e/needs.hpp"
 #include "procfs/namespace_link.hpp"
 #include "procfs/procfs_source.hpp"
 #include "procfs/queue_length.hpp"
@@ -134,9 +135,7 @@ std::uint64_t queue_length_now() {
 
 class QueueLengthTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    if (!network_.is_made()) GTEST_SKIP() << "needs root";
-  }
+  void SetUp() override { HB_NEEDS(network_.is_made(), "root"); }
 
   const OwnNetwork network_;
   const std::uint64_t before_ = queue_length_now();

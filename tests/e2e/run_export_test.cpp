@@ -10,7 +10,7 @@
 #include <sstream>
 #include <thread>
 
-#include "e2e/needs_root.hpp"
+#include "e2e/needs.hpp"
 #include "e2e/run_fixture.hpp"
 
 namespace hb::test {

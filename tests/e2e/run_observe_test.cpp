@@ -3,6 +3,7 @@
 
 #include <thread>
 
+#include "e2e/needs.hpp"
 #include "e2e/run_fixture.hpp"
 
 namespace hb::test {
@@ -29,7 +30,7 @@ TEST_F(Run, RefusesAWrongClaim) {
 
 // Why there is another way: the old one believes what a privileged sender writes.
 TEST_F(Run, BelievesForgedCredentials) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  HB_NEEDS_ROOT();
   ObserverProcess observer = observe();
   const auto victim = static_cast<std::uint32_t>(observer.process().pid());
   ASSERT_TRUE(send_forged(socket_, victim));

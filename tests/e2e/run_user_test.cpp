@@ -10,7 +10,7 @@
 #include "cli/privileges.hpp"
 #include "cli/user.hpp"
 #include "e2e/attest_fixture.hpp"
-#include "e2e/needs_root.hpp"
+#include "e2e/needs.hpp"
 
 namespace hb::test {
 namespace {

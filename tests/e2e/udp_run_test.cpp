@@ -1,4 +1,5 @@
 // The observer and its agents over UDP, in plaintext and sealed.
+#include "e2e/needs.hpp"
 #include "e2e/udp_fixture.hpp"
 
 namespace hb::test {
@@ -85,7 +86,7 @@ TEST_F(UdpRun, DoesNotTakeABeatingAgentForSilent) {
 }
 
 TEST_F(UdpRun, ListensOnIpv6) {
-  if (!UdpListener::open(UdpAddress::of("::1", 4711).value())) GTEST_SKIP() << "no IPv6 here";
+  HB_NEEDS(UdpListener::open(UdpAddress::of("::1", 0).value()), "IPv6");
   ObserverProcess observer = observe_plainly({"--udp-bind-addr", "::1"});
   EXPECT_EQ(observer.ready()["udp"], "[::1]:" + port_);
   Process process(hb_ebpf({"beat", "--udp", "[::1]:" + port_, "--count", "1"}));

@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "e2e/needs.hpp"
 #include "transport/udp_agent.hpp"
 #include "transport/udp_listener.hpp"
 
@@ -96,7 +97,7 @@ TEST_F(UdpSockets, ShareTheirPortWithNobody) {
 
 TEST_F(UdpSockets, WorkOverIpv6) {
   listen("::1");
-  if (listener_ == nullptr) GTEST_SKIP() << "no IPv6 here";
+  HB_NEEDS(listener_ != nullptr, "IPv6");
   send(32);
   EXPECT_EQ(receive(), 32U);
 }

@@ -7,6 +7,7 @@
 
 #include <fstream>
 
+#include "e2e/needs.hpp"
 #include "e2e/process.hpp"
 #include "recovery/command_means.hpp"
 #include "recovery/printable.hpp"
@@ -116,7 +117,7 @@ TEST_F(Script, IsRefusedWhileOthersCanWriteToIt) {
 }
 
 TEST_F(Script, IsRefusedWhenItIsAStrangers) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  HB_NEEDS_ROOT();
   ASSERT_EQ(::chown(path_.c_str(), 12345, 0), 0);
   EXPECT_NE(refusal(0755).find("belongs to somebody else"), std::string::npos);
 }

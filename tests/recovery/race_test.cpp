@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "bpf/child.hpp"
+#include "e2e/needs.hpp"
 #include "observer/clock.hpp"
 #include "recovery/fakes.hpp"
 #include "recovery/recovery.hpp"
@@ -48,13 +49,13 @@ bool was_hit(pid_t pid) {
 class Race : public testing::Test {
  protected:
   void SetUp() override {
-    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+    HB_NEEDS_ROOT();
     const pid_t pid = start();
     end(pid);
     const pid_t heir = start(pid);
     const int code = errno;
     if (heir > 0) end(heir);
-    if (heir < 0 && code == EPERM) GTEST_SKIP() << "pids cannot be chosen here (clone3 set_tid)";
+    HB_NEEDS(heir > 0 || code != EPERM, "to choose pids (clone3 set_tid)");
   }
 
   Race() {

@@ -6,19 +6,10 @@
 #include <thread>
 
 #include "e2e/attest_fixture.hpp"
+#include "recovery/eventually.hpp"
 
 namespace hb::test {
 namespace {
-
-template <typename Condition>
-bool eventually(Condition condition) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(milliseconds(5));
-  }
-  return true;
-}
 
 std::string content(const std::string& path) {
   std::ifstream file(path);

@@ -5,21 +5,14 @@
 #include <cerrno>
 #include <utility>
 
-#include "transport/unix_address.hpp"
+#include "transport/unix_connection.hpp"
 
 namespace hb::bench {
 
 Result<Connection> Connection::make(const std::string& path) {
-  const auto address = unix_address(path);
-  if (!address) return address.error();
-  Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  int code = errno;
-  if (!socket) return os_error(code, "cannot make a socket");
-  const auto* where = reinterpret_cast<const sockaddr*>(&address.value());
-  const int refused = ::connect(socket.get(), where, sizeof(sockaddr_un));
-  code = errno;
-  if (refused != 0) return os_error(code, "cannot connect to " + path);
-  return Connection(std::move(socket));
+  auto socket = connect_unix(path);
+  if (!socket) return socket.error();
+  return Connection(std::move(socket).value());
 }
 
 bool Connection::offer(const vlp::Bytes& frame) const {

@@ -3,7 +3,7 @@
 // process that does nothing with them. All of them share the same windows of time; an observer
 // spends most of them asleep, so they hardly meet.
 #include <list>
-#include <optional>
+#include <variant>
 
 #include "bench/account.hpp"
 #include "bench/bare_observer.hpp"
@@ -34,44 +34,43 @@ std::vector<Subject> subjects(const Lab& lab) {
           {"kernel-ring-100ms", Way::KernelRing, {"--drain-interval-ms", "100"}, {kFew}}};
 }
 
+using Watched = std::variant<ObserverProcess, BareObserver>;
+
 struct Crowd {
   std::string row;
-  std::optional<ObserverProcess> observer;
-  std::optional<BareObserver> bare;
+  Watched observer;
   Agents agents;
   std::uint64_t cpu_ns = 0;  // when the window began
 
-  [[nodiscard]] pid_t pid() const { return observer ? observer->pid() : bare->pid(); }
+  [[nodiscard]] pid_t pid() const {
+    return std::visit([](const auto& one) { return one.pid(); }, observer);
+  }
 };
 
-Status start(const Lab& lab, const Subject& subject, const std::string& socket,
-             std::optional<ObserverProcess>& observer, std::optional<BareObserver>& bare) {
+Result<Watched> start(const Lab& lab, const Subject& subject, const std::string& socket) {
   if (subject.way == Way::Raw) {
-    auto started = BareObserver::start(lab, socket);
-    if (!started) return started.error();
-    bare.emplace(std::move(started).value());
-    return ok();
+    auto bare = BareObserver::start(lab, socket);
+    if (!bare) return bare.error();
+    return Watched(std::move(bare).value());
   }
   auto flags = quiet();
   flags.insert(flags.end(), subject.flags.begin(), subject.flags.end());
-  auto started = ObserverProcess::start(lab, subject.way, socket, flags);
-  if (!started) return started.error();
-  observer.emplace(std::move(started).value());
-  return ok();
+  auto real = ObserverProcess::start(lab, subject.way, socket, flags);
+  if (!real) return real.error();
+  return Watched(std::move(real).value());
 }
 
 Result<Crowd> gather(const Lab& lab, const Subject& subject, std::size_t count) {
   const std::string which = std::to_string(count) + "/" + subject.name;
   const std::string socket = lab.socket("idle-" + std::to_string(count) + "-" + subject.name);
-  std::optional<ObserverProcess> observer;
-  std::optional<BareObserver> bare;
-  if (auto begun = start(lab, subject, socket, observer, bare); !begun) return begun.error();
+  auto observer = start(lab, subject, socket);
+  if (!observer) return observer.error();
   Pace pace;
   pace.agents = count;
   auto agents = Agents::start(lab, pace, {socket});
   if (!agents) return agents.error();
   agents.value().beat_to(0);
-  return Crowd{"idle/" + which, std::move(observer), std::move(bare), std::move(agents).value()};
+  return Crowd{"idle/" + which, std::move(observer).value(), std::move(agents).value()};
 }
 
 Result<std::list<Crowd>> gather_all(const Lab& lab) {
@@ -106,7 +105,8 @@ Status window(const Lab& lab, std::list<Crowd>& crowds, std::uint64_t window_ns,
     const auto took_ns = static_cast<double>(now_ns() - began_ns);
     findings.add(crowd.row + "/cpu", "% of a CPU",
                  100 * static_cast<double>(cpu_ns.value() - crowd.cpu_ns) / took_ns);
-    if (crowd.bare) continue;  // a copy of this process: its memory says nothing
+    // A copy of this process: its memory says nothing.
+    if (std::holds_alternative<BareObserver>(crowd.observer)) continue;
     const auto resident = resident_bytes(crowd.pid());
     if (!resident) return resident.error();
     findings.add(crowd.row + "/rss", "MiB", static_cast<double>(resident.value()) / kBytesPerMib);
@@ -126,8 +126,8 @@ Status watch(const Lab& lab, std::list<Crowd>& crowds, Findings& findings) {
 }
 
 Result<std::uint64_t> beats_at_the_end(Crowd& crowd) {
-  if (crowd.bare) return crowd.bare->end();
-  const auto end = crowd.observer->end();
+  if (auto* bare = std::get_if<BareObserver>(&crowd.observer)) return bare->end();
+  const auto end = std::get<ObserverProcess>(crowd.observer).end();
   if (!end) return end.error();
   return end.value().beats;
 }

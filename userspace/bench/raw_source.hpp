@@ -4,13 +4,11 @@
 // Borrows the receiver. One thread.
 #pragma once
 
-#include <array>
-#include <cstddef>
 #include <cstdint>
 #include <optional>
 
 #include "identity/datagram.hpp"
-#include "observer/horizon.hpp"
+#include "observer/batch.hpp"
 #include "observer/source.hpp"
 
 namespace hb::bench {
@@ -20,21 +18,15 @@ class RawSource final : public Source {
   // `ns_inode`: the observer's PID namespace, in which everybody is taken to be.
   RawSource(Receiver& receiver, std::uint32_t ns_inode, std::uint64_t start_ns,
             std::uint64_t queue_length)
-      : receiver_(receiver), ns_inode_(ns_inode), horizon_(start_ns, queue_length + 1) {}
+      : batch_(receiver, Horizon(start_ns, queue_length + 1)), ns_inode_(ns_inode) {}
 
   std::optional<Reception> next(std::uint64_t now_ns) override;
-  [[nodiscard]] std::uint64_t horizon_ns() const override { return horizon_.ns(); }
+  [[nodiscard]] std::uint64_t horizon_ns() const override { return batch_.horizon_ns(); }
   [[nodiscard]] std::uint64_t wake_ns(std::uint64_t) const override { return kNever; }
 
  private:
-  static constexpr std::size_t kBatch = 64;
-
-  Receiver& receiver_;
+  Batch<Receiver, Datagram> batch_;
   const std::uint32_t ns_inode_;
-  Horizon horizon_;
-  std::array<Datagram, kBatch> batch_{};
-  std::size_t count_ = 0;
-  std::size_t next_ = 0;
 };
 
 }  // namespace hb::bench

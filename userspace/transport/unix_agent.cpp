@@ -1,13 +1,10 @@
 #include "transport/unix_agent.hpp"
 
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include <array>
 #include <cerrno>
-#include <cstring>
 
-#include "transport/unix_address.hpp"
+#include "transport/unix_connection.hpp"
 
 namespace hb {
 namespace {
@@ -17,21 +14,6 @@ constexpr int kFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
 // The socket that we were connected to is dead; a new one may live under the same path.
 bool lost_peer(int code) {
   return code == ECONNREFUSED || code == ENOTCONN || code == ECONNRESET || code == EPIPE;
-}
-
-struct alignas(cmsghdr) CredentialMessage {
-  std::array<std::byte, CMSG_SPACE(sizeof(ucred))> bytes{};
-};
-
-void put_credentials(msghdr& header, CredentialMessage& room, std::uint32_t pid) {
-  header.msg_control = &room;
-  header.msg_controllen = sizeof(room);
-  cmsghdr* message = CMSG_FIRSTHDR(&header);
-  message->cmsg_level = SOL_SOCKET;
-  message->cmsg_type = SCM_CREDENTIALS;
-  message->cmsg_len = CMSG_LEN(sizeof(ucred));
-  const ucred shown{static_cast<pid_t>(pid), ::getuid(), ::getgid()};
-  std::memcpy(CMSG_DATA(message), &shown, sizeof(shown));
 }
 
 }  // namespace
@@ -48,16 +30,9 @@ Result<UnixAgent::Outcome> UnixAgent::send(std::span<const std::uint8_t> bytes) 
 }
 
 Status UnixAgent::connect() {
-  const auto address = unix_address(path_);
-  if (!address) return address.error();
-  Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  int code = errno;
-  if (!socket) return os_error(code, "cannot make a Unix datagram socket");
-  const auto* where = reinterpret_cast<const sockaddr*>(&address.value());
-  const int refused = ::connect(socket.get(), where, sizeof(sockaddr_un));
-  code = errno;
-  if (refused != 0) return os_error(code, "cannot reach an observer at " + path_);
-  socket_ = std::move(socket);
+  auto connected = connect_unix(path_, SOCK_NONBLOCK);
+  if (!connected) return connected.error();
+  socket_ = std::move(connected).value();
   return ok();
 }
 

@@ -1,0 +1,93 @@
+// Commands as the means of a recovery.
+#include "recovery/command_means.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "e2e/process.hpp"
+#include "observer/clock.hpp"
+#include "recovery/eventually.hpp"
+#include "recovery/stalls.hpp"
+
+namespace hb::test {
+namespace {
+
+using Words = std::vector<std::string>;
+
+class Command : public testing::Test {
+ protected:
+  static std::unique_ptr<CommandMeans> means(const std::string& line, const Words& environment = {},
+                                             const CommandRunner::Config& config = {}) {
+    return CommandMeans::open(CommandLine::parse(line).value(), environment, config).value();
+  }
+
+  RecoveryReport end_of(CommandMeans& means) {
+    std::optional<RecoveryReport> ended;
+    EXPECT_TRUE(eventually([&] { return (ended = means.next(clock_.now_ns())).has_value(); }));
+    return ended.value_or(RecoveryReport{RecoveryOutcome::DryRun, {}});
+  }
+
+  MonotonicClock clock_;
+};
+
+TEST_F(Command, IsToldWhatHasStalled) {
+  const auto command =
+      means(R"(sh -c 'echo "$@" $HB_PID $HB_GENERATION $HB_CAUSE $PATH $X' - {pid})",
+            {"X=y", "PATH=/bin"});
+  const Stall stall = stall_of(42, 99);
+  const RecoveryReport started = command->act(stall, clock_.now_ns());
+  EXPECT_EQ(started.outcome, RecoveryOutcome::Spawned);
+  const RecoveryReport ended = end_of(*command);
+  EXPECT_EQ(ended.outcome, RecoveryOutcome::CompletedZero);
+  EXPECT_EQ(ended.output, "42 42 99 silence /bin y\n");
+  EXPECT_EQ(ended.record.exit_code, 0);
+  EXPECT_EQ(ended.record.child_pid, started.record.child_pid);
+}
+
+TEST_F(Command, IsWholeInTheRecord) {
+  const auto command = means("/bin/true {pid} x");
+  EXPECT_EQ(command->intent(stall_of(42)).argv, (Words{"/bin/true", "42", "x"}));
+  EXPECT_EQ(command->intent(stall_of(42)).kind, AuditRecord::Kind::Spawn);
+}
+
+TEST_F(Command, IsRefusedWhileOneRunsForTheSameProcessOrTooManyDo) {
+  const auto command = means("sleep 30", {}, {.max_running = 2});
+  command->act(stall_of(1), clock_.now_ns());
+  EXPECT_EQ(command->refusal(stall_of(1)), RecoveryRefusal::Debounced);
+  EXPECT_EQ(command->refusal(stall_of(2)), std::nullopt);
+  command->act(stall_of(2), clock_.now_ns());
+  EXPECT_EQ(command->refusal(stall_of(3)), RecoveryRefusal::TooManyRunning);
+}
+
+TEST_F(Command, HasAnOutcomeForEveryEnd) {
+  const auto outcome = [&](const std::string& line, const CommandRunner::Config& config = {}) {
+    const auto command = means(line, {}, config);
+    command->act(stall_of(1), clock_.now_ns());
+    return end_of(*command).outcome;
+  };
+  EXPECT_EQ(outcome("sh -c 'exit 3'"), RecoveryOutcome::CompletedNonzero);
+  EXPECT_EQ(outcome("sh -c 'kill -9 $$'"), RecoveryOutcome::EndedBySignal);
+  EXPECT_EQ(outcome("sleep 30", {.timeout_ns = 1}), RecoveryOutcome::KilledTimeout);
+  const auto killed = means("sleep 30");
+  killed->act(stall_of(1), clock_.now_ns());
+  killed->kill_all();
+  EXPECT_EQ(end_of(*killed).outcome, RecoveryOutcome::KilledShutdown);
+}
+
+TEST_F(Command, ThatHasGoneSinceTheStartFailsToSpawn) {
+  const TemporaryDirectory directory;
+  const std::string script = directory.path("script");
+  std::ofstream(script) << "#!/bin/sh\n";
+  ::chmod(script.c_str(), 0755);
+  const auto command = means(script);
+  std::filesystem::remove(script);
+  const RecoveryReport report = command->act(stall_of(1), clock_.now_ns());
+  EXPECT_EQ(report.outcome, RecoveryOutcome::SpawnFailed);
+  EXPECT_NE(report.detail.find("No such file"), std::string::npos) << report.detail;
+}
+
+}  // namespace
+}  // namespace hb::test
