@@ -123,6 +123,16 @@ TEST_F(Run, EndsThoughItsReaderSleeps) {
   EXPECT_TRUE(left_nothing());
 }
 
+// Not even when nothing happens: whoever waits for "ready" would wait for ever.
+TEST_F(Run, SaysThatItsFirstWordCannotBeWritten) {
+  const Fd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
+  Process observer(arguments({"--events", "json", "--shutdown-after-secs", "1"}),
+                   {.out = full.get()});
+  EXPECT_EQ(observer.wait(), 0);
+  const std::string errors = observer.errors();
+  EXPECT_NE(errors.find("No space left on device"), std::string::npos) << errors;
+}
+
 TEST_F(Run, GoesOnWhenTheDiskIsFull) {
   const Fd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
   Process observer(arguments({"--events", "json"}), {.out = full.get()});

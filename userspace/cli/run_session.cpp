@@ -140,6 +140,11 @@ void say_last_words(const Observer& observer, const Intake& intake, const Member
   sink.stopped(totals);
 }
 
+// The loop does, with each event; but first and last words are written outside of it.
+void say_if_unwritten(LineWriter& out) {
+  if (const auto problem = out.take_problem()) spdlog::error("{}", problem->message);
+}
+
 }  // namespace
 
 Result<ExitCode> observe(const RunOptions& options, Signals& signals, Intake& intake,
@@ -157,6 +162,7 @@ Result<ExitCode> observe(const RunOptions& options, Signals& signals, Intake& in
 
   sink->ready({options.socket.path, static_cast<std::uint32_t>(::getpid()),
                intake.observer_ns_inode(), intake.udp_address()});
+  say_if_unwritten(out);
   RunLoop loop(observer, clock, intake.entrances(), signals, *sink, out,
                loop_config(options, clock.now_ns()));
   for (LoopMember* member : members.all()) loop.add(*member);
@@ -168,6 +174,7 @@ Result<ExitCode> observe(const RunOptions& options, Signals& signals, Intake& in
   loop.finish();
   if (members.exporter) members.exporter->end();
   say_last_words(observer, intake, members, *sink, out);
+  say_if_unwritten(out);
   return code;
 }
 
