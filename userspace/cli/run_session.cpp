@@ -82,11 +82,7 @@ struct Members {
 
   Status open(const RunOptions& options, const Intake& intake, const Clock& clock) {
     if (auto opened = open_exporter(options); !opened) return opened;
-    if (auto opened = AuditMember::open(options.audit); !opened) {
-      return opened.error();
-    } else {
-      audit = std::move(opened).value();
-    }
+    if (auto opened = open_audit(options); !opened) return opened;
     return open_recovery(options, intake, clock);
   }
 
@@ -95,6 +91,13 @@ struct Members {
     auto opened = Exporter::open(*options.export_file, heir(options));
     if (!opened) return opened.error();
     exporter = std::move(opened).value();
+    return ok();
+  }
+
+  Status open_audit(const RunOptions& options) {
+    auto opened = AuditMember::open(options.audit);
+    if (!opened) return opened.error();
+    audit = std::move(opened).value();
     return ok();
   }
 
