@@ -97,7 +97,7 @@ static __always_inline int stamp_datagram(struct __sk_buff *ctx, struct task_str
 	if (!stamp.pid_ns_inode || !stamp.generation_ns)
 		return drop(HB_DROP_UNREADABLE);
 	stamp.skb = (__u64)ctx;
-	stamp.length = ctx->len;
+	stamp.owner = HB_NO_OWNER;
 	stamp.ktime_ns = bpf_ktime_get_ns();
 
 	sender.generation_ns = stamp.generation_ns;

@@ -92,13 +92,6 @@ static __always_inline __u32 nr_for_observer(struct pid *pid, const struct hb_ob
 	return seen.ns_inode == observer->pid_ns_inode ? seen.nr : 0;
 }
 
-/* A thread lives in the same namespaces as its process. */
-static __always_inline __u32 tid_for_observer(struct pid *thread,
-					      const struct hb_observer *observer, bool direct)
-{
-	return pid_at(thread, observer->pid_ns_level, false, direct).nr;
-}
-
 /*
  * The process, not the thread: the group leader may be gone, an exec may be under way, and all of
  * them keep signal->pids[PIDTYPE_TGID].
@@ -108,7 +101,6 @@ static __always_inline void stamp_process(struct hb_stamp *stamp, struct task_st
 {
 	struct signal_struct *signal = load(direct, task, signal);
 	struct pid *process = load(direct, signal, pids[HB_PIDTYPE_TGID]);
-	struct pid *thread = load(direct, task, thread_pid);
 	struct task_struct *leader = load(direct, task, group_leader);
 	__u32 level = load(direct, process, level);
 	struct pid_at_level own;
@@ -123,7 +115,6 @@ static __always_inline void stamp_process(struct hb_stamp *stamp, struct task_st
 	stamp->pid_ns_inode = own.ns_inode;
 	stamp->pid_ns_level = level;
 	stamp->tgid = nr_for_observer(process, observer, direct);
-	stamp->tid = stamp->tgid ? tid_for_observer(thread, observer, direct) : 0;
 }
 
 static __always_inline void stamp_owner(struct hb_stamp *stamp, struct task_struct *task,

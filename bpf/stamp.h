@@ -22,7 +22,7 @@
 #endif
 
 enum {
-	HB_STAMP_VERSION = 2,
+	HB_STAMP_VERSION = 3,
 	HB_FRAME_BYTES = 32, /* a heartbeat frame, exactly */
 };
 
@@ -39,6 +39,9 @@ enum hb_stamp_flag {
 	HB_STAMP_DESCRIPTORS = 1u << 3,
 };
 
+/* The owner of a sender that no budget binds: root's processes in the root cgroup. */
+#define HB_NO_OWNER 0xffffffffu
+
 struct hb_stamp {
 	__u32 version; /* HB_STAMP_VERSION */
 	__u32 flags;   /* enum hb_stamp_flag */
@@ -48,7 +51,7 @@ struct hb_stamp {
 	__u64 skb;	     /* address of the socket buffer: unique while the datagram lives */
 	__u32 tgid;	     /* process id as the observer sees it; 0 when it cannot see the process */
 	__u32 own_tgid;	     /* process id as the sender sees itself */
-	__u32 tid;	     /* thread id as the observer sees it; 0 likewise */
+	__u32 slot;	     /* index of the sender's entry in the table of senders */
 	__u32 pid_ns_inode;  /* PID namespace the sender is in */
 	__u32 pid_ns_level;  /* how deep that namespace is; 0 is the initial one */
 	__u32 uid;	     /* real uid and gid of the sender, in the initial user namespace */
@@ -56,7 +59,7 @@ struct hb_stamp {
 	__u32 cred_pid; /* what SCM_CREDENTIALS will say, in the observer's namespaces */
 	__u32 cred_uid;
 	__u32 cred_gid;
-	__u32 length; /* of the datagram, in bytes: always HB_FRAME_BYTES */
+	__u32 owner; /* whose budget the sender spends: index of an hb_owner, or HB_NO_OWNER */
 	__u32 initial_tgid; /* process id in the initial PID namespace */
 	__u8 frame[HB_FRAME_BYTES];
 };

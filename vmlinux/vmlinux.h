@@ -40,7 +40,6 @@ struct task_struct {
 	int exit_code;
 	pid_t tgid;
 	struct task_struct *group_leader;
-	struct pid *thread_pid;
 	u64 start_boottime;
 	void *cred;
 	struct signal_struct *signal;

@@ -65,14 +65,12 @@ class StampTest : public ::testing::Test {
 TEST_F(StampTest, NamesTheSender) {
   const hb_stamp stamp = stamp_of(send_frame);
   expect_at_home(stamp);
-  EXPECT_EQ(stamp.tid, pid_);
   EXPECT_EQ(stamp.flags & HB_STAMP_KERNEL_THREAD, 0U);
 }
 
 TEST_F(StampTest, CarriesTheFrame) {
   const hb_stamp stamp = stamp_of(send_frame);
   EXPECT_EQ(stamp.version, std::uint32_t{HB_STAMP_VERSION});
-  EXPECT_EQ(stamp.length, std::uint32_t{HB_FRAME_BYTES});
   EXPECT_EQ(std::memcmp(stamp.frame, kFrame, HB_FRAME_BYTES), 0);
   EXPECT_NE(stamp.skb, 0U);
 }
@@ -118,7 +116,6 @@ TEST_F(StampTest, TellsTheCgroup) {
 TEST_F(StampTest, ThreadSpeaksForItsProcess) {
   const hb_stamp stamp = stamp_of([](int fd) { std::thread(send_frame, fd).join(); });
   expect_at_home(stamp);
-  EXPECT_NE(stamp.tid, pid_);
 }
 
 TEST_F(StampTest, DeadMainThreadLeavesTheProcess) {
@@ -139,7 +136,6 @@ TEST_F(StampTest, DeadMainThreadLeavesTheProcess) {
     ::syscall(SYS_exit, 0);  // the thread alone
   });
   expect_at_home(stamp);
-  EXPECT_NE(stamp.tid, pid_);
   EXPECT_NE(stamp.generation_ns, 0U);
 }
 
@@ -230,7 +226,7 @@ TEST(ObserverInNamespace, DoesNotSeeOutside) {
         if (::write(ready[1], &token, 1) != 1 || ::read(sent[0], &token, 1) != 1) ::_exit(2);
         const std::vector<hb_stamp> stamps = socket.stamps();
         if (stamps.size() != 1) ::_exit(3);
-        if (stamps[0].tgid != 0 || stamps[0].tid != 0 || stamps[0].cred_pid != 0) ::_exit(4);
+        if (stamps[0].tgid != 0 || stamps[0].cred_pid != 0) ::_exit(4);
         if (stamps[0].own_tgid == 0) ::_exit(5);
         if (stamps[0].pid_ns_inode == socket.program().observer_ns_inode()) ::_exit(6);
       },

@@ -12,7 +12,9 @@ struct Identity {
   std::uint32_t tgid = 0;           // as the observer sees it; 0: the observer cannot see it
   std::uint32_t own_tgid = 0;       // as it sees itself; 0: not known (procfs attestation)
   std::uint32_t pid_ns_inode = 0;   // the PID namespace it is in
-  std::uint32_t uid = 0;            // real uid, initial user namespace
+  std::uint32_t uid = 0;            // real uid, initial user namespace; known with generation_ns
+  std::uint32_t slot = 0;           // of the kernel's table of senders; known with generation_ns
+  std::uint32_t owner = 0;          // whose budget it spends (hb_stamp); known with generation_ns
   std::uint64_t generation_ns = 0;  // start_boottime of the group leader; 0: not known
   std::uint64_t cgroup_id = 0;      // cgroup v2 directory inode; 0: not known
   std::uint64_t sent_ns = 0;        // CLOCK_MONOTONIC inside its sendmsg(2); 0: not known

@@ -12,6 +12,8 @@ namespace hb {
                   .own_tgid = stamp.own_tgid,
                   .pid_ns_inode = stamp.pid_ns_inode,
                   .uid = stamp.uid,
+                  .slot = stamp.slot,
+                  .owner = stamp.owner,
                   .generation_ns = stamp.generation_ns,
                   .cgroup_id = stamp.cgroup_id,
                   .sent_ns = stamp.ktime_ns};

@@ -19,8 +19,10 @@ AgentTable::AgentTable(std::size_t capacity, std::uint64_t seed)
       hash_(bits_for(capacity), seed),
       bucket_memory_(hash_.buckets() * sizeof(Number)),
       slot_memory_((kLists + capacity) * sizeof(Slot)),
+      rest_memory_((kLists + capacity) * sizeof(Rest)),
       buckets_(bucket_memory_.as<Number>()),
-      slots_(slot_memory_.as<Slot>()) {
+      slots_(slot_memory_.as<Slot>()),
+      rests_(rest_memory_.as<Rest>()) {
   for (Number head = 0; head < kLists; ++head) slots_[head].older = slots_[head].newer = head;
 }
 

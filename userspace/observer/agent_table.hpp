@@ -1,9 +1,10 @@
 // AgentTable: the tracker's memory. One slot for each agent, found by its pid, always in exactly
 // one of three lists. What the slots mean is the tracker's.
 //
-// A slot is a cache line, and an agent costs that line and four bytes of the index. All is reserved
-// at construction but only touched as agents come; nothing is allocated later, nothing given back.
-// Every call is O(1): a hash chain holds one slot on average (PidHash), the lists are linked.
+// A slot is a cache line: all that a beat needs. What only other events need stands apart, in the
+// slot's Rest. All is reserved at construction but only touched as agents come; nothing is
+// allocated later, nothing given back. Every call is O(1): a hash chain holds one slot on average
+// (PidHash), the lists are linked.
 //
 // One thread.
 #pragma once
@@ -39,9 +40,10 @@ class AgentTable {
   struct alignas(64) Slot {
     std::uint64_t last_ns;
     std::uint64_t generation_ns;
-    std::uint64_t high_nonce;  // the highest regular one; none if OnlyTerminal was heard
-    std::uint64_t sent_ns;     // the latest of the accepted beats
-    std::uint64_t cgroup_id;
+    std::uint64_t high_nonce;   // the highest regular one; none if OnlyTerminal was heard
+    std::uint64_t sent_ns;      // the latest of the accepted beats
+    std::uint32_t uid;          // of the last accepted beat's sender; known with generation_ns
+    std::uint32_t kernel_slot;  // of the kernel's table of senders; known with generation_ns
     std::uint32_t pid;
     std::uint32_t own_pid;
     std::uint32_t ns_inode;
@@ -55,11 +57,17 @@ class AgentTable {
   };
   static_assert(sizeof(Slot) == 64);
 
+  struct Rest {
+    std::uint64_t cgroup_id;
+  };
+
   // `capacity` in 1..kMaxCapacity. `seed` is PidHash's. Throws std::bad_alloc.
   AgentTable(std::size_t capacity, std::uint64_t seed);
 
   Slot& operator[](Number number) { return slots_[number]; }
   const Slot& operator[](Number number) const { return slots_[number]; }
+  Rest& rest(Number number) { return rests_[number]; }
+  [[nodiscard]] const Rest& rest(Number number) const { return rests_[number]; }
 
   [[nodiscard]] Number find(std::uint32_t pid) const {
     Number number = buckets_[hash_(pid)];
@@ -99,7 +107,7 @@ class AgentTable {
   [[nodiscard]] std::size_t length(List list) const { return lengths_[index(list)]; }
   [[nodiscard]] std::size_t capacity() const { return capacity_; }
   [[nodiscard]] std::size_t reserved_bytes() const {
-    return bucket_memory_.bytes() + slot_memory_.bytes();
+    return bucket_memory_.bytes() + slot_memory_.bytes() + rest_memory_.bytes();
   }
 
  private:
@@ -128,8 +136,10 @@ class AgentTable {
   const PidHash hash_;
   const ZeroedPages bucket_memory_;
   const ZeroedPages slot_memory_;
+  const ZeroedPages rest_memory_;
   Number* const buckets_;  // first slot of each chain
   Slot* const slots_;      // the heads of the lists, then one for each agent
+  Rest* const rests_;      // by the same numbers
   std::size_t used_ = 0;   // of the agents' slots, from the first on
   std::array<std::size_t, kLists> lengths_{};
 };

@@ -45,6 +45,8 @@ struct Beat {
   bool first_or_changed;        // an agent's first beat, or one whose status is not the last one's
   std::uint64_t generation_ns;  // of the sender, see Identity; 0: not known
   std::uint64_t sent_ns;        // CLOCK_MONOTONIC inside the sender's sendmsg; 0: not known
+  // Real uid of the sender as it sent this, in the initial user namespace; only from a stamp.
+  std::optional<std::uint32_t> uid = std::nullopt;
 };
 
 // A tracked agent has not beaten for the threshold, once per silence; or it is dead, once.
@@ -60,6 +62,8 @@ struct Stall {
   std::uint64_t generation_ns;  // 0: not known
   std::uint64_t cgroup_id;      // cgroup v2 directory inode, as in its first beat; 0: not known
   ExitStatus exit;              // nothing but where the cause is Exited
+  // Real uid as in its last accepted beat, in the initial user namespace; only from a stamp.
+  std::optional<std::uint32_t> uid = std::nullopt;
 };
 
 // 32 bytes arrived that are no frame.

@@ -29,6 +29,12 @@ std::optional<std::uint64_t> known(std::uint32_t inode) {
   return inode;
 }
 
+// Both come from a stamp, or neither does.
+std::optional<std::uint32_t> uid_of(std::uint64_t generation_ns, std::uint32_t uid) {
+  if (generation_ns == 0) return std::nullopt;
+  return uid;
+}
+
 }  // namespace
 
 Observer::Observer(const Clock& clock, const Config& config)
@@ -184,6 +190,7 @@ Stall Observer::stall(const Tracker::Stalled& stalled, StallCause cause, std::ui
       .generation_ns = stalled.generation_ns,
       .cgroup_id = stalled.cgroup_id,
       .exit = {},
+      .uid = uid_of(stalled.generation_ns, stalled.uid),
   };
 }
 
@@ -260,6 +267,9 @@ std::optional<Event> Observer::track(const vlp::Frame& frame, std::uint32_t pid,
       .own_pid = sender.own_tgid != 0 ? sender.own_tgid : frame.pid,
       .cgroup_id = sender.cgroup_id,
       .sent_ns = sender.sent_ns,
+      .uid = sender.uid,
+      .kernel_slot = sender.slot,
+      .owner = sender.owner,
   };
   const Beat beat{
       .pid = pid,
@@ -273,6 +283,7 @@ std::optional<Event> Observer::track(const vlp::Frame& frame, std::uint32_t pid,
       .first_or_changed = true,
       .generation_ns = sender.generation_ns,
       .sent_ns = sender.sent_ns,
+      .uid = uid_of(sender.generation_ns, sender.uid),
   };
   return std::visit([&](const auto& outcome) { return settle(outcome, beat); },
                     tracker_.record(tracked, now_ns));

@@ -67,7 +67,7 @@ std::optional<Tracker::Stalled> Tracker::expire(std::uint64_t at_ns) {
   const Number number = table_.oldest(List::Live);
   if (number == AgentTable::kNone) return std::nullopt;
   table_.move(number, List::Stalled);
-  return describe(table_[number]);
+  return describe(number);
 }
 
 std::optional<Tracker::Stalled> Tracker::bury(std::uint32_t pid, std::uint64_t generation_ns) {
@@ -76,7 +76,7 @@ std::optional<Tracker::Stalled> Tracker::bury(std::uint32_t pid, std::uint64_t g
   const Slot& slot = table_[number];
   if (slot.generation_ns != generation_ns || slot.list == List::Dead) return std::nullopt;
   table_.move(number, List::Dead);
-  return describe(slot);
+  return describe(number);
 }
 
 std::uint64_t Tracker::next_deadline_ns() const {
@@ -116,7 +116,7 @@ Tracker::Outcome Tracker::reuse(Number number, const TrackedBeat& beat, std::uin
 
 Tracker::Outcome Tracker::restart(Number number, const TrackedBeat& beat, std::uint64_t now_ns) {
   Restarted restarted;
-  if (table_[number].list != List::Dead) restarted.ended = describe(table_[number]);
+  if (table_[number].list != List::Dead) restarted.ended = describe(number);
   take_over(number, beat, now_ns);
   return restarted;
 }
@@ -125,7 +125,7 @@ Tracker::Outcome Tracker::refresh(Number number, const TrackedBeat& beat, std::u
                                   bool new_session) {
   Slot& slot = table_[number];
   const bool changed = new_session || slot.list == List::Stalled || slot.status != beat.status;
-  learn(slot, beat);
+  learn(number, beat);
   hear(slot, beat, now_ns);
   table_.move(number, List::Live);
   return Refreshed{changed, new_session};
@@ -138,22 +138,27 @@ void Tracker::take_over(Number number, const TrackedBeat& beat, std::uint64_t no
   slot.generation_ns = beat.generation_ns;
   slot.ns_inode = beat.ns_inode;
   slot.own_pid = beat.own_pid;
-  slot.cgroup_id = beat.cgroup_id;
   slot.sent_ns = 0;
+  table_.rest(number) = {.cgroup_id = beat.cgroup_id};
   slot.heard = Heard::OnlyTerminal;
   hear(slot, beat, now_ns);
   table_.move(number, List::Live);
 }
 
-void Tracker::learn(Slot& slot, const TrackedBeat& beat) {
-  if (slot.generation_ns == 0) slot.generation_ns = beat.generation_ns;
+void Tracker::learn(Number number, const TrackedBeat& beat) {
+  Slot& slot = table_[number];
+  if (slot.generation_ns == 0 && beat.generation_ns != 0) {
+    slot.generation_ns = beat.generation_ns;
+    table_.rest(number).cgroup_id = beat.cgroup_id;
+  }
   if (slot.ns_inode == 0) slot.ns_inode = beat.ns_inode;
   if (slot.own_pid == 0) slot.own_pid = beat.own_pid;
-  if (slot.cgroup_id == 0) slot.cgroup_id = beat.cgroup_id;
 }
 
 void Tracker::hear(Slot& slot, const TrackedBeat& beat, std::uint64_t now_ns) {
   slot.status = beat.status;
+  slot.uid = beat.uid;
+  slot.kernel_slot = beat.kernel_slot;
   slot.last_ns = now_ns;
   slot.sent_ns = std::max(slot.sent_ns, beat.sent_ns);
   if (is_terminal(beat)) {
@@ -177,16 +182,18 @@ bool Tracker::begins_session(const Slot& slot, const TrackedBeat& beat) {
   return slot.sent_ns != 0 && beat.sent_ns > slot.sent_ns;
 }
 
-Tracker::Stalled Tracker::describe(const Slot& slot) {
+Tracker::Stalled Tracker::describe(Number number) const {
+  const Slot& slot = table_[number];
   return Stalled{
       .pid = slot.pid,
       .own_pid = slot.own_pid,
       .ns_inode = slot.ns_inode,
       .generation_ns = slot.generation_ns,
-      .cgroup_id = slot.cgroup_id,
+      .cgroup_id = table_.rest(number).cgroup_id,
       .last_nonce = slot.heard == Heard::Regular ? slot.high_nonce : vlp::kTerminalNonce,
       .last_ns = slot.last_ns,
       .origin = slot.origin,
+      .uid = slot.uid,
   };
 }
 

@@ -62,6 +62,10 @@ struct TrackedBeat {
   std::uint32_t own_pid = 0;  // in its own PID namespace
   std::uint64_t cgroup_id = 0;
   std::uint64_t sent_ns = 0;  // CLOCK_MONOTONIC inside its sendmsg(2)
+  // Known with generation_ns; see Identity.
+  std::uint32_t uid = 0;
+  std::uint32_t kernel_slot = 0;
+  std::uint32_t owner = 0;
 };
 
 // Who may be forgotten for a newcomer when every slot is taken and nobody is dead.
@@ -96,6 +100,7 @@ class Tracker {
     std::uint64_t last_nonce;  // terminal or not
     std::uint64_t last_ns;
     BeatOrigin origin;
+    std::uint32_t uid;  // of the last one's sender; known with generation_ns
   };
 
   // The first beat of another process under a known pid. Whoever had it before is dead: here it is,
@@ -156,11 +161,11 @@ class Tracker {
   Outcome restart(Number number, const TrackedBeat& beat, std::uint64_t now_ns);
   Outcome refresh(Number number, const TrackedBeat& beat, std::uint64_t now_ns, bool new_session);
   void take_over(Number number, const TrackedBeat& beat, std::uint64_t now_ns);
-  static void learn(Slot& slot, const TrackedBeat& beat);
+  void learn(Number number, const TrackedBeat& beat);
   static void hear(Slot& slot, const TrackedBeat& beat, std::uint64_t now_ns);
   static bool in_order(const Slot& slot, const TrackedBeat& beat);
   static bool begins_session(const Slot& slot, const TrackedBeat& beat);
-  static Stalled describe(const Slot& slot);
+  [[nodiscard]] Stalled describe(Number number) const;
   [[nodiscard]] std::uint64_t deadline_ns(const Slot& slot) const;
 
   const std::uint64_t threshold_ns_;
