@@ -4,7 +4,7 @@
  *
  * That fires for every thread, after signal->live has been counted down (do_exit() in
  * kernel/exit.c): at 0 the whole process is over. An exec ends its other threads too, but the one
- * that execs stays counted. Two last threads may both see 0; forget() tells one of them apart.
+ * that execs stays counted. Two last threads may both see 0; forget_sender() tells one of them apart.
  */
 #ifndef HB_EXIT_BPF_H
 #define HB_EXIT_BPF_H
@@ -33,7 +33,7 @@ static __always_inline int report_exit(struct task_struct *task, bool direct)
 
 	process.generation_ns = load(direct, leader, start_boottime);
 	process.initial_tgid = load(direct, task, tgid);
-	if (live || !forget(&process))
+	if (live || !forget_sender(&process))
 		return 0;
 	gone.ktime_ns = bpf_ktime_get_ns();
 	gone.generation_ns = process.generation_ns;

@@ -30,6 +30,10 @@ struct hb_observer observer = {};
 
 struct hb_counters counters[HB_COUNTER_SLOTS] = {};
 
+struct hb_notices notices = {};
+
+struct hb_levels levels = {};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 64 * 1024); /* user space says how large before it loads */
@@ -49,6 +53,7 @@ static __always_inline struct hb_counters *counters_here(void)
 #include "skb.bpf.h"
 #include "frame.bpf.h"
 #include "credentials.bpf.h"
+#include "owners.bpf.h"
 #include "senders.bpf.h"
 #include "exit.bpf.h"
 
@@ -59,27 +64,86 @@ static __always_inline int drop(enum hb_drop reason)
 }
 
 /*
- * Ring delivery has no use for the datagram, and lets it go where the stamp says it all. But where
- * there was no room for the stamp, it is queued: its sender then meets a full queue, which the
- * kernel tells it (EAGAIN, or it waits), and the observer, which throws all of those away, is woken.
+ * Whoever receives such a datagram, or throws it away, closes the descriptors, and where one is the
+ * last reference to a file its release may sleep for as long as the sender likes (a TCP socket with
+ * SO_LINGER). Dropped here, that happens to the sender.
  */
-static __always_inline int ring_full(void)
+static __always_inline int drop_descriptors(void)
 {
-	count(drops[HB_DROP_RING_FULL]);
-	return settings.ring_delivery ? HB_KEEP : HB_DROP;
+	__sync_fetch_and_add(&notices.descriptors, 1);
+	return drop(HB_DROP_DESCRIPTORS);
+}
+
+/* Whether this process claims to be itself, in what looks like a frame. */
+static __always_inline bool is_attempt(const struct hb_stamp *stamp)
+{
+	__u32 claimed = *(const __u32 *)(stamp->frame + HB_FRAME_PID_OFFSET);
+
+	if (*(const __u16 *)stamp->frame != HB_FRAME_MAGIC)
+		return false;
+	return claimed == stamp->own_tgid || claimed == stamp->tgid;
+}
+
+static __always_inline int refuse(struct hb_sender *sender, const struct hb_stamp *stamp,
+				  enum hb_drop reason)
+{
+	if (is_attempt(stamp)) {
+		sender->refused_for = reason;
+		sender->refused_ns = stamp->ktime_ns;
+	}
+	return drop(reason);
+}
+
+/*
+ * No room for the stamp. A filter cannot make send(2) fail, but a full queue can: so the datagram is
+ * queued without a stamp, and its sender then meets a full queue, which the kernel tells it (EAGAIN,
+ * or it waits). The observer throws such datagrams away.
+ */
+static __always_inline int ring_full(struct hb_sender *sender, const struct hb_stamp *stamp)
+{
+	refuse(sender, stamp, HB_DROP_RING_FULL);
+	notices.woken_at = 0; /* a wake-up that was asked for with this record did not come */
+	if (!settings.keep_refused)
+		return HB_DROP;
+	__sync_fetch_and_add(&notices.kept_unstamped, 1);
+	count(kept_unstamped);
+	return HB_KEEP;
+}
+
+/* Waking costs the sender an interrupt to another CPU: once for each time that the ring is read. */
+static __always_inline __u64 wake_flags(const struct ring_state *ring)
+{
+	if (ring->unread_bytes < levels.wake_bytes || notices.woken_at == ring->read_to + 1)
+		return BPF_RB_NO_WAKEUP;
+	notices.woken_at = ring->read_to + 1;
+	__sync_fetch_and_add(&notices.wakes, 1);
+	return BPF_RB_FORCE_WAKEUP;
+}
+
+static __always_inline struct ring_state ring_state(void)
+{
+	struct ring_state ring = {
+		.unread_bytes = bpf_ringbuf_query(&stamps, BPF_RB_AVAIL_DATA),
+	};
+
+	if (settings.owner_interval_ns || ring.unread_bytes >= levels.wake_bytes)
+		ring.read_to = bpf_ringbuf_query(&stamps, BPF_RB_CONS_POS);
+	return ring;
 }
 
 /*
  * Gather everything first, then one bpf_ringbuf_output(): a record between reserve and submit
- * would hide every later one while its writer is preempted. The ring wakes nobody: the datagram
- * does, and an interrupt to the observer's CPU would be paid by the sender.
+ * would hide every later one while its writer is preempted.
  */
 static __always_inline int stamp_datagram(struct __sk_buff *ctx, struct task_struct *task,
 					  bool direct)
 {
 	struct hb_stamp stamp = { .version = HB_STAMP_VERSION };
 	struct hb_observer seer = observer;
-	struct hb_process sender = {};
+	struct hb_process process = {};
+	struct owners_of owners = {};
+	struct hb_sender *sender;
+	struct ring_state ring;
 
 	count(attempts);
 	if (ctx->len != HB_FRAME_BYTES)
@@ -96,16 +160,38 @@ static __always_inline int stamp_datagram(struct __sk_buff *ctx, struct task_str
 	stamp_credentials(&stamp, ctx, &seer, direct);
 	if (!stamp.pid_ns_inode || !stamp.generation_ns)
 		return drop(HB_DROP_UNREADABLE);
+	if (stamp.flags & HB_STAMP_DESCRIPTORS)
+		return drop_descriptors();
 	stamp.skb = (__u64)ctx;
-	stamp.owner = HB_NO_OWNER;
 	stamp.ktime_ns = bpf_ktime_get_ns();
 
-	sender.generation_ns = stamp.generation_ns;
-	sender.initial_tgid = stamp.initial_tgid;
-	if (!may_send(&sender, stamp.ktime_ns))
-		return drop(HB_DROP_RATE_LIMITED);
-	if (bpf_ringbuf_output(&stamps, &stamp, sizeof(stamp), BPF_RB_NO_WAKEUP))
-		return ring_full();
+	process.generation_ns = stamp.generation_ns;
+	process.initial_tgid = stamp.initial_tgid;
+	owners.uid = place_of_uid(stamp.uid);
+	sender = find_sender(&process, &stamp.slot);
+	if (sender) {
+		owners.cgroup = sender->cgroup_owner;
+	} else {
+		owners.cgroup = place_of_cgroup(task, direct);
+		sender = add_sender(&process, &owners, stamp.ktime_ns, &stamp.slot);
+		if (!sender)
+			return drop(HB_DROP_NO_SLOT);
+	}
+	stamp.owner = stamp.uid ? owners.uid : owners.cgroup;
+
+	if (is_attempt(&stamp))
+		sender->attempted_ns = stamp.ktime_ns;
+	if (!gcra_allows(&sender->tat_ns, settings.beat_interval_ns, settings.burst_ns,
+			 stamp.ktime_ns))
+		return refuse(sender, &stamp, HB_DROP_RATE_LIMITED);
+	gcra_spend(&sender->tat_ns, settings.beat_interval_ns, stamp.ktime_ns);
+	ring = ring_state();
+	if (settings.owner_interval_ns && !is_known_and_quiet(sender, stamp.ktime_ns) &&
+	    !owners_spend(&owners, &ring, stamp.ktime_ns))
+		return refuse(sender, &stamp, HB_DROP_SHARE);
+	if (bpf_ringbuf_output(&stamps, &stamp, sizeof(stamp), wake_flags(&ring)))
+		return ring_full(sender, &stamp);
+	sender->stamped_ns = stamp.ktime_ns;
 	count(stamps);
 	return settings.ring_delivery ? HB_DROP : HB_KEEP;
 }

@@ -44,15 +44,11 @@ struct pid_at_level {
 	__u32 ns_inode;
 };
 
-static __always_inline struct pid_at_level read_upid(struct upid *upid, bool with_ns, bool direct)
+static __always_inline struct pid_at_level read_upid(struct upid *upid, bool direct)
 {
-	struct pid_at_level at = { .nr = load(direct, upid, nr) };
+	struct pid_namespace *ns = load(direct, upid, ns);
+	struct pid_at_level at = { .nr = load(direct, upid, nr), .ns_inode = load(direct, ns, ns.inum) };
 
-	if (with_ns) {
-		struct pid_namespace *ns = load(direct, upid, ns);
-
-		at.ns_inode = load(direct, ns, ns.inum);
-	}
 	return at;
 }
 
@@ -60,20 +56,19 @@ static __always_inline struct pid_at_level read_upid(struct upid *upid, bool wit
  * The verifier allows direct loads only at constant offsets, so the level has to become a constant:
  * one comparison per level, in order, and most processes live at level 0 or 1.
  */
-static __always_inline struct pid_at_level pid_at(struct pid *pid, __u32 level, bool with_ns,
-						  bool direct)
+static __always_inline struct pid_at_level pid_at(struct pid *pid, __u32 level, bool direct)
 {
 	struct pid_at_level none = {};
 
 	if (!direct) {
 		if (level > HB_DEEPEST_PID_NS)
 			return none;
-		return read_upid(&pid->numbers[level], with_ns, direct);
+		return read_upid(&pid->numbers[level], direct);
 	}
 #pragma unroll
 	for (__u32 constant = 0; constant <= HB_DEEPEST_PID_NS; constant++) {
 		if (constant == level)
-			return read_upid(&pid->numbers[constant], with_ns, direct);
+			return read_upid(&pid->numbers[constant], direct);
 	}
 	return none;
 }
@@ -88,7 +83,7 @@ static __always_inline __u32 nr_for_observer(struct pid *pid, const struct hb_ob
 		return 0;
 	if (load(direct, pid, level) < observer->pid_ns_level)
 		return 0;
-	seen = pid_at(pid, observer->pid_ns_level, true, direct);
+	seen = pid_at(pid, observer->pid_ns_level, direct);
 	return seen.ns_inode == observer->pid_ns_inode ? seen.nr : 0;
 }
 
@@ -109,7 +104,7 @@ static __always_inline void stamp_process(struct hb_stamp *stamp, struct task_st
 	stamp->generation_ns = load(direct, leader, start_boottime);
 	if (load(direct, task, flags) & HB_PF_KTHREAD)
 		stamp->flags |= HB_STAMP_KERNEL_THREAD;
-	own = pid_at(process, level, true, direct);
+	own = pid_at(process, level, direct);
 	stamp->initial_tgid = load(direct, task, tgid);
 	stamp->own_tgid = own.nr;
 	stamp->pid_ns_inode = own.ns_inode;

@@ -1,58 +1,106 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Who sends: every process from its first datagram on, until it exits. Limits how much one of them
- * may send, and tells whose exit is of interest.
+ * The table of senders: every process from its first datagram on, until it exits.
  *
- * The map forgets the longest silent when it is full. Who is forgotten starts anew with its next
- * datagram: its limit is reset, and should it die before that, its silence will tell.
+ * `senders` finds the entry of a process. The entries are in an array that user space maps, so that
+ * it can see when a process last tried to send. Free entries are handed out by a queue. Nobody is ever
+ * forgotten for somebody else: one owner may have only so many entries, and when all are taken,
+ * newcomers are refused.
  */
 #ifndef HB_SENDERS_BPF_H
 #define HB_SENDERS_BPF_H
 
+/* User space says how many before it loads, and fills the queue. */
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 16 * 1024); /* user space says how many before it loads */
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16 * 1024);
 	__type(key, struct hb_process);
-	__type(value, struct hb_sender);
+	__type(value, __u32); /* index in sender_table */
 } senders SEC(".maps");
 
-static __always_inline void remember(const struct hb_process *process, __u64 now_ns)
-{
-	struct hb_sender sender = { .even_ns = now_ns + settings.beat_interval_ns };
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 16 * 1024);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct hb_sender);
+} sender_table SEC(".maps");
 
-	if (bpf_map_update_elem(&senders, process, &sender, BPF_ANY))
-		count(senders_lost);
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, 16 * 1024);
+	__type(value, __u32);
+} free_senders SEC(".maps");
+
+static __always_inline struct hb_sender *find_sender(const struct hb_process *process, __u32 *slot)
+{
+	__u32 *found = bpf_map_lookup_elem(&senders, process);
+
+	if (!found)
+		return NULL;
+	*slot = *found;
+	return bpf_map_lookup_elem(&sender_table, slot);
 }
 
-/*
- * Threads of one process may race here. What is spent is added atomically; only two that find the
- * account in credit at the same instant may pay for one, once per burst.
- */
-static __always_inline bool may_send(const struct hb_process *process, __u64 now_ns)
+/* Two threads may do this for one process at the same time: one of them finds the other's entry. */
+static __always_inline struct hb_sender *add_sender(const struct hb_process *process,
+						    const struct owners_of *owners, __u64 now_ns,
+						    __u32 *slot)
 {
-	struct hb_sender *sender = bpf_map_lookup_elem(&senders, process);
-	__u64 even_ns;
+	struct hb_sender *sender;
 
-	if (!sender) {
-		remember(process, now_ns);
-		return true;
+	if (!owners_have_entries(owners) || bpf_map_pop_elem(&free_senders, slot))
+		return NULL;
+	sender = bpf_map_lookup_elem(&sender_table, slot);
+	if (!sender)
+		return NULL;
+	sender->initial_tgid = process->initial_tgid;
+	sender->uid_owner = owners->uid;
+	sender->cgroup_owner = owners->cgroup;
+	sender->first_ns = now_ns;
+	sender->tat_ns = 0;
+	sender->stamped_ns = 0;
+	sender->attempted_ns = 0;
+	sender->refused_ns = 0;
+	*(volatile __u64 *)&sender->generation_ns = process->generation_ns;
+	/* An int: compared as the 64 bits that the helper returns, Linux 5.10 has another sign. */
+	if ((int)bpf_map_update_elem(&senders, process, slot, BPF_NOEXIST)) {
+		*(volatile __u64 *)&sender->generation_ns = 0;
+		bpf_map_push_elem(&free_senders, slot, BPF_ANY);
+		return find_sender(process, slot);
 	}
-	if (!settings.beat_interval_ns)
-		return true;
-	even_ns = sender->even_ns;
-	if (even_ns > now_ns + settings.burst_ns)
-		return false;
-	if (even_ns < now_ns)
-		sender->even_ns = now_ns + settings.beat_interval_ns;
-	else
-		__sync_fetch_and_add(&sender->even_ns, settings.beat_interval_ns);
-	return true;
+	owners_add_entries(owners, 1);
+	return sender;
 }
 
 /* Whether it was there. Of several calls for one process, one says yes. */
-static __always_inline bool forget(const struct hb_process *process)
+static __always_inline bool forget_sender(const struct hb_process *process)
 {
-	return bpf_map_delete_elem(&senders, process) == 0;
+	struct owners_of owners;
+	struct hb_sender *sender;
+	__u32 slot = 0;
+
+	sender = find_sender(process, &slot);
+	if (!sender || bpf_map_delete_elem(&senders, process))
+		return false;
+	owners.uid = sender->uid_owner;
+	owners.cgroup = sender->cgroup_owner;
+	*(volatile __u64 *)&sender->generation_ns = 0;
+	owners_add_entries(&owners, -1);
+	bpf_map_push_elem(&free_senders, &slot, BPF_ANY);
+	return true;
+}
+
+/* A process that has been known for this long and sends no more often is within any share. */
+enum {
+	HB_KNOWN_AFTER_NS = 1000000000,
+	HB_QUIET_INTERVAL_NS = 50000000,
+};
+
+static __always_inline bool is_known_and_quiet(const struct hb_sender *sender, __u64 now_ns)
+{
+	return now_ns - sender->first_ns >= HB_KNOWN_AFTER_NS &&
+	       now_ns - sender->stamped_ns >= HB_QUIET_INTERVAL_NS;
 }
 
 #endif

@@ -24,6 +24,8 @@
 enum {
 	HB_STAMP_VERSION = 3,
 	HB_FRAME_BYTES = 32, /* a heartbeat frame, exactly */
+	HB_FRAME_MAGIC = 0x4156, /* its first two bytes, little-endian */
+	HB_FRAME_PID_OFFSET = 4,
 };
 
 enum hb_stamp_flag {
@@ -38,9 +40,6 @@ enum hb_stamp_flag {
 	 * HB_STAMP_CREDENTIALS is set. */
 	HB_STAMP_DESCRIPTORS = 1u << 3,
 };
-
-/* The owner of a sender that no budget binds: root's processes in the root cgroup. */
-#define HB_NO_OWNER 0xffffffffu
 
 struct hb_stamp {
 	__u32 version; /* HB_STAMP_VERSION */
@@ -79,7 +78,7 @@ HB_ASSERT_LAYOUT(sizeof(struct hb_stamp) == 120); /* with the ring's header: two
  */
 struct hb_receipt {
 	__u64 skb;
-	__u64 serial; /* the how-manyth datagram the observer received, from 0; lost receipts count */
+	__u64 serial; /* zero-based number of the datagram among those received; lost receipts count */
 };
 
 HB_ASSERT_LAYOUT(sizeof(struct hb_receipt) == 16);
@@ -106,27 +105,86 @@ struct hb_process {
 HB_ASSERT_LAYOUT(sizeof(struct hb_process) == 16);
 
 /*
- * What is remembered of a process that sends, from its first datagram to its exit. The limit is
- * the generic cell rate algorithm: a conforming sender's even_ns never runs further ahead of the
- * clock than burst_ns.
+ * Budgets. A sender spends the budget of its uid and that of its cgroup: the ancestor (cgroup v2) at
+ * HB_CGROUP_LEVEL, as whoever owns a cgroup can nest any number in it. Root is bound by its cgroup
+ * alone. The table has a fixed place for everybody, so nobody can push anybody out: uids beyond
+ * HB_UIDS, such as the ranges of subuid(5), share one place, and cgroups whose ids are alike modulo
+ * HB_CGROUPS share another. Processes of the root cgroup have no cgroup budget.
  */
-struct hb_sender {
-	__u64 even_ns; /* when it will have used up no more than its share */
+enum {
+	HB_UIDS = 1 << 16,
+	HB_UIDS_BEYOND = HB_UIDS, /* the place that they share */
+	HB_CGROUPS = 1 << 12,
+	HB_FIRST_CGROUP = HB_UIDS + 1,
+	HB_OWNERS = HB_FIRST_CGROUP + HB_CGROUPS,
+	HB_CGROUP_LEVEL = 2, /* /system.slice/x.service, /user.slice/user-1000.slice; root is 0 */
 };
 
-HB_ASSERT_LAYOUT(sizeof(struct hb_sender) == 8);
+/* The place of a sender that no budget binds. */
+#define HB_NO_OWNER 0xffffffffu
+
+struct hb_owner {
+	__u64 tat_ns; /* theoretical arrival time of its next attempt, see struct hb_sender */
+	__u64 unread_bytes; /* in the ring, written by it since it last had none there; rounded up */
+	__u64 last;	    /* ring position: all of them were written below it */
+	__u32 senders;	    /* entries in the table of senders */
+	__u32 reserved;
+};
+
+HB_ASSERT_LAYOUT(sizeof(struct hb_owner) == 32);
+
+/*
+ * What is remembered of a process that sends, from its first datagram to its exit, in a table that
+ * user space reads without a system call. The limit is the generic cell rate algorithm (GCRA): a
+ * conforming sender's theoretical arrival time is never further ahead of the clock than burst_ns.
+ *
+ * An attempt is a datagram that has the frame's magic and claims the process that sent it.
+ */
+struct hb_sender {
+	__u64 generation_ns; /* written last; 0: free */
+	__u32 initial_tgid;
+	__u32 uid_owner;    /* places whose `senders` it counts in */
+	__u32 cgroup_owner;
+	__u32 refused_for;  /* enum hb_drop: why refused_ns was */
+	__u64 first_ns;     /* CLOCK_MONOTONIC, like all below */
+	__u64 tat_ns;       /* theoretical arrival time */
+	__u64 stamped_ns;   /* of its last stamp */
+	__u64 attempted_ns; /* of its last attempt, whatever became of it */
+	__u64 refused_ns;   /* of the last one that was refused for want of room or by a limit */
+};
+
+HB_ASSERT_LAYOUT(HB_OFFSET(struct hb_sender, attempted_ns) == 48);
+HB_ASSERT_LAYOUT(sizeof(struct hb_sender) == 64); /* a cache line of its own */
 
 /* How the program is to work. User space writes it before the program is loaded. */
 struct hb_settings {
 	__u64 beat_interval_ns; /* between the beats of one process, in the long run; 0: no limit */
 	__u64 burst_ns;		/* how far ahead of that it may be */
 	__u32 ring_delivery;	/* 1: the stamp carries the frame, and no datagram is queued */
+	/* 1: a datagram that there was no room for in the ring is queued without a stamp, so that its
+	 * sender is told when the queue is full. */
+	__u32 keep_refused;
+
+	/* Budgets of one owner. 0: there are none. */
+	__u64 owner_interval_ns; /* between its attempts, in the long run */
+	__u64 owner_burst_ns;
+	__u32 owner_senders; /* processes */
 	__u32 reserved;
 };
 
-HB_ASSERT_LAYOUT(sizeof(struct hb_settings) == 24);
+HB_ASSERT_LAYOUT(sizeof(struct hb_settings) == 48);
 
-/* Whose eyes the program looks through. User space writes it, at calibration, but for `received`. */
+/* What the program does as unread bytes pile up in the ring. User space may change it at any time. */
+struct hb_levels {
+	__u64 wake_bytes;    /* from here on the observer is woken, once for each time it has read */
+	__u64 crowded_bytes; /* from here on an owner may add only while ... */
+	__u64 owner_bytes;   /* ... fewer than these are its own */
+};
+
+HB_ASSERT_LAYOUT(sizeof(struct hb_levels) == 24);
+
+/* The observer: its tgid, and its PID namespace, which pids are translated to. User space writes it in
+ * the self-test, but for `received`. */
 struct hb_observer {
 	__u32 initial_tgid; /* 0: not calibrated yet */
 	__u32 pid_ns_inode; /* 0: likewise, and every process is out of sight */
@@ -143,6 +201,9 @@ enum hb_drop {
 	HB_DROP_RING_FULL,    /* no room for its stamp */
 	HB_DROP_UNREADABLE,   /* bytes or identity could not be read */
 	HB_DROP_RATE_LIMITED, /* its sender sends more than one process may */
+	HB_DROP_SHARE,	      /* its uid or cgroup has used up its share */
+	HB_DROP_NO_SLOT,      /* a new sender, and no entry for it in the table of senders */
+	HB_DROP_DESCRIPTORS,  /* it carries descriptors, which would be closed by whoever receives it */
 	HB_DROP_REASONS,
 };
 
@@ -154,15 +215,26 @@ struct hb_counters {
 	__u64 attempts;
 	__u64 stamps;
 	__u64 drops[HB_DROP_REASONS];
+	__u64 kept_unstamped; /* of drops[HB_DROP_RING_FULL]: let through to the queue */
 	__u64 receipts_lost;
-	__u64 senders_lost; /* could not be remembered: neither limited nor watched, this time */
-	__u64 exits;	    /* of senders, reported */
-	__u64 exits_lost;   /* of senders, and there was no room to report it */
-	__u64 pad[6];	    /* whole cache lines a slot */
+	__u64 exits;	  /* of senders, reported */
+	__u64 exits_lost; /* of senders, and there was no room to report it */
+	__u64 pad[3];	  /* whole cache lines a slot */
 };
 
 HB_ASSERT_LAYOUT(sizeof(struct hb_counters) == 128);
 
 enum { HB_COUNTER_SLOTS = 64 }; /* power of two */
+
+/* What the observer looks at whenever it has read the ring: one cache line, written rarely. */
+struct hb_notices {
+	__u64 descriptors;    /* sum of drops[HB_DROP_DESCRIPTORS] */
+	__u64 kept_unstamped; /* sum of kept_unstamped */
+	__u64 woken_at;	      /* 1 + the ring's consumer position at the last wake-up */
+	__u64 wakes;
+	__u64 pad[4];
+};
+
+HB_ASSERT_LAYOUT(sizeof(struct hb_notices) == 64);
 
 #endif

@@ -98,8 +98,15 @@ struct sk_buff {
 
 struct kernfs_node;
 
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+	struct cgroup_subsys_state *parent;
+};
+
 struct cgroup {
+	struct cgroup_subsys_state self;
 	struct kernfs_node *kn;
+	int level;
 };
 
 struct kernfs_node {

@@ -2,6 +2,9 @@
 
 #include <linux/capability.h>
 #include <spdlog/spdlog.h>
+#include <sys/epoll.h>
+
+#include <cerrno>
 
 #include "cli/stamp_totals.hpp"
 #include "observer/tracker.hpp"
@@ -17,7 +20,7 @@ Result<std::unique_ptr<Intake>> Intake::open(const RunOptions& options,
   std::unique_ptr<Intake> intake(new Intake(std::move(program)));
   if (auto opened = intake->open_socket(options); !opened) return opened.error();
   if (intake->program_) {
-    intake->attest_by_kernel(options, start_ns);
+    if (auto ready = intake->attest_by_kernel(options, start_ns); !ready) return ready.error();
   } else {
     intake->attest_by_procfs(start_ns);
   }
@@ -27,7 +30,8 @@ Result<std::unique_ptr<Intake>> Intake::open(const RunOptions& options,
 // By ring delivery only refused datagrams are queued, and a short queue tells their senders so
 // soon.
 Status Intake::open_socket(const RunOptions& options) {
-  QueueLength queue(options.delivery == kernel::Delivery::Ring ? 0 : options.queue_length);
+  const bool by_ring = program_ && program_->delivery() == kernel::Delivery::Ring;
+  QueueLength queue(by_ring ? 0 : options.queue_length);
   auto listener = UnixListener::open();
   queue.restore();
   if (!listener) return listener.error();
@@ -37,15 +41,33 @@ Status Intake::open_socket(const RunOptions& options) {
   return program_ ? program_->attach(listener_->fd()) : ok();
 }
 
-void Intake::attest_by_kernel(const RunOptions& options, std::uint64_t start_ns) {
+Status Intake::attest_by_kernel(const RunOptions& options, std::uint64_t start_ns) {
   kernel::Config config = options.kernel_config();
   config.queue_length = queue_length_;
-  switch (options.delivery) {
+  program_->set_queue_length(queue_length_);
+  if (program_->delivery() != options.delivery) {
+    spdlog::info(
+        "--delivery ring: this kernel does not show whether a datagram carries descriptors");
+  }
+  switch (program_->delivery()) {
     case kernel::Delivery::Socket: take_from_socket(config, start_ns); break;
     case kernel::Delivery::Ring: take_from_ring(config, start_ns); break;
   }
   ns_inode_ = program_->observer_ns_inode();
   watch_exits();
+  return watch_ring();
+}
+
+// Edge-triggered: a ring is readable whenever it holds anything unread, which is always.
+Status Intake::watch_ring() {
+  ring_wake_.reset(::epoll_create1(EPOLL_CLOEXEC));
+  int code = errno;
+  if (!ring_wake_) return os_error(code, "cannot watch the stamp ring (epoll_create1)");
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLET;
+  const int refused = ::epoll_ctl(ring_wake_.get(), EPOLL_CTL_ADD, program_->ring_fd(), &event);
+  code = errno;
+  return refused == 0 ? ok() : Status(os_error(code, "cannot watch the stamp ring (epoll_ctl)"));
 }
 
 void Intake::take_from_socket(const kernel::Config& config, std::uint64_t start_ns) {
@@ -87,8 +109,11 @@ std::vector<Source*> Intake::sources() const {
   return sources;
 }
 
+const AttemptWatch* Intake::attempts() const { return program_ ? &program_->senders() : nullptr; }
+
 std::vector<RunLoop::Entrance> Intake::entrances() const {
   std::vector<RunLoop::Entrance> entrances{{listener_->fd(), source_.get()}};
+  if (ring_wake_) entrances.push_back({.fd = ring_wake_.get(), .is_epoll = true});
   if (exits_ != nullptr) entrances.push_back({program_->exits_fd()});
   if (udp_) entrances.push_back({udp_->fd(), &udp_->source()});
   return entrances;

@@ -38,6 +38,8 @@ class Intake {
 
   [[nodiscard]] std::vector<Source*> sources() const;
   [[nodiscard]] ExitWatch* exits() { return exits_.get(); }  // nullptr: only silence tells
+  // nullptr: absence of frames is all there is to go by.
+  [[nodiscard]] const AttemptWatch* attempts() const;
 
   [[nodiscard]] std::vector<RunLoop::Entrance> entrances() const;
 
@@ -53,10 +55,11 @@ class Intake {
   explicit Intake(std::unique_ptr<kernel::StampProgram> program) : program_(std::move(program)) {}
 
   Status open_socket(const RunOptions& options);
-  void attest_by_kernel(const RunOptions& options, std::uint64_t start_ns);
+  Status attest_by_kernel(const RunOptions& options, std::uint64_t start_ns);
   void take_from_socket(const kernel::Config& config, std::uint64_t start_ns);
   void take_from_ring(const kernel::Config& config, std::uint64_t start_ns);
   void watch_exits();
+  Status watch_ring();
   void attest_by_procfs(std::uint64_t start_ns);
 
   std::unique_ptr<kernel::StampProgram> program_;
@@ -66,6 +69,7 @@ class Intake {
   kernel::RingSource* ring_ = nullptr;        // source_, when it is one
   std::unique_ptr<kernel::RingExits> exits_;
   std::unique_ptr<UdpIntake> udp_;  // nullptr: not wanted
+  Fd ring_wake_;  // epoll: readable once each time the kernel program wakes the observer
   std::uint64_t queue_length_ = 0;
   std::optional<std::uint32_t> ns_inode_;
 };

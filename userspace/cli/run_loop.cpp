@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <spdlog/spdlog.h>
+#include <sys/epoll.h>
 
 #include <algorithm>
 #include <ctime>
@@ -103,17 +104,25 @@ void RunLoop::wait() {
   until_ns = std::min(until_ns, now_ns < entrances_rest_until_ns_ ? config_.end_ns : wake_ns());
   const timespec timeout = as_timespec(until_ns > now_ns ? until_ns - now_ns : 0);
   const auto* limit = until_ns == Source::kNever ? nullptr : &timeout;
-  if (::ppoll(polled_.data(), polled_.size(), limit, nullptr) >= 0) return;
+  if (::ppoll(polled_.data(), polled_.size(), limit, nullptr) >= 0) return empty_epolls();
   for (pollfd& polled : polled_) polled.revents = 0;  // interrupted: it has named nothing
+}
+
+void RunLoop::empty_epolls() {
+  for (std::size_t i = 0; i < entrances_.size(); ++i) {
+    const pollfd& polled = polled_[kFirstEntrance + i];
+    epoll_event event{};
+    if (entrances_[i].is_epoll && polled.revents != 0) ::epoll_wait(polled.fd, &event, 1, 0);
+  }
 }
 
 void RunLoop::warn_of_clock_jump() {
   const auto jump = observer_.take_clock_jump();
   if (!jump) return;
   spdlog::warn(
-      "did not run for {}.{:03} s (stopped, suspended, or the machine was paused): nobody is "
-      "called "
-      "silent before one more threshold has passed",
+      "did not run for {}.{:03} s (stopped, suspended, or the machine was paused): unless what "
+      "agents sent meanwhile shows that they could, nobody is called silent before one more "
+      "threshold has passed",
       jump->gap_ns / kNsPerSecond, jump->gap_ns % kNsPerSecond / kNsPerMs);
 }
 

@@ -33,6 +33,7 @@ class RunLoop {
   struct Entrance {
     int fd;
     const Source* source = nullptr;
+    bool is_epoll = false;  // an edge-triggered epoll descriptor, to be emptied when it is readable
   };
 
   RunLoop(Observer& observer, const Clock& clock, std::vector<Entrance> entrances, Signals& signals,
@@ -51,6 +52,7 @@ class RunLoop {
  private:
   void wait();
   std::uint64_t ask_entrances(std::uint64_t now_ns);
+  void empty_epolls();
   void take_hangup();
   bool is_told_to_end();
   bool takes_ending_signal();

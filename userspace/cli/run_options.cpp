@@ -36,7 +36,8 @@ void declare_attestation(CLI::App& run, RunOptions& o) {
       {{"socket", kernel::Delivery::Socket}, {"ring", kernel::Delivery::Ring}},
       "How frames come: as datagrams, or inside their stamps at no system call a beat [socket]");
   add_number(run, "--drain-interval-ms", o.drain_interval_ms, 1, 1'000,
-             "How long a frame may wait in the ring (--delivery ring)");
+             "How long a frame may wait to be read; exits and stalls never do [5 where the event "
+             "stream shows every beat, else 100]");
   add_number(run, "--max-beat-rate", o.max_beat_rate, 0, 1'000'000'000,
              "Beats per second and process; what is more is dropped in the kernel; 0: no limit");
   run.add_option("--ring-bytes", o.ring_bytes, "Size of the stamp ring")
@@ -57,6 +58,9 @@ void declare_tracking(CLI::App& run, RunOptions& o) {
   add_number(run, "--threshold-ms", o.threshold_ms, 1, kMsPerDay, "Silence before a stall");
   add_number(run, "--tracker-capacity", o.tracker_capacity, 1, Tracker::kMaxCapacity,
              "Agents that can be tracked");
+  add_number(run, "--agents-per-uid", o.agents_per_uid, 0, Tracker::kMaxCapacity,
+             "Agents that one user may have; for root: one cgroup (v2, the second level); 0: any "
+             "number [a quarter of --tracker-capacity]");
   add_choice<Eviction>(run, "--eviction", o.eviction,
                        {{"strict", Eviction::Strict}, {"balanced", Eviction::Balanced}},
                        "Who is forgotten for a newcomer when all are taken and none is dead: the "
@@ -92,6 +96,10 @@ BeatsShown RunOptions::beats_shown() const {
   return beats.value_or(events == EventFormat::Json ? BeatsShown::All : BeatsShown::Changes);
 }
 
+std::uint64_t RunOptions::agents_per_owner() const {
+  return agents_per_uid.value_or(std::max<std::uint64_t>(1, tracker_capacity / 4));
+}
+
 kernel::Config RunOptions::kernel_config() const {
   kernel::Config config;
   config.ring_bytes = ring_bytes;
@@ -99,9 +107,11 @@ kernel::Config RunOptions::kernel_config() const {
   config.stamp_wait_ns = stamp_wait_ms * kNsPerMs;
   config.queue_length = queue_length;
   config.delivery = delivery;
-  config.drain_interval_ns = drain_interval_ms * kNsPerMs;
+  const bool shows_every_beat = events != EventFormat::None && beats_shown() == BeatsShown::All;
+  config.drain_interval_ns = drain_interval_ms.value_or(shows_every_beat ? 5 : 100) * kNsPerMs;
   config.max_beat_rate = max_beat_rate;
   config.senders = std::max<std::size_t>(config.senders, 2 * tracker_capacity);
+  config.agents_per_owner = agents_per_owner();
   return config;
 }
 

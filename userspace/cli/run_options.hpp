@@ -31,7 +31,7 @@ struct RunOptions {
   std::uint64_t ring_bytes = std::uint64_t{1} << 20;
   std::uint64_t stamp_wait_ms = 50;
   kernel::Delivery delivery = kernel::Delivery::Socket;
-  std::uint64_t drain_interval_ms = 5;
+  std::optional<std::uint64_t> drain_interval_ms;  // unset: as the event stream needs it
   std::uint64_t max_beat_rate = 1000;
 
   UdpOptions udp;
@@ -39,6 +39,7 @@ struct RunOptions {
   std::uint64_t threshold_ms = 2000;
   std::uint64_t tracker_capacity = 4096;
   Eviction eviction = Eviction::Strict;
+  std::optional<std::uint64_t> agents_per_uid;  // unset: a quarter of the capacity; 0: any number
   bool allow_cross_namespace = false;
   bool strict_namespace = false;
 
@@ -55,6 +56,7 @@ struct RunOptions {
 
   [[nodiscard]] std::uint64_t threshold_ns() const;
   [[nodiscard]] BeatsShown beats_shown() const;
+  [[nodiscard]] std::uint64_t agents_per_owner() const;
   [[nodiscard]] kernel::Config kernel_config() const;
 };
 

@@ -33,6 +33,7 @@ Observer::Config observer_config(const RunOptions& options, const Intake& intake
   config.threshold_ns = options.threshold_ns();
   config.tracker_capacity = options.tracker_capacity;
   config.eviction = options.eviction;
+  config.agents_per_owner = options.agents_per_owner();
   config.policy.observer_ns_inode = intake.observer_ns_inode().value_or(0);
   config.policy.allow_cross_namespace = options.allow_cross_namespace;
   return config;
@@ -157,6 +158,7 @@ Result<ExitCode> observe(const RunOptions& options, Signals& signals, Intake& in
   Observer observer(clock, observer_config(options, intake));
   for (Source* source : intake.sources()) observer.add(*source);
   if (ExitWatch* exits = intake.exits()) observer.watch(*exits);
+  if (const AttemptWatch* attempts = intake.attempts()) observer.watch(*attempts);
   Members members;
   if (auto opened = members.open(options, intake, clock); !opened) return opened.error();
   if (auto set = set_hangup_apart(signals, members); !set) return set.error();

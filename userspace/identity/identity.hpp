@@ -1,10 +1,17 @@
 // Who sent a datagram, as far as anybody could find out.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <variant>
 
+#include "stamp.h"
+
 namespace hb {
+
+// Places of budgets, and the place of who has none: see struct hb_owner.
+inline constexpr std::size_t kOwners = HB_OWNERS;
+inline constexpr std::uint32_t kNoOwner = HB_NO_OWNER;
 
 // One process, as it was inside sendmsg(2). (tgid, generation) names a process; a pid alone does
 // not, and a namespace inode is an identity only together with a live process.
@@ -14,7 +21,7 @@ struct Identity {
   std::uint32_t pid_ns_inode = 0;   // the PID namespace it is in
   std::uint32_t uid = 0;            // real uid, initial user namespace; known with generation_ns
   std::uint32_t slot = 0;           // of the kernel's table of senders; known with generation_ns
-  std::uint32_t owner = 0;          // whose budget it spends (hb_stamp); known with generation_ns
+  std::uint32_t owner = kNoOwner;   // whose budget it spends (hb_stamp); known with generation_ns
   std::uint64_t generation_ns = 0;  // start_boottime of the group leader; 0: not known
   std::uint64_t cgroup_id = 0;      // cgroup v2 directory inode; 0: not known
   std::uint64_t sent_ns = 0;        // CLOCK_MONOTONIC inside its sendmsg(2); 0: not known

@@ -9,12 +9,9 @@
 namespace hb::kernel {
 namespace {
 
-constexpr std::uint64_t kShortestRest_ns = 250'000;
 constexpr std::uint64_t kBusyRetry_ns = 200'000;
 
-// Whoever reads the socket is told by MSG_CTRUNC; here the descriptors went with the datagram.
-Reception reception_of(const hb_stamp& stamp) {
-  if ((stamp.flags & HB_STAMP_DESCRIPTORS) != 0) return AncillaryTruncated{};
+Arrival arrival_of(const hb_stamp& stamp) {
   Arrival arrival{{}, sender_of(stamp), BeatOrigin::KernelAttested};
   std::memcpy(arrival.bytes.data(), stamp.frame, arrival.bytes.size());
   return arrival;
@@ -35,30 +32,29 @@ RingSource::RingSource(StampProgram& program, Receiver& receiver, const Config& 
     : program_(program),
       ring_(program.ring()),
       receiver_(receiver),
-      ring_bytes_(config.ring_bytes),
-      longest_rest_ns_(config.drain_interval_ns),
+      truncations_(program),
+      drain_interval_ns_(config.drain_interval_ns),
       horizon_ns_(start_ns),
       mark_ns_(start_ns),
-      mark_(ring_.reserved_to()),
-      rested_at_(ring_.read_to()),
-      rest_ns_(config.drain_interval_ns) {}
+      mark_(ring_.reserved_to()) {}
 
 std::optional<Reception> RingSource::next(std::uint64_t now_ns) {
   look_ahead(now_ns);
   while (const auto record = ring_.front()) {
-    std::optional<Reception> reception;
+    std::optional<Arrival> arrival;
     if (const hb_stamp* stamp = stamp_in(*record)) {
-      reception = reception_of(*stamp);
+      arrival = arrival_of(*stamp);
       frames_++;
     } else {
       malformed_++;
     }
     ring_.pop();
-    if (reception) return reception;
+    if (arrival) return arrival;
   }
   look_ahead(now_ns);
-  come_to_rest();
+  ring_.release();
   if (auto failed = discard_refused()) return ReceiveFailed{std::move(*failed)};
+  if (const auto truncated = truncations_.next(now_ns)) return *truncated;
   return std::nullopt;
 }
 
@@ -71,20 +67,10 @@ void RingSource::look_ahead(std::uint64_t now_ns) {
   if (ring_.read_to() >= mark_) horizon_ns_ = now_ns;
 }
 
-// A quarter of the ring in one rest is too much to be sure of the next; an eighth of that is
-// little.
-void RingSource::come_to_rest() {
-  ring_.release();
-  const std::uint64_t brought = ring_.read_to() - rested_at_;
-  rested_at_ = ring_.read_to();
-  if (brought > ring_bytes_ / 4) rest_ns_ = std::max(rest_ns_ / 2, kShortestRest_ns);
-  if (brought < ring_bytes_ / 32) rest_ns_ = std::min(rest_ns_ * 2, longest_rest_ns_);
-}
-
 // No system call before the kernel program has refused something. From then on always one: a sender
 // that waits for room in the queue may put its datagram there at any time later.
 std::optional<Error> RingSource::discard_refused() {
-  if (program_.ring_full_drops() == 0) return std::nullopt;
+  if (program_.kept_unstamped() == 0) return std::nullopt;
   const auto received = receiver_.receive(discarded_);
   if (!received) return received.error();
   return std::nullopt;
@@ -99,7 +85,7 @@ StampCounters RingSource::counters() const {
 
 std::uint64_t RingSource::wake_ns(std::uint64_t now_ns) const {
   const bool head_is_busy = ring_.read_to() < mark_;
-  return now_ns + (head_is_busy ? std::min(rest_ns_, kBusyRetry_ns) : rest_ns_);
+  return now_ns + (head_is_busy ? std::min(drain_interval_ns_, kBusyRetry_ns) : drain_interval_ns_);
 }
 
 }  // namespace hb::kernel

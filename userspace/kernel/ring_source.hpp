@@ -1,10 +1,10 @@
 // RingSource: frames out of the stamp ring itself. The record is the frame and says who sent it:
 // nothing to pair, nothing to wait for, and no system call.
 //
-// The ring wakes nobody. It is read whenever next() is called, and wake_ns() asks for that after
-// the drain interval, or sooner while so much comes that the ring might fill up meanwhile. Where it
-// did fill up, the refused datagrams are on the socket, whose descriptor wakes the observer; they
-// were counted by the kernel program (ring_full) and are thrown away here.
+// It is read whenever next() is called, and wake_ns() asks for that after the drain interval. The
+// kernel program wakes the observer sooner when the ring is filling up. Where it did fill up, the
+// refused datagrams are on the socket, whose descriptor wakes the observer; they were counted by
+// the kernel program (ring_full) and are thrown away here.
 //
 // Borrows the program, loaded for Delivery::Ring, and the receiver. One thread.
 #pragma once
@@ -16,6 +16,7 @@
 #include "identity/datagram.hpp"
 #include "kernel/stamp_counters.hpp"
 #include "kernel/stamp_program.hpp"
+#include "kernel/truncation_notices.hpp"
 #include "observer/source.hpp"
 
 namespace hb::kernel {
@@ -34,22 +35,19 @@ class RingSource final : public Source {
 
  private:
   void look_ahead(std::uint64_t now_ns);
-  void come_to_rest();
   std::optional<Error> discard_refused();
 
   StampProgram& program_;
   RingReader& ring_;
   Receiver& receiver_;
-  const std::uint64_t ring_bytes_;
-  const std::uint64_t longest_rest_ns_;
+  TruncationNotices truncations_;
+  const std::uint64_t drain_interval_ns_;
 
   // What was reserved before mark_ns_ ends at mark_. Once it has been read, the horizon is there.
   std::uint64_t horizon_ns_;
   std::uint64_t mark_ns_;
   std::uint64_t mark_;
 
-  std::uint64_t rested_at_ = 0;  // where the ring had been read to when it was last seen empty
-  std::uint64_t rest_ns_;        // until it wants to be read again
   std::uint64_t frames_ = 0;
   std::uint64_t malformed_ = 0;
   std::array<Datagram, 64> discarded_;

@@ -103,6 +103,33 @@ Result<std::optional<Credentials>> SelfTest::receive(const FrameBytes& frame) {
   return credentials_of(message);
 }
 
+Status SelfTest::drops_descriptors() {
+  FrameBytes frame{};
+  iovec data{frame.data(), frame.size()};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message{};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof(control);
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(int));
+  const int passed = sender_.get();
+  std::memcpy(CMSG_DATA(header), &passed, sizeof(passed));
+  const ssize_t sent = ::sendmsg(sender_.get(), &message, MSG_NOSIGNAL);
+  const int refused = errno;
+  if (sent < 0) return os_error(refused, "self-test: sending a descriptor");
+
+  const ssize_t received = ::recv(receiver_.get(), frame.data(), frame.size(), 0);
+  const int code = errno;
+  program_->ring().drain([](std::span<const std::byte> /*stamp*/) {});
+  if (received < 0 && code == EAGAIN) return ok();
+  if (received < 0) return os_error(code, "self-test: looking for a datagram");
+  return Error{"self-test: the kernel program let a datagram with a descriptor pass"};
+}
+
 Status SelfTest::read_ring(Echo& echo) {
   int stamps = 0;
   int others = 0;

@@ -29,6 +29,9 @@ class SelfTest {
   // Sends and receives one frame. The Error says which step did not do what it must.
   Result<Echo> echo();
 
+  // Sends a frame that carries a descriptor, and demands that nothing arrives.
+  Status drops_descriptors();
+
  private:
   SelfTest(StampProgram& program, Fd sender, Fd receiver)
       : program_(&program), sender_(std::move(sender)), receiver_(std::move(receiver)) {}

@@ -1,5 +1,6 @@
 #include "kernel/stamp_program.hpp"
 
+#include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
@@ -36,17 +37,50 @@ std::array<ReadMethod, 2> preference() {
   return {ReadMethod::ProbeRead, ReadMethod::DirectLoads};
 }
 
+// Whether the program sees the socket buffer's control block: credentials and descriptors.
+bool sees_control_block(ReadMethod method) {
+  return method == ReadMethod::ProbeRead || has_context_kfuncs();
+}
+
 constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 constexpr std::uint64_t kBurst_ns = kNsPerSecond;  // as many at once as in a second
 
-hb_settings settings_of(const Config& config) {
+// The budget of an owner does for its agents at 20 beats a second each, 200 ms of that at once, and
+// for no fewer than 20,000 beats a second, which cost the observer 4 % of a CPU by socket delivery.
+constexpr std::uint64_t kBeatsOfAgent = 20;
+constexpr std::uint64_t kLeastOwnerRate = 20'000;
+constexpr std::uint64_t kOwnerBurst_ns = kNsPerSecond / 5;
+constexpr std::size_t kOwnersOfTable = 16;  // an owner may have this fraction of the senders' table
+
+constexpr std::uint64_t kRecordBytes = sizeof(hb_stamp) + BPF_RINGBUF_HDR_SZ;
+
+void set_budgets(hb_settings& settings, const Config& config) {
+  const std::uint64_t rate =
+      std::max({config.agents_per_owner * kBeatsOfAgent, config.max_beat_rate, kLeastOwnerRate});
+  settings.owner_interval_ns = std::max<std::uint64_t>(1, kNsPerSecond / rate);
+  settings.owner_burst_ns = kOwnerBurst_ns;
+  settings.owner_senders = static_cast<std::uint32_t>(
+      std::max(config.agents_per_owner, config.senders / kOwnersOfTable));
+}
+
+hb_settings settings_of(const Config& config, Delivery delivery, ReadMethod method) {
   hb_settings settings{};
   if (config.max_beat_rate > 0) {
     settings.beat_interval_ns = std::max<std::uint64_t>(1, kNsPerSecond / config.max_beat_rate);
     settings.burst_ns = kBurst_ns;
   }
-  settings.ring_delivery = config.delivery == Delivery::Ring ? 1 : 0;
+  settings.ring_delivery = delivery == Delivery::Ring ? 1 : 0;
+  settings.keep_refused = sees_control_block(method) ? 1 : 0;
+  if (config.agents_per_owner > 0) set_budgets(settings, config);
   return settings;
+}
+
+// `room_bytes`: what fits into whichever fills up first. Woken at a quarter, the observer has the
+// time in which three quarters fill up; at half, owners are held to a 16th of what is left.
+hb_levels levels_of(std::uint64_t room_bytes) {
+  return {.wake_bytes = room_bytes / 4,
+          .crowded_bytes = room_bytes / 2,
+          .owner_bytes = std::max(room_bytes / 32, 4 * kRecordBytes)};
 }
 
 Result<std::unique_ptr<RingReader>> map(const bpf_map* map) {
@@ -90,7 +124,8 @@ StampProgram::~StampProgram() = default;
 Result<std::unique_ptr<StampProgram>> StampProgram::open(const Config& config) {
   std::unique_ptr<StampProgram> program(new StampProgram(config));
   if (Status loaded = program->load(); !loaded) return loaded.error();
-  if (Status mapped = program->map_ring(); !mapped) return mapped.error();
+  if (Status filled = program->fill_free_senders(); !filled) return filled.error();
+  if (Status mapped = program->map_memory(); !mapped) return mapped.error();
   if (Status traced = program->trace_receipts(); !traced) return traced.error();
   if (Status watched = program->watch_exits(); !watched) program->exits_problem_ = watched.error();
   if (Status calibrated = program->calibrate(); !calibrated) return calibrated.error();
@@ -126,31 +161,63 @@ Status StampProgram::load(ReadMethod method, bool with_exits) {
   bpf_program__set_autoload(skeleton_->progs.hb_exit_direct, direct && with_exits);
   bpf_program__set_autoload(skeleton_->progs.hb_exit_probe_read, !direct && with_exits);
   bpf_program__set_autoload(skeleton_->progs.hb_receipt_written, config_.correlate_skb);
+  method_ = method;
+  delivery_ = sees_control_block(method) ? config_.delivery : Delivery::Ring;
+  if (config_.correlate_skb && delivery_ == Delivery::Ring) {
+    return Error{
+        "configure: this kernel does not show the program what a datagram carries, so none"
+        " is queued, and --correlate skb has nothing to pair"};
+  }
   if (Status configured = configure(); !configured) return configured;
 
   const int error = hb_program__load(skeleton_.get());
   if (error != 0) return os_error(-error, "load: the kernel program");
-  method_ = method;
+  set_queue_length(config_.queue_length);
   return ok();
 }
 
 Status StampProgram::configure() {
-  skeleton_->rodata->settings = settings_of(config_);
+  skeleton_->rodata->settings = settings_of(config_, delivery_, method_);
   const auto ring_bytes = static_cast<std::uint32_t>(config_.ring_bytes);
   int refused = bpf_map__set_max_entries(skeleton_->maps.stamps, ring_bytes);
   if (refused != 0) return os_error(-refused, "configure: the size of the stamp ring");
   const auto senders = static_cast<std::uint32_t>(config_.senders);
-  refused = bpf_map__set_max_entries(skeleton_->maps.senders, senders);
-  if (refused != 0) return os_error(-refused, "configure: how many senders are remembered");
+  for (bpf_map* map :
+       {skeleton_->maps.senders, skeleton_->maps.sender_table, skeleton_->maps.free_senders}) {
+    refused = bpf_map__set_max_entries(map, senders);
+    if (refused != 0) return os_error(-refused, "configure: the size of the table of senders");
+  }
   return ok();
 }
 
-Status StampProgram::map_ring() {
+void StampProgram::set_queue_length(std::uint64_t queue_length) {
+  std::uint64_t room_bytes = bpf_map__max_entries(skeleton_->maps.stamps);
+  if (delivery_ == Delivery::Socket) {
+    room_bytes = std::min(room_bytes, queue_length * kRecordBytes);
+  }
+  skeleton_->bss->levels = levels_of(room_bytes);
+}
+
+Status StampProgram::fill_free_senders() {
+  const int queue = bpf_map__fd(skeleton_->maps.free_senders);
+  for (std::uint32_t slot = 0; slot < config_.senders; ++slot) {
+    const int refused = bpf_map_update_elem(queue, nullptr, &slot, BPF_ANY);
+    if (refused != 0) return os_error(-refused, "map: filling the table of senders");
+  }
+  return ok();
+}
+
+Status StampProgram::map_memory() {
   auto ring = map(skeleton_->maps.stamps);
   if (!ring) return ring.error();
   ring_ = std::move(ring).value();
+  auto senders = SenderTable::map(bpf_map__fd(skeleton_->maps.sender_table), config_.senders);
+  if (!senders) return senders.error();
+  senders_ = std::move(senders).value();
   return ok();
 }
+
+int StampProgram::ring_fd() const { return bpf_map__fd(skeleton_->maps.stamps); }
 
 // Before the self-test, so that nobody who sends afterwards can end unseen.
 Status StampProgram::watch_exits() {
@@ -204,8 +271,10 @@ Status StampProgram::calibrate() {
   if (config_.correlate_skb) {
     if (Status same = same_buffer(seen.value()); !same) return same;
   }
+  if (Status dropped = test.value().drops_descriptors(); !dropped) return dropped;
   observer.received = 0;  // only we have sent and received so far
   for (hb_counters& slot : skeleton_->bss->counters) slot = {};
+  skeleton_->bss->notices = {};
   return ok();
 }
 
@@ -243,10 +312,12 @@ void StampProgram::end_receiving() {
   std::atomic_ref(skeleton_->bss->observer.receiving).store(0, std::memory_order_release);
 }
 
-std::uint64_t StampProgram::ring_full_drops() const {
-  std::uint64_t sum = 0;
-  for (hb_counters& slot : skeleton_->bss->counters) sum += read(slot.drops[HB_DROP_RING_FULL]);
-  return sum;
+std::uint64_t StampProgram::kept_unstamped() const {
+  return read(skeleton_->bss->notices.kept_unstamped);
+}
+
+std::uint64_t StampProgram::descriptors_dropped() const {
+  return read(skeleton_->bss->notices.descriptors);
 }
 
 hb_counters StampProgram::counters() const {
@@ -257,8 +328,8 @@ hb_counters StampProgram::counters() const {
     for (int reason = 0; reason < HB_DROP_REASONS; reason++) {
       sum.drops[reason] += read(slot.drops[reason]);
     }
+    sum.kept_unstamped += read(slot.kept_unstamped);
     sum.receipts_lost += read(slot.receipts_lost);
-    sum.senders_lost += read(slot.senders_lost);
     sum.exits += read(slot.exits);
     sum.exits_lost += read(slot.exits_lost);
   }

@@ -10,8 +10,8 @@
 // Beside the stamps it reports, where the kernel lets it, the exits of processes that sent: what is
 // missing for that is in exits_problem(), and is no reason not to observe.
 //
-// Counters and observer live in memory shared with the program: after open() no bpf(2) call is
-// made, so every capability may be dropped.
+// Counters, observer and the table of senders live in memory shared with the program: after open()
+// no bpf(2) call is made, so every capability may be dropped.
 #pragma once
 
 #include <cstddef>
@@ -22,6 +22,7 @@
 #include "base/result.hpp"
 #include "identity/correlator.hpp"
 #include "kernel/ring_reader.hpp"
+#include "kernel/sender_table.hpp"
 #include "stamp.h"
 
 struct hb_program;  // the skeleton that bpftool makes
@@ -37,12 +38,14 @@ enum class Delivery : std::uint8_t {
 struct Config {
   std::size_t ring_bytes = std::size_t{1} << 20;  // power of two, whole pages
   Delivery delivery = Delivery::Socket;
-  std::uint64_t drain_interval_ns = 5'000'000;  // Ring: how long a frame may wait there
+  std::uint64_t drain_interval_ns = 5'000'000;  // how long a frame may wait to be read
   bool correlate_skb = false;                   // Socket
   std::uint64_t stamp_wait_ns = 50'000'000;     // Socket
   std::uint64_t queue_length = 512;             // Socket
   std::uint64_t max_beat_rate = 0;              // of one process, per second; 0: no limit
-  std::size_t senders = 16'384;                 // processes that are remembered
+  std::size_t senders = 16'384;                 // processes that can send at the same time
+  std::size_t agents_per_owner =
+      0;  // what the budget of a uid or cgroup is to do for; 0: no budgets
 };
 
 // How the program reads the kernel's memory; see bpf/identity.bpf.h.
@@ -64,7 +67,13 @@ class StampProgram {
   [[nodiscard]] PairingKey pairing_key() const;
 
   RingReader& ring() { return *ring_; }
-  [[nodiscard]] Delivery delivery() const { return config_.delivery; }
+  // Readable, for an edge-triggered waiter, when the program has found the ring filling up.
+  [[nodiscard]] int ring_fd() const;
+  // What is in force: Ring where the program cannot see whether a datagram carries descriptors,
+  // which must not reach a receiver.
+  [[nodiscard]] Delivery delivery() const { return delivery_; }
+  // How many datagrams the socket that it is attached to holds, if that is not what Config said.
+  void set_queue_length(std::uint64_t queue_length);
 
   // Of struct hb_exit; nullptr when exits cannot be seen here. exits_fd() becomes readable when one
   // was reported.
@@ -76,9 +85,14 @@ class StampProgram {
   void begin_receiving();
   void end_receiving();
 
+  // When senders last tried to send.
+  [[nodiscard]] const SenderTable& senders() const { return *senders_; }
+
   // The sum over all CPUs since open(). Updated by senders at any moment.
   [[nodiscard]] hb_counters counters() const;
-  [[nodiscard]] std::uint64_t ring_full_drops() const;
+  // Of these, what is asked for often.
+  [[nodiscard]] std::uint64_t kept_unstamped() const;
+  [[nodiscard]] std::uint64_t descriptors_dropped() const;
 
  private:
   struct Destroy {
@@ -89,7 +103,8 @@ class StampProgram {
   Status load();
   Status load(ReadMethod method, bool with_exits);
   Status configure();
-  Status map_ring();
+  Status fill_free_senders();
+  Status map_memory();
   Status watch_exits();
   Status trace_receipts();
   Status calibrate();
@@ -98,9 +113,11 @@ class StampProgram {
   const Config config_;
   std::unique_ptr<hb_program, Destroy> skeleton_;
   ReadMethod method_ = ReadMethod::DirectLoads;
+  Delivery delivery_ = Delivery::Socket;
   bool reads_credentials_ = false;
   std::unique_ptr<RingReader> ring_;
   std::unique_ptr<RingReader> exits_;
+  std::unique_ptr<SenderTable> senders_;
   std::optional<Error> exits_problem_;
 };
 

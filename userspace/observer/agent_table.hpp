@@ -29,10 +29,12 @@ class AgentTable {
 
   enum class List : std::uint8_t {
     Live,     // in the order of their last beat
+    Unheard,  // they tried to send, but did not get through; in the order in which that was looked
+              // up
     Stalled,  // silent; in the order in which they were named
     Dead,     // in the order of their exits
   };
-  static constexpr Number kLists = 3;
+  static constexpr Number kLists = 4;
 
   enum class Heard : std::uint8_t { OnlyTerminal, Regular, TerminalAfterRegular };
 
@@ -59,6 +61,9 @@ class AgentTable {
 
   struct Rest {
     std::uint64_t cgroup_id;
+    std::uint64_t refused_ns;  // when the latest of its frames that were refused had been sent
+    std::uint64_t looked_ns;   // in List::Unheard: when its last attempt was looked up
+    std::uint32_t owner;       // whose share of the table it has; kNoOwner: nobody's
   };
 
   // `capacity` in 1..kMaxCapacity. `seed` is PidHash's. Throws std::bad_alloc.

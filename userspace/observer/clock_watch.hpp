@@ -1,16 +1,24 @@
 // ClockWatch: whether the observer itself was away: stopped by a signal, its virtual machine
-// paused, the machine suspended, the clock moved forward. Agents may have been away with it, or
-// have sent into a queue that nobody emptied, so their silence meanwhile proves nothing.
+// paused, the machine suspended, the clock moved forward. Agents may have been away with it, so
+// their silence meanwhile proves nothing.
 //
 // The observer says by when it will look again. If it comes later than that by half a threshold, or
 // the machine was suspended for that long, then it was away, and no silence is judged before one
-// more threshold has passed: one instant for all agents, so the cost does not grow with them. Who
-// can pause a machine again and again delays stalls for that long, and no more.
+// more threshold has passed: one instant for all agents, so the cost does not grow with them.
+//
+// That grace ends early where it is not needed, and it has a bound:
+//   - What agents sent while the observer was away shows that the machine ran. Where no stretch of
+//     half a threshold is left without such a witness, only the observer was away: its agents could
+//     send, and the silence of those that did not is real.
+//   - Whoever pauses the observer again and again gets grace only until it has run for one
+//   threshold
+//     in all since the first of these pauses. So a silence is always told in the end.
 //
 // Being busy is not being away: in a flood the observer looks again and again. Where no agent is
 // alive nothing can be missed, and nothing is counted.
 //
-// Borrows the clock. One thread. Order of calls: look(), then expect(), and again.
+// Borrows the clock. One thread. Order of calls: look(), then expect(), and again; meanwhile
+// witness() for every stamp, and read_up_to().
 #pragma once
 
 #include <algorithm>
@@ -45,13 +53,30 @@ class ClockWatch {
     if (expected_ns_ == kNever) return false;
     const std::uint64_t late_ns = now_ns > expected_ns_ ? now_ns - expected_ns_ : 0;
     if (late_ns + suspended_ns < least_gap_ns_) return false;
-    judge_from_ns_ = now_ns > kNever - threshold_ns_ ? kNever : now_ns + threshold_ns_;
+    grant_grace(now_ns, late_ns);
+    // A suspend is no part of this clock's time, and nobody can be a witness of it.
+    if (suspended_ns < least_gap_ns_) open_gap(now_ns, late_ns);
     jump_ = ClockJump{late_ns + suspended_ns};
     return true;
   }
 
   // It will look again by then; kNever: nobody is alive who could be missed.
   void expect(std::uint64_t by_ns) { expected_ns_ = by_ns; }
+
+  // An agent ran at that instant.
+  void witness(std::uint64_t sent_ns) {
+    if (sent_ns <= witnessed_ns_ || sent_ns >= gap_end_ns_) return;
+    longest_unseen_ns_ = std::max(longest_unseen_ns_, sent_ns - witnessed_ns_);
+    witnessed_ns_ = sent_ns;
+  }
+
+  // What was sent before that instant has been seen. Then the latest gap can be judged.
+  void read_up_to(std::uint64_t horizon_ns) {
+    if (gap_end_ns_ == 0 || horizon_ns < gap_end_ns_) return;
+    longest_unseen_ns_ = std::max(longest_unseen_ns_, gap_end_ns_ - witnessed_ns_);
+    if (longest_unseen_ns_ < least_gap_ns_) judge_from_ns_ = judge_from_before_gap_ns_;
+    gap_end_ns_ = 0;
+  }
 
   // How long it may sleep at most while anybody is alive: a gap that hides in a longer sleep would
   // not be seen.
@@ -64,6 +89,26 @@ class ClockWatch {
   std::optional<ClockJump> take_jump() { return std::exchange(jump_, std::nullopt); }
 
  private:
+  // Pauses that follow each other within the grace of the one before are a row.
+  void grant_grace(std::uint64_t now_ns, std::uint64_t late_ns) {
+    judge_from_before_gap_ns_ = judge_from_ns_;
+    const std::uint64_t began_ns = now_ns - late_ns;
+    if (began_ns >= judge_from_ns_) {
+      row_began_ns_ = began_ns;
+      row_away_ns_ = 0;
+    }
+    row_away_ns_ += late_ns;
+    const std::uint64_t ran_ns = now_ns - row_began_ns_ - row_away_ns_;
+    if (ran_ns >= threshold_ns_) return;
+    judge_from_ns_ = now_ns > kNever - threshold_ns_ ? kNever : now_ns + threshold_ns_;
+  }
+
+  void open_gap(std::uint64_t now_ns, std::uint64_t late_ns) {
+    gap_end_ns_ = now_ns;
+    witnessed_ns_ = now_ns - late_ns;
+    longest_unseen_ns_ = 0;
+  }
+
   // The reading may say too little, so that the next one seems to grow: hold on to the largest.
   std::uint64_t newly_suspended_ns() {
     const std::uint64_t before = suspended_ns_;
@@ -78,6 +123,16 @@ class ClockWatch {
   std::uint64_t expected_ns_ = kNever;
   std::uint64_t judge_from_ns_ = 0;
   std::optional<ClockJump> jump_;
+
+  // The latest row of pauses.
+  std::uint64_t row_began_ns_ = 0;
+  std::uint64_t row_away_ns_ = 0;
+
+  // The latest pause, while what was sent before its end may still come; 0: none.
+  std::uint64_t gap_end_ns_ = 0;
+  std::uint64_t witnessed_ns_ = 0;       // the latest witness, or when the pause began
+  std::uint64_t longest_unseen_ns_ = 0;  // the longest stretch between two of them
+  std::uint64_t judge_from_before_gap_ns_ = 0;
 };
 
 }  // namespace hb

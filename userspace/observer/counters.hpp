@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "observer/attempt_watch.hpp"
 #include "observer/event.hpp"
 
 namespace hb {
@@ -18,6 +19,7 @@ namespace hb {
 enum class FrameDrop : std::uint8_t {
   WrongLength,       // no length that a frame has: no frame at all
   TrackerFull,       // a new agent, and no room for it
+  UidFull,           // a new agent, and its uid or cgroup has as many as one may have
   DecryptFailed,     // secure UDP: not sealed with our key, or altered on its way
   AgentPidMismatch,  // secure UDP: sealed with one agent's key, claims to be another
   Replayed,          // secure UDP: not newer than what this sender has been heard to say
@@ -69,6 +71,10 @@ struct Counters {
   std::uint64_t pid_recycled = 0;
   std::uint64_t sessions_restarted = 0;
   std::uint64_t tracker_evicted = 0;
+
+  // How often an agent was not called silent because it had tried to send, by the reason why that
+  // did not arrive.
+  CountBy<Unheard, Unheard::QueueFull> unheard;
 
   std::uint64_t exits = 0;            // processes that were seen to end
   std::uint64_t exits_untracked = 0;  // those that were no agents; the others are stalls

@@ -37,10 +37,21 @@ const char* name(FrameDrop reason) {
   switch (reason) {
     case FrameDrop::WrongLength: return "wrong_length";
     case FrameDrop::TrackerFull: return "tracker_full";
+    case FrameDrop::UidFull: return "uid_full";
     case FrameDrop::DecryptFailed: return "decrypt_failed";
     case FrameDrop::AgentPidMismatch: return "agent_pid_mismatch";
     case FrameDrop::Replayed: return "replayed";
     case FrameDrop::SenderTableFull: return "sender_table_full";
+  }
+  return "unknown";
+}
+
+const char* name(Unheard reason) {
+  switch (reason) {
+    case Unheard::RingFull: return "ring_full";
+    case Unheard::RateLimited: return "rate_limited";
+    case Unheard::Share: return "share";
+    case Unheard::QueueFull: return "queue_full";
   }
   return "unknown";
 }

@@ -104,10 +104,12 @@ struct Io {
   std::uint64_t observer_ns;
 };
 
-// The kernel cut a datagram's ancillary data short: somebody sent more than credentials.
+// Somebody sent more than credentials with a datagram: descriptors, which the kernel program drops,
+// or ancillary data that the kernel cut short. At most one such event a second.
 struct CtrlTruncated {
   Error error;
   std::uint64_t observer_ns;
+  std::uint64_t datagrams = 1;  // that many, since the last event of this kind
 };
 
 using Event = std::variant<Beat, Stall, Decode, AuthFailure, OriginConflict, NamespaceConflict, Io,

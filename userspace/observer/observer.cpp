@@ -40,9 +40,11 @@ std::optional<std::uint32_t> uid_of(std::uint64_t generation_ns, std::uint32_t u
 Observer::Observer(const Clock& clock, const Config& config)
     : clock_(clock),
       policy_(config.policy),
+      threshold_ns_(config.threshold_ns),
       start_ns_(clock.now_ns()),
       feeds_(config.empty_rest_ns),
-      tracker_(config.tracker_capacity, config.threshold_ns, config.seed, config.eviction),
+      tracker_(config.tracker_capacity, config.threshold_ns, config.seed, config.eviction,
+               config.agents_per_owner),
       clock_watch_(clock, config.threshold_ns) {}
 
 void Observer::add(Source& source) {
@@ -166,14 +168,32 @@ std::optional<Event> Observer::due_exit(std::uint64_t now_ns) {
 }
 
 std::optional<Event> Observer::due_silence(std::uint64_t now_ns) {
-  if (std::max(tracker_.next_deadline_ns(), clock_watch_.judge_from_ns()) > now_ns) {
-    return std::nullopt;
-  }
+  if (tracker_.next_deadline_ns() > now_ns) return std::nullopt;
   const std::uint64_t read_up_to = feeds_.horizon_ns(now_ns);
+  clock_watch_.read_up_to(read_up_to);
   if (read_up_to < clock_watch_.judge_from_ns()) return std::nullopt;
-  const auto silent = tracker_.expire(read_up_to);
+  const auto silent = tracker_.expire(
+      read_up_to, [&](const Tracker::Due& agent) { return is_silent(agent, read_up_to); });
   if (!silent) return std::nullopt;
   return stall(*silent, StallCause::Silence, now_ns);
+}
+
+// What it sent after the instant up to which was read may still come: neither silent nor unheard.
+bool Observer::is_silent(const Tracker::Due& agent, std::uint64_t read_up_to_ns) {
+  if (attempts_ == nullptr || agent.generation_ns == 0) return true;
+  const auto last = attempts_->last_attempt(agent.kernel_slot, agent.generation_ns);
+  if (!last || last->at_ns <= agent.heard_ns) return true;
+  if (last->at_ns > read_up_to_ns) return false;
+  if (read_up_to_ns - last->at_ns >= threshold_ns_) return true;
+  ++counters_.unheard[last->reason];
+  return false;
+}
+
+// A frame that came and was refused is no attempt that failed.
+void Observer::note_refused(const Attestation& sender) {
+  const auto* process = std::get_if<Identity>(&sender);
+  if (process == nullptr || process->generation_ns == 0) return;
+  tracker_.note_refused(process->tgid, process->generation_ns, process->sent_ns);
 }
 
 Stall Observer::stall(const Tracker::Stalled& stalled, StallCause cause, std::uint64_t now_ns) {
@@ -209,15 +229,18 @@ std::optional<Event> Observer::handle(const ReceiveFailed& failed, std::uint64_t
   return Io{failed.error, since_start(now_ns)};
 }
 
-std::optional<Event> Observer::handle(const AncillaryTruncated& /*what*/, std::uint64_t now_ns) {
-  ++counters_.ctrl_truncated;
-  return CtrlTruncated{Error{"Message too long", EMSGSIZE}, since_start(now_ns)};
+std::optional<Event> Observer::handle(const AncillaryTruncated& truncated, std::uint64_t now_ns) {
+  counters_.receptions += truncated.datagrams - 1;
+  counters_.ctrl_truncated += truncated.datagrams;
+  return CtrlTruncated{Error{"Message too long", EMSGSIZE}, since_start(now_ns),
+                       truncated.datagrams};
 }
 
 std::optional<Event> Observer::handle(const Arrival& arrival, std::uint64_t now_ns) {
   const auto decoded = vlp::decode(arrival.bytes);
   if (const auto* error = std::get_if<vlp::DecodeError>(&decoded)) {
     ++counters_.decode_errors[*error];
+    note_refused(arrival.attestation);
     return Decode{*error, since_start(now_ns)};
   }
   const auto& frame = std::get<vlp::Frame>(decoded);
@@ -257,6 +280,7 @@ std::optional<Event> Observer::track(const vlp::Frame& frame, std::uint32_t pid,
                                      const Arrival& arrival, std::uint64_t now_ns) {
   const auto* attested = std::get_if<Identity>(&arrival.attestation);
   const Identity sender = attested != nullptr ? *attested : Identity{};  // all of it not known
+  if (sender.sent_ns != 0) clock_watch_.witness(sender.sent_ns);
   const TrackedBeat tracked{
       .pid = pid,
       .ns_inode = sender.pid_ns_inode,
@@ -323,8 +347,8 @@ std::optional<Event> Observer::settle(const Tracker::OutOfOrder& /*outcome*/,
   return std::nullopt;
 }
 
-std::optional<Event> Observer::settle(const Tracker::Full& /*outcome*/, const Beat& /*beat*/) {
-  ++counters_.frames_dropped[FrameDrop::TrackerFull];
+std::optional<Event> Observer::settle(const Tracker::Full& outcome, const Beat& /*beat*/) {
+  ++counters_.frames_dropped[outcome.owner ? FrameDrop::UidFull : FrameDrop::TrackerFull];
   return std::nullopt;
 }
 

@@ -21,11 +21,15 @@
 // flood; it is free to stop before poll() returns empty, as wake_ns() then says "now". Nothing is
 // allocated for a frame.
 //
+// Absence of beats alone is not silence. Where somebody knows when agents last tried to send
+// (AttemptWatch), one that has tried within the threshold and did not get through is unheard:
+// counted with the reason, and never called silent.
+//
 // When the observer itself was away (ClockWatch), every agent gets one threshold of grace before it
 // can stall by silence; exits are said as ever.
 //
-// Owns the tracker and the counters; borrows clock, sources and exit watch, which must live as
-// long. One thread. Nothing here fails: what goes wrong in a source is an Io event.
+// Owns the tracker and the counters; borrows clock, sources and watches, which must live as long.
+// One thread. Nothing here fails: what goes wrong in a source is an Io event.
 #pragma once
 
 #include <cstddef>
@@ -33,6 +37,7 @@
 #include <optional>
 
 #include "identity/verdict.hpp"
+#include "observer/attempt_watch.hpp"
 #include "observer/clock.hpp"
 #include "observer/clock_watch.hpp"
 #include "observer/counters.hpp"
@@ -53,6 +58,7 @@ class Observer {
     std::uint64_t threshold_ns = 2'000'000'000;  // silence before a stall
     std::size_t tracker_capacity = 4096;
     Eviction eviction = Eviction::Strict;
+    std::size_t agents_per_owner = 0;      // see Tracker; 0: any number
     std::uint64_t empty_rest_ns = 50'000;  // of a source, see Feeds
     Policy policy;
     std::uint64_t seed = random_seed();  // of the tracker's index
@@ -67,6 +73,8 @@ class Observer {
   void add(Source& source);
   // At most one. Without it only silence is seen.
   void watch(ExitWatch& exits);
+  // At most one. Without it absence of frames is silence.
+  void watch(const AttemptWatch& attempts) { attempts_ = &attempts; }
 
   // Empty: nothing to say now. Then see wake_ns().
   std::optional<Event> poll();
@@ -91,6 +99,8 @@ class Observer {
   std::optional<Event> due_stall(std::uint64_t now_ns);
   std::optional<Event> due_exit(std::uint64_t now_ns);
   std::optional<Event> due_silence(std::uint64_t now_ns);
+  bool is_silent(const Tracker::Due& agent, std::uint64_t read_up_to_ns);
+  void note_refused(const Attestation& sender);
   Stall stall(const Tracker::Stalled& stalled, StallCause cause, std::uint64_t now_ns);
   [[nodiscard]] std::uint64_t exit_wake_ns() const;
   [[nodiscard]] std::uint64_t silence_wake_ns() const;
@@ -122,8 +132,10 @@ class Observer {
   // Constant once polling begins.
   const Clock& clock_;
   const Policy policy_;
+  const std::uint64_t threshold_ns_;
   const std::uint64_t start_ns_;
   ExitWatch* exits_ = nullptr;
+  const AttemptWatch* attempts_ = nullptr;
 
   Feeds feeds_;
 

@@ -29,7 +29,10 @@ struct ReceiveFailed {
   Error error;
 };
 
-struct AncillaryTruncated {};
+// Somebody sent more than credentials.
+struct AncillaryTruncated {
+  std::uint64_t datagrams = 1;  // that many, since the last one of these
+};
 
 using Reception = std::variant<Arrival, Dropped, ReceiveFailed, AncillaryTruncated>;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <random>
+#include <utility>
 
 namespace hb {
 namespace {
@@ -19,6 +20,10 @@ bool both_known_and_different(std::uint64_t one, std::uint64_t other) {
 }
 
 // Saturates: a threshold of forever is never reached.
+std::uint64_t plus(std::uint64_t ns, std::uint64_t more_ns) {
+  return ns > Tracker::kNever - more_ns ? Tracker::kNever : ns + more_ns;
+}
+
 std::uint64_t times(std::uint64_t ns, std::uint64_t factor) {
   return ns > Tracker::kNever / factor ? Tracker::kNever : ns * factor;
 }
@@ -31,11 +36,15 @@ std::uint64_t random_seed() {
 }
 
 Tracker::Tracker(std::size_t capacity, std::uint64_t threshold_ns, std::uint64_t seed,
-                 Eviction eviction)
+                 Eviction eviction, std::size_t agents_per_owner)
     : threshold_ns_(threshold_ns),
+      look_again_ns_(std::max<std::uint64_t>(threshold_ns / 4, 1)),
       long_silence_ns_(times(threshold_ns, kLongSilence)),
       eviction_(eviction),
-      table_(std::clamp<std::size_t>(capacity, 1, kMaxCapacity), seed) {}
+      agents_per_owner_(agents_per_owner),
+      table_(std::clamp<std::size_t>(capacity, 1, kMaxCapacity), seed),
+      owner_memory_(kOwners * sizeof(std::uint32_t)),
+      agents_of_owner_(owner_memory_.as<std::uint32_t>()) {}
 
 void Tracker::fetch(std::span<const std::uint32_t> pids) const {
   for (const std::uint32_t pid : pids) table_.fetch_bucket(pid);
@@ -59,15 +68,39 @@ Tracker::Outcome Tracker::record(const TrackedBeat& beat, std::uint64_t now_ns) 
   }
   if (in_order(slot, beat)) return refresh(number, beat, now_ns, false);
   if (begins_session(slot, beat)) return refresh(number, beat, now_ns, true);
+  note_refused(beat.pid, beat.generation_ns, beat.sent_ns);
   return OutOfOrder{};
 }
 
-std::optional<Tracker::Stalled> Tracker::expire(std::uint64_t at_ns) {
-  if (next_deadline_ns() > at_ns) return std::nullopt;
-  const Number number = table_.oldest(List::Live);
-  if (number == AgentTable::kNone) return std::nullopt;
+void Tracker::note_refused(std::uint32_t pid, std::uint64_t generation_ns, std::uint64_t sent_ns) {
+  const Number number = table_.find(pid);
+  if (number == AgentTable::kNone || table_[number].generation_ns != generation_ns) return;
+  AgentTable::Rest& rest = table_.rest(number);
+  rest.refused_ns = std::max(rest.refused_ns, sent_ns);
+}
+
+Tracker::Number Tracker::first_due(std::uint64_t at_ns) const {
+  for (const List list : {List::Live, List::Unheard}) {
+    if (first_deadline_ns(list) <= at_ns) return table_.oldest(list);
+  }
+  return AgentTable::kNone;
+}
+
+Tracker::Due Tracker::due(Number number) const {
+  const Slot& slot = table_[number];
+  return {.kernel_slot = slot.kernel_slot,
+          .generation_ns = slot.generation_ns,
+          .heard_ns = std::max(slot.sent_ns, table_.rest(number).refused_ns)};
+}
+
+Tracker::Stalled Tracker::silence(Number number) {
   table_.move(number, List::Stalled);
   return describe(number);
+}
+
+void Tracker::spare(Number number, std::uint64_t at_ns) {
+  table_.rest(number).looked_ns = at_ns;
+  table_.move(number, List::Unheard);
 }
 
 std::optional<Tracker::Stalled> Tracker::bury(std::uint32_t pid, std::uint64_t generation_ns) {
@@ -75,20 +108,44 @@ std::optional<Tracker::Stalled> Tracker::bury(std::uint32_t pid, std::uint64_t g
   if (number == AgentTable::kNone || generation_ns == 0) return std::nullopt;
   const Slot& slot = table_[number];
   if (slot.generation_ns != generation_ns || slot.list == List::Dead) return std::nullopt;
+  discharge(number);
   table_.move(number, List::Dead);
   return describe(number);
 }
 
 std::uint64_t Tracker::next_deadline_ns() const {
-  const Number longest_silent = table_.oldest(List::Live);
-  return longest_silent == AgentTable::kNone ? kNever : deadline_ns(table_[longest_silent]);
+  return std::min(first_deadline_ns(List::Live), first_deadline_ns(List::Unheard));
 }
 
-std::uint64_t Tracker::deadline_ns(const Slot& slot) const {
-  return slot.last_ns > kNever - threshold_ns_ ? kNever : slot.last_ns + threshold_ns_;
+std::uint64_t Tracker::first_deadline_ns(List list) const {
+  const Number first = table_.oldest(list);
+  return first == AgentTable::kNone ? kNever : deadline_ns(first);
+}
+
+std::uint64_t Tracker::deadline_ns(Number number) const {
+  const Slot& slot = table_[number];
+  if (slot.list == List::Unheard) return plus(table_.rest(number).looked_ns, look_again_ns_);
+  return plus(slot.last_ns, threshold_ns_);
+}
+
+bool Tracker::owner_has_room(std::uint32_t owner) const {
+  if (agents_per_owner_ == 0 || owner >= kOwners) return true;
+  return agents_of_owner_[owner] < agents_per_owner_;
+}
+
+// What is in List::Dead has been discharged.
+void Tracker::charge(Number number, std::uint32_t owner) {
+  table_.rest(number).owner = owner;
+  if (owner < kOwners) ++agents_of_owner_[owner];
+}
+
+void Tracker::discharge(Number number) {
+  const std::uint32_t owner = std::exchange(table_.rest(number).owner, kNoOwner);
+  if (owner < kOwners) --agents_of_owner_[owner];
 }
 
 Tracker::Outcome Tracker::insert(const TrackedBeat& beat, std::uint64_t now_ns) {
+  if (!owner_has_room(beat.owner)) return Full{.owner = true};
   if (const Number free = table_.add(beat.pid); free != AgentTable::kNone) {
     take_over(free, beat, now_ns);
     return Inserted{.evicted = false};
@@ -97,7 +154,9 @@ Tracker::Outcome Tracker::insert(const TrackedBeat& beat, std::uint64_t now_ns) 
     return reuse(dead, beat, now_ns);
   }
   const Number silent = table_.oldest(List::Stalled);
-  if (silent == AgentTable::kNone || !may_be_forgotten(silent, beat, now_ns)) return Full{};
+  if (silent == AgentTable::kNone || !may_be_forgotten(silent, beat, now_ns)) {
+    return Full{.owner = false};
+  }
   return reuse(silent, beat, now_ns);
 }
 
@@ -109,6 +168,7 @@ bool Tracker::may_be_forgotten(Number number, const TrackedBeat& beat, std::uint
 
 Tracker::Outcome Tracker::reuse(Number number, const TrackedBeat& beat, std::uint64_t now_ns) {
   const bool evicted = table_[number].list != List::Dead;
+  discharge(number);
   table_.rename(number, beat.pid);
   take_over(number, beat, now_ns);
   return Inserted{evicted};
@@ -117,6 +177,9 @@ Tracker::Outcome Tracker::reuse(Number number, const TrackedBeat& beat, std::uin
 Tracker::Outcome Tracker::restart(Number number, const TrackedBeat& beat, std::uint64_t now_ns) {
   Restarted restarted;
   if (table_[number].list != List::Dead) restarted.ended = describe(number);
+  const std::uint32_t owner = table_.rest(number).owner;  // kNoOwner if dead
+  if (owner != beat.owner && !owner_has_room(beat.owner)) return Full{.owner = true};
+  discharge(number);
   take_over(number, beat, now_ns);
   return restarted;
 }
@@ -139,7 +202,9 @@ void Tracker::take_over(Number number, const TrackedBeat& beat, std::uint64_t no
   slot.ns_inode = beat.ns_inode;
   slot.own_pid = beat.own_pid;
   slot.sent_ns = 0;
-  table_.rest(number) = {.cgroup_id = beat.cgroup_id};
+  table_.rest(number) = {
+      .cgroup_id = beat.cgroup_id, .refused_ns = 0, .looked_ns = 0, .owner = kNoOwner};
+  charge(number, beat.owner);
   slot.heard = Heard::OnlyTerminal;
   hear(slot, beat, now_ns);
   table_.move(number, List::Live);

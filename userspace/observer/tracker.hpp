@@ -34,7 +34,12 @@
 // Capacity is fixed. When it is used up, a newcomer takes the slot of who has been dead longest;
 // else, as the Eviction policy allows, of who has been silent longest; else it is dropped (Full).
 // Only a stalled agent is ever forgotten, never one that beats, and never for a newcomer for which
-// less is vouched: nobody on the network can push out what the kernel has attested.
+// less is vouched: nobody on the network can push out what the kernel has attested. One owner (uid
+// or cgroup, see struct hb_owner) may have only so many agents that are not dead.
+//
+// Absence of beats alone is not silence. expire() asks, for each agent whose time is over, whether
+// it has been silent or was only not heard. In the latter case it is looked at again after a
+// quarter of a threshold.
 //
 // One thread. The instants given to record() never go back.
 #pragma once
@@ -45,6 +50,7 @@
 #include <span>
 #include <variant>
 
+#include "identity/identity.hpp"
 #include "observer/agent_table.hpp"
 #include "observer/event.hpp"
 #include "vlp/frame.hpp"
@@ -65,7 +71,7 @@ struct TrackedBeat {
   // Known with generation_ns; see Identity.
   std::uint32_t uid = 0;
   std::uint32_t kernel_slot = 0;
-  std::uint32_t owner = 0;
+  std::uint32_t owner = kNoOwner;
 };
 
 // Who may be forgotten for a newcomer when every slot is taken and nobody is dead.
@@ -80,6 +86,7 @@ class Tracker {
   static constexpr std::uint64_t kWrapWindow = std::uint64_t{1} << 20;
   static constexpr std::uint64_t kFirstNonce = 1;
   static constexpr std::uint64_t kLongSilence = 10;
+  static constexpr std::size_t kDuePerCall = 64;
   static constexpr std::uint64_t kNever = ~std::uint64_t{0};
 
   struct Inserted {  // the first beat of an agent
@@ -115,23 +122,50 @@ class Tracker {
   struct NamespaceConflict {
     std::uint32_t slot_ns_inode;
   };
-  struct Full {};  // a new agent, and no slot for it
+  struct Full {  // a new agent, and no slot for it
+    bool owner;  // because its owner has as many as one owner may have
+  };
   using Outcome = std::variant<Inserted, Refreshed, Restarted, OutOfOrder, OriginConflict,
                                NamespaceConflict, Full>;
 
   // `capacity` is brought into 1..kMaxCapacity. `seed` is PidHash's: give it
-  // random_seed() wherever strangers can choose pids. Throws std::bad_alloc.
+  // random_seed() wherever strangers can choose pids. `agents_per_owner` 0: any number. Throws
+  // std::bad_alloc.
   Tracker(std::size_t capacity, std::uint64_t threshold_ns, std::uint64_t seed,
-          Eviction eviction = Eviction::Strict);
+          Eviction eviction = Eviction::Strict, std::size_t agents_per_owner = 0);
 
   // record() will be called for these: brings their slots into the cache. No promise.
   void fetch(std::span<const std::uint32_t> pids) const;
 
   Outcome record(const TrackedBeat& beat, std::uint64_t now_ns);
 
-  // An agent that has not beaten for the threshold at the instant `at_ns` and has not been named
-  // since its last beat; the one longest silent first. Ask until it is empty.
-  std::optional<Stalled> expire(std::uint64_t at_ns);
+  // A frame of that process came and was refused. It was sent then.
+  void note_refused(std::uint32_t pid, std::uint64_t generation_ns, std::uint64_t sent_ns);
+
+  // An agent whose time is over.
+  struct Due {
+    std::uint32_t kernel_slot;    // known with generation_ns
+    std::uint64_t generation_ns;  // 0: not known
+    std::uint64_t
+        heard_ns;  // when the latest of its frames that came, whatever became of it, was sent
+  };
+
+  // An agent that has not beaten for the threshold at the instant `at_ns`, has not been named since
+  // its last beat, and of which is_silent(Due) is true; the one longest silent first. Ask until
+  // next_deadline_ns() is later: a call asks about kDuePerCall agents at the most.
+  template <typename IsSilent>
+  std::optional<Stalled> expire(std::uint64_t at_ns, IsSilent&& is_silent) {
+    for (std::size_t n = 0; n < kDuePerCall; ++n) {
+      const Number number = first_due(at_ns);
+      if (number == AgentTable::kNone) return std::nullopt;
+      if (is_silent(due(number))) return silence(number);
+      spare(number, at_ns);
+    }
+    return std::nullopt;
+  }
+  std::optional<Stalled> expire(std::uint64_t at_ns) {
+    return expire(at_ns, [](const Due&) { return true; });
+  }
 
   // That process has ended. Says so once, whether it had stalled before or not, and never names it
   // as silent after that. Empty if no agent is known to be that very process.
@@ -142,7 +176,7 @@ class Tracker {
 
   // Agents, the stalled ones too, but not the dead.
   [[nodiscard]] std::size_t size() const {
-    return table_.length(List::Live) + table_.length(List::Stalled);
+    return table_.length(List::Live) + table_.length(List::Unheard) + table_.length(List::Stalled);
   }
   [[nodiscard]] std::size_t capacity() const { return table_.capacity(); }
   [[nodiscard]] std::size_t reserved_bytes() const { return table_.reserved_bytes(); }
@@ -166,12 +200,25 @@ class Tracker {
   static bool in_order(const Slot& slot, const TrackedBeat& beat);
   static bool begins_session(const Slot& slot, const TrackedBeat& beat);
   [[nodiscard]] Stalled describe(Number number) const;
-  [[nodiscard]] std::uint64_t deadline_ns(const Slot& slot) const;
+  [[nodiscard]] std::uint64_t deadline_ns(Number number) const;
+  [[nodiscard]] std::uint64_t first_deadline_ns(List list) const;
+  [[nodiscard]] Number first_due(std::uint64_t at_ns) const;
+  [[nodiscard]] Due due(Number number) const;
+  Stalled silence(Number number);
+  void spare(Number number, std::uint64_t at_ns);
+
+  [[nodiscard]] bool owner_has_room(std::uint32_t owner) const;
+  void charge(Number number, std::uint32_t owner);
+  void discharge(Number number);
 
   const std::uint64_t threshold_ns_;
+  const std::uint64_t look_again_ns_;
   const std::uint64_t long_silence_ns_;
   const Eviction eviction_;
+  const std::size_t agents_per_owner_;
   AgentTable table_;
+  const ZeroedPages owner_memory_;
+  std::uint32_t* const agents_of_owner_;  // kOwners: agents that are not dead
 };
 
 [[nodiscard]] std::uint64_t random_seed();

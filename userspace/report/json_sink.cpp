@@ -82,6 +82,7 @@ void put_event(Line& line, const Io& e) { put_error(line, "io", e.error, e.obser
 
 void put_event(Line& line, const CtrlTruncated& e) {
   put_error(line, "ctrl_truncated", e.error, e.observer_ns);
+  put(line, R"(,"datagrams":{})", e.datagrams);
 }
 
 // Series of one metric follow each other, so an object is open while its name lasts.

@@ -109,7 +109,7 @@ struct TextLine {
 
   void operator()(const CtrlTruncated& e) const {
     put_head(line, e.observer_ns, "ctrl truncated", in(kYellow));
-    put(line, "somebody sent more than credentials with a frame");
+    put(line, "somebody sent more than credentials: dropped, {} datagram(s)", e.datagrams);
   }
 };
 

@@ -32,6 +32,7 @@ Totals totals_of(const Counters& counters) {
   append(totals, "frames_dropped_total", counters.frames_dropped);
   plain("tracker_evicted_total", counters.tracker_evicted);
   plain("tracker_full_total", counters.frames_dropped[FrameDrop::TrackerFull]);
+  append(totals, "unheard_total", counters.unheard);
   plain("exits_total", counters.exits);
   plain("exits_untracked_total", counters.exits_untracked);
   plain("clock_jumps_total", counters.clock_jumps);

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Budgets of uids and cgroups (struct hb_owner): how many processes may send, how often, and how
+ * much of a crowded ring may be theirs. Limits for a process alone are void against fork(2).
+ */
+#ifndef HB_OWNERS_BPF_H
+#define HB_OWNERS_BPF_H
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, HB_OWNERS);
+	__type(key, __u32);
+	__type(value, struct hb_owner);
+} owners SEC(".maps");
+
+/* Places in the table. */
+struct owners_of {
+	__u32 uid;
+	__u32 cgroup;
+};
+
+enum {
+	HB_DEEPEST_CGROUP = 16,	 /* below HB_CGROUP_LEVEL; those that lie deeper share a place */
+	HB_RECORD_BYTES = sizeof(struct hb_stamp) + 8, /* BPF_RINGBUF_HDR_SZ */
+};
+
+/*
+ * The generic cell rate algorithm. Several CPUs may race here. What is spent is added atomically;
+ * only those that find the account in credit at the same instant may pay for one, once per burst.
+ */
+static __always_inline bool gcra_allows(const __u64 *tat_ns, __u64 interval_ns, __u64 burst_ns,
+					__u64 now_ns)
+{
+	return !interval_ns || *tat_ns <= now_ns + burst_ns;
+}
+
+static __always_inline void gcra_spend(__u64 *tat_ns, __u64 interval_ns, __u64 now_ns)
+{
+	if (!interval_ns)
+		return;
+	if (*tat_ns < now_ns)
+		*tat_ns = now_ns + interval_ns;
+	else
+		__sync_fetch_and_add(tat_ns, interval_ns);
+}
+
+static __always_inline __u32 place_of_uid(__u32 uid)
+{
+	if (!uid)
+		return HB_NO_OWNER;
+	return uid < HB_UIDS ? uid : HB_UIDS_BEYOND;
+}
+
+/* css->cgroup of a cgroup's own css is the cgroup itself (include/linux/cgroup-defs.h). */
+static __always_inline __u32 place_of_cgroup(struct task_struct *task, bool direct)
+{
+	struct css_set *cgroups = load(direct, task, cgroups);
+	struct cgroup *cgroup = load(direct, cgroups, dfl_cgrp);
+	int level = load(direct, cgroup, level);
+	struct kernfs_node *node;
+	__u64 id;
+
+	if (level <= 0)
+		return HB_NO_OWNER;
+	for (int i = 0; i < HB_DEEPEST_CGROUP; i++) {
+		struct cgroup_subsys_state *parent;
+
+		if (level <= HB_CGROUP_LEVEL)
+			break;
+		parent = load(direct, cgroup, self.parent);
+		cgroup = load(direct, parent, cgroup);
+		level--;
+	}
+	node = load(direct, cgroup, kn);
+	id = level > HB_CGROUP_LEVEL ? 0 : load(direct, node, id);
+	return HB_FIRST_CGROUP + (id & (HB_CGROUPS - 1));
+}
+
+static __always_inline bool owner_has_entry(__u32 place)
+{
+	struct hb_owner *owner = bpf_map_lookup_elem(&owners, &place);
+
+	return !owner || owner->senders < settings.owner_senders;
+}
+
+static __always_inline bool owners_have_entries(const struct owners_of *of)
+{
+	if (!settings.owner_senders)
+		return true;
+	return owner_has_entry(of->uid) && owner_has_entry(of->cgroup);
+}
+
+static __always_inline void owner_add_entries(__u32 place, int number)
+{
+	struct hb_owner *owner = bpf_map_lookup_elem(&owners, &place);
+
+	if (owner)
+		__sync_fetch_and_add(&owner->senders, number);
+}
+
+static __always_inline void owners_add_entries(const struct owners_of *of, int number)
+{
+	owner_add_entries(of->uid, number);
+	owner_add_entries(of->cgroup, number);
+}
+
+/* The ring, as one datagram finds it. */
+struct ring_state {
+	__u64 unread_bytes;
+	__u64 read_to; /* the consumer's position */
+};
+
+static __always_inline bool owner_allows(struct hb_owner *owner, const struct ring_state *ring,
+					 __u64 now_ns)
+{
+	if (!owner)
+		return true;
+	if (!gcra_allows(&owner->tat_ns, settings.owner_interval_ns, settings.owner_burst_ns,
+			 now_ns))
+		return false;
+	if (ring->unread_bytes < levels.crowded_bytes || ring->read_to >= owner->last)
+		return true;
+	return owner->unread_bytes < levels.owner_bytes;
+}
+
+static __always_inline void owner_spend(struct hb_owner *owner, const struct ring_state *ring,
+					__u64 now_ns)
+{
+	if (!owner)
+		return;
+	gcra_spend(&owner->tat_ns, settings.owner_interval_ns, now_ns);
+	if (ring->read_to >= owner->last)
+		owner->unread_bytes = 0;
+	owner->last = ring->read_to + ring->unread_bytes + HB_RECORD_BYTES;
+	__sync_fetch_and_add(&owner->unread_bytes, HB_RECORD_BYTES);
+}
+
+/* True if both have a share left; then it is spent. */
+static __always_inline bool owners_spend(const struct owners_of *of, const struct ring_state *ring,
+					 __u64 now_ns)
+{
+	struct hb_owner *uid = bpf_map_lookup_elem(&owners, &of->uid);
+	struct hb_owner *cgroup = bpf_map_lookup_elem(&owners, &of->cgroup);
+
+	if (!owner_allows(uid, ring, now_ns) || !owner_allows(cgroup, ring, now_ns))
+		return false;
+	owner_spend(uid, ring, now_ns);
+	owner_spend(cgroup, ring, now_ns);
+	return true;
+}
+
+#endif
