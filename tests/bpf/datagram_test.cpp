@@ -5,6 +5,7 @@
 
 #include "bpf/attested_socket.hpp"
 #include "bpf/child.hpp"
+#include "bpf/frames.hpp"
 
 namespace hb::test {
 namespace {
@@ -77,20 +78,21 @@ TEST_F(DatagramTest, FullQueueLeavesOrphans) {
   EXPECT_EQ(socket_.stamps().size(), 2000U);
 }
 
-TEST(FullRing, NothingUnstampedIsDelivered) {
+// A filter cannot make send(2) fail, but a full queue can.
+TEST(FullRing, IsToldToTheSenderByAFullQueue) {
   AttestedSocket socket({.ring_bytes = 4096});
   const Fd sender = socket.connected();
-  const std::string bytes(HB_FRAME_BYTES, 'x');
-  std::size_t received = 0;
+  int refused = 0;
   for (int i = 0; i < 100; i++) {
-    EXPECT_EQ(::send(sender.get(), bytes.data(), bytes.size(), 0), HB_FRAME_BYTES);
-    received += socket.received();
+    if (send_frame(sender.get(), own_frame()) < 0) refused++;
   }
   const hb_counters counters = socket.program().counters();
-  EXPECT_LT(received, 100U);
-  EXPECT_EQ(socket.stamps().size(), received);
-  EXPECT_EQ(counters.stamps, received);
-  EXPECT_EQ(counters.drops[HB_DROP_RING_FULL], 100U - received);
+  EXPECT_GT(counters.drops[HB_DROP_RING_FULL], 0U);
+  EXPECT_EQ(counters.kept_unstamped, counters.drops[HB_DROP_RING_FULL]);
+  EXPECT_EQ(counters.stamps + counters.drops[HB_DROP_RING_FULL], counters.attempts);
+  EXPECT_EQ(socket.program().kept_unstamped(), counters.kept_unstamped);
+  EXPECT_GT(refused, 0);
+  EXPECT_EQ(socket.received(), 100U - static_cast<std::size_t>(refused));
 }
 
 TEST_F(DatagramTest, FilterCannotBeTakenOff) {

@@ -1,13 +1,13 @@
 // How much one process may send, and that nobody else pays for it.
 #include <gtest/gtest.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include <thread>
 #include <vector>
 
 #include "bpf/attested_socket.hpp"
 #include "bpf/child.hpp"
+#include "bpf/now.hpp"
 
 namespace hb::test {
 namespace {
@@ -31,13 +31,6 @@ class SenderLimitTest : public ::testing::Test {
     return now - std::exchange(before_, now);
   }
   std::uint64_t limited() { return socket_.program().counters().drops[HB_DROP_RATE_LIMITED]; }
-
-  static std::uint64_t now_ns() {
-    timespec now{};
-    ::clock_gettime(CLOCK_MONOTONIC, &now);
-    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
-           static_cast<std::uint64_t>(now.tv_nsec);
-  }
 
   AttestedSocket socket_{{.max_beat_rate = kRate}};
   Fd sender_ = socket_.connected();
@@ -97,8 +90,8 @@ TEST(SenderLimit, IsOffUnlessAskedFor) {
   EXPECT_EQ(socket.program().counters().stamps, 5000U);
 }
 
-// More senders than are remembered: the longest silent are forgotten, and nobody is refused for it.
-TEST(SenderLimit, RefusesNobodyForWantOfRoom) {
+// More senders than there are entries, one after the other: each that ends makes room.
+TEST(SenderLimit, RefusesNobodyForThoseThatHaveEnded) {
   AttestedSocket socket({.max_beat_rate = kRate, .senders = 64});
   const Fd sender = socket.connected();
   for (int i = 0; i < 300; ++i) {

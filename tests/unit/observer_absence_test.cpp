@@ -1,5 +1,7 @@
 // The observer was away: stopped, suspended, or its machine was paused. Nobody is called silent for
 // that.
+#include <algorithm>
+
 #include "fake_exit_watch.hpp"
 #include "observer_fixture.hpp"
 
@@ -129,6 +131,65 @@ TEST_F(AbsenceTest, AmongTenThousandCallsNobodySilentWhoComesBackInTime) {
   EXPECT_FALSE(crowded.poll());
   EXPECT_EQ(crowded.counters().stalls, 0U);
   EXPECT_EQ(crowded.counters().beats, 20'000U);
+}
+
+// --- What ends the grace ---
+
+// Paused for 900 of every 1,200 ms, an observer once never called a hung agent silent.
+TEST_F(AbsenceTest, AgainAndAgainDelaysASilenceForABoundedTime) {
+  Words said;
+  int pauses = 0;
+  for (; said.empty() && pauses < 100; ++pauses) {
+    said = sleep_through(kPatience / 3);
+    for (const auto& event : away_for(kPatience)) said.push_back(event);
+  }
+  EXPECT_EQ(said, Words{"stall 7/1"});
+  EXPECT_LT(pauses, 8);
+}
+
+class WitnessTest : public AbsenceTest {
+ protected:
+  // Agent 8 beats ten times a threshold; what it sends waits in the source.
+  void other_agent_sends(std::uint64_t for_ns) {
+    for (const std::uint64_t end = now() + for_ns; now() < end; advance(kPatience / 10)) {
+      Identity sender = process(8);
+      sender.sent_ns = now();
+      a_.deliver(arrival({.pid = 8, .nonce = nonce_++}, sender));
+    }
+  }
+  static std::uint64_t stalls(const Words& events) {
+    return static_cast<std::uint64_t>(std::count(events.begin(), events.end(), "stall 7/1"));
+  }
+
+  std::uint64_t nonce_ = 1;
+};
+
+TEST_F(WitnessTest, WhoSentAllTheTimeShowsThatOnlyTheObserverWasAway) {
+  other_agent_sends(2 * kPatience);
+  EXPECT_EQ(stalls(poll_all()), 1U);
+  EXPECT_EQ(jumps(), 1U);
+}
+
+TEST_F(WitnessTest, WhoSentOnlyAtTheEndDoesNot) {
+  advance(2 * kPatience);
+  other_agent_sends(kPatience / 5);
+  EXPECT_EQ(stalls(poll_all()), 0U);
+  EXPECT_EQ(stalls(sleep_through(kPatience - 1)), 0U);
+  EXPECT_EQ(stalls(sleep_through(1)), 1U);
+}
+
+TEST_F(WitnessTest, WhoPausedInTheMiddleDoesNot) {
+  other_agent_sends(kPatience / 2);
+  advance(kPatience);
+  other_agent_sends(kPatience / 2);
+  EXPECT_EQ(stalls(poll_all()), 0U);
+}
+
+TEST_F(WitnessTest, OfASuspendNobodyIs) {
+  other_agent_sends(kPatience / 5);
+  clock_.suspend(3600 * kSecond);
+  other_agent_sends(kPatience);
+  EXPECT_EQ(stalls(poll_all()), 0U);
 }
 
 // --- What is noticed ---

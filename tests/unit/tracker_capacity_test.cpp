@@ -24,7 +24,7 @@ TEST(TrackerCapacity, OfOneTracksOne) {
 }
 
 // A cache line for the slot and four bytes of the index.
-constexpr std::size_t kBytesPerAgent = 76;
+constexpr std::size_t kBytesPerAgent = 100;
 
 TEST(AMillionAgents, ReserveABoundedMemory) {
   const Tracker tracker(Tracker::kMaxCapacity, kThreshold, 1);

@@ -28,7 +28,7 @@ inline std::string words(const Tracker::Outcome& outcome) {
     std::string operator()(Tracker::NamespaceConflict c) {
       return "namespace conflict with " + std::to_string(c.slot_ns_inode);
     }
-    std::string operator()(Tracker::Full /*o*/) { return "full"; }
+    std::string operator()(Tracker::Full f) { return f.owner ? "owner full" : "full"; }
   } in_words;
   return std::visit(in_words, outcome);
 }

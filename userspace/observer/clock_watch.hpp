@@ -50,9 +50,13 @@ class ClockWatch {
   // away.
   bool look(std::uint64_t now_ns, bool thorough) {
     const std::uint64_t suspended_ns = thorough ? newly_suspended_ns() : 0;
+    const std::uint64_t slept_ns = now_ns - std::exchange(looked_ns_, now_ns);
     if (expected_ns_ == kNever) return false;
     const std::uint64_t late_ns = now_ns > expected_ns_ ? now_ns - expected_ns_ : 0;
-    if (late_ns + suspended_ns < least_gap_ns_) return false;
+    if (late_ns + suspended_ns < least_gap_ns_) {
+      ran_ns_ += slept_ns;
+      return false;
+    }
     grant_grace(now_ns, late_ns);
     // A suspend is no part of this clock's time, and nobody can be a witness of it.
     if (suspended_ns < least_gap_ns_) open_gap(now_ns, late_ns);
@@ -79,8 +83,11 @@ class ClockWatch {
   }
 
   // How long it may sleep at most while anybody is alive: a gap that hides in a longer sleep would
-  // not be seen.
-  [[nodiscard]] std::uint64_t longest_sleep_ns() const { return least_gap_ns_ / 2; }
+  // not be seen. During a grace it sleeps less, as only a sleep that ended in time shows that it
+  // ran.
+  [[nodiscard]] std::uint64_t longest_sleep_ns() const {
+    return looked_ns_ < judge_from_ns_ ? least_gap_ns_ / 16 : least_gap_ns_ / 2;
+  }
 
   // No silence may be judged that has not been waited for until then.
   [[nodiscard]] std::uint64_t judge_from_ns() const { return judge_from_ns_; }
@@ -93,13 +100,8 @@ class ClockWatch {
   void grant_grace(std::uint64_t now_ns, std::uint64_t late_ns) {
     judge_from_before_gap_ns_ = judge_from_ns_;
     const std::uint64_t began_ns = now_ns - late_ns;
-    if (began_ns >= judge_from_ns_) {
-      row_began_ns_ = began_ns;
-      row_away_ns_ = 0;
-    }
-    row_away_ns_ += late_ns;
-    const std::uint64_t ran_ns = now_ns - row_began_ns_ - row_away_ns_;
-    if (ran_ns >= threshold_ns_) return;
+    if (began_ns >= judge_from_ns_) ran_ns_ = 0;
+    if (ran_ns_ >= threshold_ns_) return;
     judge_from_ns_ = now_ns > kNever - threshold_ns_ ? kNever : now_ns + threshold_ns_;
   }
 
@@ -120,13 +122,11 @@ class ClockWatch {
   const std::uint64_t threshold_ns_;
   const std::uint64_t least_gap_ns_;
   std::uint64_t suspended_ns_;
+  std::uint64_t looked_ns_ = 0;
   std::uint64_t expected_ns_ = kNever;
   std::uint64_t judge_from_ns_ = 0;
+  std::uint64_t ran_ns_ = 0;  // since the latest row of pauses began
   std::optional<ClockJump> jump_;
-
-  // The latest row of pauses.
-  std::uint64_t row_began_ns_ = 0;
-  std::uint64_t row_away_ns_ = 0;
 
   // The latest pause, while what was sent before its end may still come; 0: none.
   std::uint64_t gap_end_ns_ = 0;

@@ -1,0 +1,31 @@
+// Frames as the kernel program looks at them: 32 bytes with or without the magic, and a claimed
+// pid.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+
+#include "stamp.h"
+
+namespace hb::test {
+
+using Frame = std::array<char, HB_FRAME_BYTES>;
+
+inline Frame frame_that_claims(std::uint32_t pid) {
+  Frame frame{};
+  const std::uint16_t magic = HB_FRAME_MAGIC;
+  std::memcpy(frame.data(), &magic, sizeof(magic));
+  std::memcpy(frame.data() + HB_FRAME_PID_OFFSET, &pid, sizeof(pid));
+  return frame;
+}
+
+inline Frame own_frame() { return frame_that_claims(static_cast<std::uint32_t>(::getpid())); }
+
+inline ssize_t send_frame(int fd, const Frame& frame) {
+  return ::send(fd, frame.data(), frame.size(), MSG_DONTWAIT);
+}
+
+}  // namespace hb::test

@@ -1,0 +1,17 @@
+// The clock of the stamps.
+#pragma once
+
+#include <time.h>
+
+#include <cstdint>
+
+namespace hb::test {
+
+inline std::uint64_t now_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+         static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+}  // namespace hb::test
