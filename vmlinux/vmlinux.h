@@ -29,8 +29,6 @@ typedef struct {
 	int counter;
 } atomic_t;
 
-struct pid;
-
 struct signal_struct;
 
 struct css_set;
@@ -96,17 +94,17 @@ struct sk_buff {
 	void *data;
 };
 
-struct kernfs_node;
-
 struct cgroup_subsys_state {
 	struct cgroup *cgroup;
 	struct cgroup_subsys_state *parent;
 };
 
+struct kernfs_node;
+
 struct cgroup {
 	struct cgroup_subsys_state self;
-	struct kernfs_node *kn;
 	int level;
+	struct kernfs_node *kn;
 };
 
 struct kernfs_node {

@@ -143,7 +143,9 @@ Status StampProgram::load() {
       }
       spdlog::debug("{} ({}{}): {}", loaded.error().message, name(method),
                     with_exits ? ", exits" : "", log.text());
-      if (loaded.error().code == EPERM) return loaded;  // every other way needs the same privilege
+      const int code = loaded.error().code;
+      if (code == EPERM) return loaded;  // every other way needs the same privilege
+      if (code == ENOTSUP) return loaded;
       exits_problem_ = Error{"load: this kernel's verifier refuses to trace exits"};
     }
   }
@@ -165,8 +167,9 @@ Status StampProgram::load(ReadMethod method, bool with_exits) {
   delivery_ = sees_control_block(method) ? config_.delivery : Delivery::Ring;
   if (config_.correlate_skb && delivery_ == Delivery::Ring) {
     return Error{
-        "configure: this kernel does not show the program what a datagram carries, so none"
-        " is queued, and --correlate skb has nothing to pair"};
+        "configure: this kernel shows the program no credentials and descriptors, so no"
+        " datagram is queued that --correlate skb could pair",
+        ENOTSUP};
   }
   if (Status configured = configure(); !configured) return configured;
 
