@@ -73,11 +73,15 @@ static __always_inline struct hb_sender *add_sender(const struct hb_process *pro
 	return sender;
 }
 
-/* Whether it was there. Of several calls for one process, one says yes. */
+/*
+ * Whether the process has ever tried to beat: who has not was never accepted as an agent. Of several
+ * calls for one process, at most one says yes.
+ */
 static __always_inline bool forget_sender(const struct hb_process *process)
 {
 	struct owners_of owners;
 	struct hb_sender *sender;
+	bool has_tried;
 	__u32 slot = 0;
 
 	sender = find_sender(process, &slot);
@@ -85,10 +89,11 @@ static __always_inline bool forget_sender(const struct hb_process *process)
 		return false;
 	owners.uid = sender->uid_owner;
 	owners.cgroup = sender->cgroup_owner;
+	has_tried = sender->attempted_ns != 0;
 	*(volatile __u64 *)&sender->generation_ns = 0;
 	owners_add_entries(&owners, -1);
 	bpf_map_push_elem(&free_senders, &slot, BPF_ANY);
-	return true;
+	return has_tried;
 }
 
 /* A process that has been known for this long and sends no more often is within any share. */

@@ -83,7 +83,7 @@ struct hb_receipt {
 
 HB_ASSERT_LAYOUT(sizeof(struct hb_receipt) == 16);
 
-/* A process that had sent something has ended: every thread of it is past its last system call. */
+/* A process that had tried to beat has ended: every thread of it is past its last system call. */
 struct hb_exit {
 	__u64 ktime_ns;	     /* CLOCK_MONOTONIC */
 	__u64 generation_ns; /* as in its stamps */

@@ -14,13 +14,12 @@
 
 #include "bpf/attested_socket.hpp"
 #include "bpf/child.hpp"
+#include "bpf/frames.hpp"
 #include "bpf/how_many.hpp"
 #include "kernel/ring_exits.hpp"
 
 namespace hb::test {
 namespace {
-
-constexpr char kFrame[HB_FRAME_BYTES + 1] = "0123456789abcdef0123456789abcdef";
 
 // This thread alone. (pthread_exit(3) would unwind through gtest.)
 void end_thread() { ::syscall(SYS_exit, 0); }
@@ -32,7 +31,7 @@ class ExitTest : public ::testing::Test {
     watch_ = std::make_unique<kernel::RingExits>(*socket_.program().exits());
   }
 
-  void send() { ::send(sender_.get(), kFrame, HB_FRAME_BYTES, MSG_DONTWAIT); }
+  void send() { send_frame(sender_.get(), own_frame()); }
 
   // Every exit that is reported until none has been for a while.
   std::vector<ProcessExit> exits(int patience_ms = 300) {
@@ -94,6 +93,12 @@ TEST_F(ExitTest, NamesTheProcessOfTheStamp) {
   EXPECT_EQ(exit.generation_ns, stamps[0].generation_ns);
   EXPECT_EQ(exit.pid, stamps[0].tgid);
   EXPECT_GT(exit.at_ns, stamps[0].ktime_ns);
+}
+
+// Whoever floods with junk, from processes that come and go, has nobody woken for it.
+TEST_F(ExitTest, DoesNotSpeakOfWhoNeverClaimedToBeItself) {
+  Child::run([&] { send_frame(sender_.get(), Frame{}); }).wait();
+  EXPECT_TRUE(exits().empty());
 }
 
 TEST_F(ExitTest, DoesNotSpeakOfWhoNeverSent) {
