@@ -141,7 +141,7 @@ TEST_F(EvictionTest, SenderWithFewStampsIsNeverEvicted) {
   constexpr std::size_t kSlots = 63;
   constexpr std::size_t kFew = 3;
   std::mt19937 random(7);  // NOLINT(cert-msc32-c,cert-msc51-cpp): the same every time
-  for (int round = 0; round < 50; round++) {
+  for (int round = 0; round < 20; round++) {
     use(PairingKey::ContentAndCredentials, 4 * (kSlots + 1), kSlots);
     std::map<std::uint32_t, std::vector<std::uint64_t>> modest;
     for (int step = 0; step < 2'000; step++) {
