@@ -40,7 +40,7 @@ StampKey key_of(std::uint64_t number) { return StampKey{number, number * 7, 3, 4
 // So many stamps wait whose frames never came.
 void stamp_table_add_and_take(benchmark::State& state) {
   const auto waiting = static_cast<std::uint64_t>(state.range(0));
-  StampTable table(65'536, kSeed);
+  StampTable table(65'536, 16'384, kSeed);
   const Attestation attestation = sender();
   for (std::uint64_t i = 0; i < waiting; ++i) table.add(key_of(~i), attestation, i);
   std::uint64_t number = 0;
@@ -51,6 +51,24 @@ void stamp_table_add_and_take(benchmark::State& state) {
   }
 }
 BENCHMARK(stamp_table_add_and_take)->Arg(0)->Arg(1'000)->Arg(60'000);
+
+// The table is full of stamps of that many senders: each new one evicts.
+void stamp_table_add_and_evict(benchmark::State& state) {
+  constexpr std::uint64_t kCapacity = 65'536;
+  const auto senders = static_cast<std::uint32_t>(state.range(0));
+  StampTable table(kCapacity, 16'384, kSeed);
+  Identity identity = sender();
+  std::uint64_t number = 0;
+  const auto add = [&] {
+    identity.slot = static_cast<std::uint32_t>(++number % senders);
+    return table.add(key_of(number), identity, number);
+  };
+  while (number < kCapacity) add();
+  for (auto _ : state) {
+    if (add() != 1) state.SkipWithError("nothing was evicted");
+  }
+}
+BENCHMARK(stamp_table_add_and_evict)->Arg(1)->Arg(16'000);
 
 struct Batch {
   std::vector<hb_stamp> stamps;

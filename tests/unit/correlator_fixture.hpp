@@ -19,9 +19,10 @@ class CorrelatorTest : public ::testing::Test {
   static constexpr std::uint32_t kAgent = 100;
   static constexpr std::uint32_t kOther = 200;
 
-  void use(PairingKey key, std::size_t stamps = 64) {
+  void use(PairingKey key, std::size_t stamps = 64, std::size_t senders = 1'000) {
     config_.key = key;
     config_.stamps = stamps;
+    config_.senders = senders;
     correlator_ = std::make_unique<Correlator>(config_);
   }
 
@@ -34,7 +35,7 @@ class CorrelatorTest : public ::testing::Test {
   static hb_stamp stamp(std::uint32_t tgid, std::uint8_t content, std::uint32_t cred_pid) {
     hb_stamp stamp{};
     stamp.version = HB_STAMP_VERSION;
-    stamp.tgid = stamp.own_tgid = tgid;
+    stamp.tgid = stamp.own_tgid = stamp.slot = tgid;
     stamp.generation_ns = tgid * 1000;
     stamp.pid_ns_inode = 7;
     stamp.cred_pid = cred_pid;
@@ -50,8 +51,8 @@ class CorrelatorTest : public ::testing::Test {
     balance();
   }
 
-  void stamped_at(std::uint64_t skb, std::uint32_t tgid) {
-    hb_stamp at = stamp(tgid, 1, tgid);
+  void stamped_at(std::uint64_t skb, std::uint32_t tgid, std::uint8_t content = 1) {
+    hb_stamp at = stamp(tgid, content, tgid);
     at.skb = skb;
     correlator_->add_stamp(at, now_ns_);
   }
@@ -83,8 +84,17 @@ class CorrelatorTest : public ::testing::Test {
   void expect_refused(Unattested why) {
     const auto paired = next();
     ASSERT_TRUE(paired.has_value());
+    EXPECT_FALSE(paired->missing.has_value());
     ASSERT_TRUE(std::holds_alternative<Unattested>(paired->sender));
     EXPECT_EQ(std::get<Unattested>(paired->sender), why);
+  }
+
+  // Refused, but nobody is accused.
+  void expect_missing(Correlator::MissingStamp why) {
+    const auto paired = next();
+    ASSERT_TRUE(paired.has_value());
+    EXPECT_EQ(paired->missing, why);
+    EXPECT_FALSE(std::holds_alternative<Identity>(paired->sender));
   }
 
   void expect_waiting() { EXPECT_FALSE(next().has_value()); }
@@ -92,7 +102,7 @@ class CorrelatorTest : public ::testing::Test {
   void after(std::uint64_t ns) { now_ns_ += ns; }
 
   void expire() {
-    correlator_->expire(now_ns_);
+    while (correlator_->expire(now_ns_)) balance();
     balance();
   }
 

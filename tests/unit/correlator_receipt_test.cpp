@@ -37,6 +37,17 @@ TEST_F(CorrelatorTest, OrphanedBufferIsReplaced) {
   EXPECT_EQ(correlator_->counters().orphaned, 1U);
 }
 
+// The story: the kernel program lets a datagram through without a stamp when the ring is full, and
+// its socket buffer is where an orphan's was. What it says must not become the orphan's sender's.
+TEST_F(CorrelatorTest, OrphansBufferVouchesForNoOtherBytes) {
+  use(PairingKey::SocketBuffer);
+  stamped_at(0xa0, kAgent, 1);
+  correlator_->kept_unstamped(1, now_ns_);
+  received(2);
+  receipt(0xa0, 0);
+  expect_missing(Correlator::MissingStamp::RingFull);
+}
+
 TEST_F(CorrelatorTest, LostReceiptShiftsNobody) {
   use(PairingKey::SocketBuffer);
   received(1);

@@ -170,7 +170,7 @@ TEST_F(CorrelatorTest, AnExpiredContradictionIsForgotten) {
   expect_sender(kAgent);
 }
 
-TEST_F(CorrelatorTest, FullTablePushesOutTheOldest) {
+TEST_F(CorrelatorTest, FullTableEvictsTheOldestOfOneSender) {
   use(PairingKey::ContentAndCredentials, 2);
   stamped(kAgent, 1);
   stamped(kAgent, 2);
@@ -181,8 +181,21 @@ TEST_F(CorrelatorTest, FullTablePushesOutTheOldest) {
   received(1);
   expect_sender(kAgent);
   expect_sender(kAgent);
-  after(config_.stamp_wait_ns);
-  expect_refused(Unattested::NoStamp);
+  expect_missing(Correlator::MissingStamp::Evicted);
+}
+
+TEST_F(CorrelatorTest, ExpiryIsBoundedPerCall) {
+  use(PairingKey::ContentAndCredentials, 2 * Correlator::kExpiredPerCall);
+  for (std::size_t i = 0; i < Correlator::kExpiredPerCall + 1; i++) {
+    hb_stamp numbered = stamp(kAgent, 1, kAgent);
+    std::memcpy(numbered.frame, &i, sizeof(i));
+    correlator_->add_stamp(numbered, now_ns_);
+  }
+  after(config_.stamp_lifetime_ns);
+  EXPECT_TRUE(correlator_->expire(now_ns_));
+  EXPECT_EQ(correlator_->waiting(), 1U);
+  EXPECT_FALSE(correlator_->expire(now_ns_));
+  EXPECT_EQ(correlator_->waiting(), 0U);
 }
 
 TEST_F(CorrelatorTest, TableIsReusedForEver) {

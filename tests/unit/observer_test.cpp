@@ -256,6 +256,8 @@ TEST(Names, AreThoseOfLogsAndMetrics) {
   EXPECT_STREQ(name(AuthFailureCause::KernelThread), "kernel_thread");
   EXPECT_STREQ(name(FrameDrop::TrackerFull), "tracker_full");
   EXPECT_STREQ(name(FrameDrop::SenderTableFull), "sender_table_full");
+  EXPECT_STREQ(name(FrameDrop::RingFull), "ring_full");
+  EXPECT_STREQ(name(FrameDrop::StampEvicted), "stamp_evicted");
 }
 
 TEST(Monotonic, NeverGoesBack) {

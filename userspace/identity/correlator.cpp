@@ -1,14 +1,11 @@
 #include "identity/correlator.hpp"
 
 #include <cstring>
-#include <limits>
 
 #include "identity/stamped_sender.hpp"
 
 namespace hb {
 namespace {
-
-constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
 
 FrameBytes bytes_of(const hb_stamp& stamp) {
   FrameBytes bytes;
@@ -23,22 +20,25 @@ Credentials credentials_of(const hb_stamp& stamp) {
 }  // namespace
 
 Correlator::Correlator(const CorrelatorConfig& config)
-    : config_(config), table_(config.stamps, config.seed), frames_(config.frames) {}
+    : config_(config), table_(config.stamps, config.senders, config.seed), frames_(config.frames) {}
 
 void Correlator::add_stamp(const hb_stamp& stamp, std::uint64_t now_ns) {
   counters_.stamps++;
   const StampKey key = key_of(stamp);
   if (config_.key == PairingKey::SocketBuffer) orphan(table_.remove(key));
-  const std::uint32_t pushed_out = table_.add(key, hb::sender_of(stamp), now_ns);
-  orphan(pushed_out);
-  counters_.evicted += pushed_out;
+  const std::uint32_t evicted = table_.add(key, hb::sender_of(stamp), now_ns);
+  orphan(evicted);
+  counters_.evicted += evicted;
+  evicted_.grant(counters_.evicted, now_ns);
 }
 
 void Correlator::add_receipt(const hb_receipt& receipt) {
-  const Attestation* stamped = table_.take(skb_key(receipt.skb));
+  WaitingFrame* frame = waiting_frame(receipt.serial);
+  if (frame == nullptr) return;
+  const Attestation* stamped = table_.take(skb_key(receipt.skb, frame->bytes));
   if (stamped == nullptr) return;
   counters_.matched++;
-  if (WaitingFrame* frame = waiting_frame(receipt.serial)) frame->sender = *stamped;
+  frame->sender = *stamped;
 }
 
 // Receipts come in the order of frames; some may be missing on either side.
@@ -65,11 +65,21 @@ std::optional<Correlator::Paired> Correlator::next(std::uint64_t ring_read_to,
   if (ring_read_to < frame.ring_position) return std::nullopt;
 
   const std::optional<Attestation> sender = sender_of(frame);
-  if (!sender && now_ns < frame_deadline_ns()) return std::nullopt;
+  const auto missing = sender ? std::nullopt : explain_missing();
+  if (!sender && !missing && now_ns < frame.received_ns + config_.stamp_wait_ns) {
+    return std::nullopt;
+  }
   first_frame_ = place_of(1);
   waiting_frames_--;
   if (receipts_seen_ > 0) receipts_seen_--;
-  return Paired{frame.bytes, sender.value_or(Unattested::NoStamp)};
+  return Paired{frame.bytes, sender.value_or(Unattested::NoStamp), missing};
+}
+
+// Only asked once the ring has been read past the frame: whatever stamp it had would be here.
+std::optional<Correlator::MissingStamp> Correlator::explain_missing() {
+  if (kept_.spend()) return MissingStamp::RingFull;
+  if (evicted_.spend()) return MissingStamp::Evicted;
+  return std::nullopt;
 }
 
 std::optional<Attestation> Correlator::sender_of(const WaitingFrame& frame) {
@@ -82,19 +92,17 @@ std::optional<Attestation> Correlator::sender_of(const WaitingFrame& frame) {
   return *stamped;
 }
 
-void Correlator::expire(std::uint64_t now_ns) {
-  if (now_ns < config_.stamp_lifetime_ns) return;
-  const std::uint64_t until_ns = now_ns - config_.stamp_lifetime_ns;
-  while (const std::uint32_t stamps = table_.expire_one(until_ns)) orphan(stamps);
-}
-
-std::uint64_t Correlator::frame_deadline_ns() const {
-  if (waiting_frames_ == 0) return kNever;
-  return frames_[first_frame_].received_ns + config_.stamp_wait_ns;
-}
-
-std::uint64_t Correlator::orphan_deadline_ns() const {
-  return table_.empty() ? kNever : table_.oldest_ns() + config_.stamp_lifetime_ns;
+bool Correlator::expire(std::uint64_t paired_to_ns) {
+  if (paired_to_ns < config_.stamp_lifetime_ns) return false;
+  const std::uint64_t until_ns = paired_to_ns - config_.stamp_lifetime_ns;
+  kept_.expire(until_ns);
+  evicted_.expire(until_ns);
+  for (std::size_t i = 0; i < kExpiredPerCall; i++) {
+    const std::uint32_t stamps = table_.expire_one(until_ns);
+    if (stamps == 0) return false;
+    orphan(stamps);
+  }
+  return true;
 }
 
 StampKey Correlator::key_of(const hb_stamp& stamp) const {
@@ -102,7 +110,7 @@ StampKey Correlator::key_of(const hb_stamp& stamp) const {
     case PairingKey::ContentAndCredentials:
       return content_key(bytes_of(stamp), credentials_of(stamp));
     case PairingKey::Content: return content_key(bytes_of(stamp), {});
-    case PairingKey::SocketBuffer: return skb_key(stamp.skb);
+    case PairingKey::SocketBuffer: return skb_key(stamp.skb, bytes_of(stamp));
   }
   return {};
 }

@@ -13,17 +13,24 @@
 // than it sent.
 //
 // Pairing by socket buffer is exact where the kernel can be asked: an address names one datagram
-// while that lives, so when its receipt comes out of the ring, the last stamp with that address is
-// the datagram's own, and earlier ones were orphans.
+// while that lives, so when its receipt comes out of the ring, the last stamp with that address and
+// these bytes is the datagram's own, and earlier ones were orphans. (The bytes, since a datagram
+// that was let through without a stamp may be at the address of an orphan.)
 //
-// A stamp says "tried to send": its datagram may have met a full queue. Such orphans expire.
-// Every stamp ends in one counter, and stamps == matched + orphaned + waiting() after every call.
+// A stamp says "tried to send": its datagram may have met a full queue. Such orphans expire, and a
+// full table evicts (StampTable says whose). Every stamp ends in one counter, and
+// stamps == matched + orphaned + waiting() after every call.
+//
+// A frame may have no stamp through no fault of its sender: the kernel program had no room for one
+// and said so (kept_unstamped), or it was evicted here. As many frames as that are handed out at
+// once with the reason, the others as NoStamp after stamp_wait_ns. Neither is ever accepted.
 //
 // Fixed memory, no allocation after construction. One thread. Order of calls, in a loop:
-//   add_frame() for what was received, add_stamp() for what the ring held, next() until it is
-//   empty, and expire() whenever the socket was seen empty.
+//   kept_unstamped() and add_frame() for what was received, add_stamp() for what the ring held,
+//   next() until it is empty, expire().
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -31,6 +38,7 @@
 
 #include "identity/datagram.hpp"
 #include "identity/identity.hpp"
+#include "identity/loss_credit.hpp"
 #include "identity/stamp_table.hpp"
 #include "stamp.h"
 
@@ -44,12 +52,21 @@ enum class PairingKey : std::uint8_t {
 
 struct CorrelatorConfig {
   PairingKey key = PairingKey::ContentAndCredentials;
-  std::size_t stamps = 65'536;               // that may wait; a newer one pushes the oldest out
+  std::size_t stamps = 65'536;               // of different keys that may wait, see stamps_for()
+  std::size_t senders = 16'384;              // above every slot in a stamp
   std::size_t frames = 1'024;                // that may wait; room() says if there is space
   std::uint64_t stamp_wait_ns = 50'000'000;  // for a frame whose stamp is not there at all
   std::uint64_t stamp_lifetime_ns = 5'000'000'000;  // from reading a stamp to calling it an orphan
   StampTable::Seed seed{};                          // random, against chosen keys
 };
+
+// How many stamps must be able to wait where the ring has so many bytes and the kernel program so
+// many slots: what the ring holds, twice; and so many that no sender with fewer than four waiting
+// can be evicted.
+[[nodiscard]] constexpr std::size_t stamps_for(std::size_t ring_bytes, std::size_t senders) {
+  constexpr std::size_t kRecordBytes = sizeof(hb_stamp) + 8;  // with the ring's header
+  return std::max({2 * ring_bytes / kRecordBytes, 4 * senders, std::size_t{65'536}});
+}
 
 struct CorrelatorCounters {
   std::uint64_t stamps = 0;    // read from the ring
@@ -60,9 +77,16 @@ struct CorrelatorCounters {
 
 class Correlator {
  public:
+  // Why a frame has no stamp although its sender is not to blame.
+  enum class MissingStamp : std::uint8_t {
+    RingFull,  // the kernel program let it through without one
+    Evicted,   // it made room in the table of waiting stamps
+  };
+
   struct Paired {
     FrameBytes bytes;
     Attestation sender;
+    std::optional<MissingStamp> missing;  // if so, the sender is NoStamp
   };
 
   explicit Correlator(const CorrelatorConfig& config);
@@ -73,7 +97,11 @@ class Correlator {
 
   [[nodiscard]] std::size_t room() const { return frames_.size() - waiting_frames_; }
 
-  // `serial`: the how-manyth datagram it is, from 0. `ring_position`: where the ring's producer
+  // How many datagrams the kernel program has let through without a stamp; read after the frames
+  // that are added next were received.
+  void kept_unstamped(std::uint64_t total, std::uint64_t now_ns) { kept_.grant(total, now_ns); }
+
+  // `serial`: the zero-based receive sequence number. `ring_position`: where the ring's producer
   // stood after it had been received; its receipt is not past that. Needs room().
   void add_frame(const Datagram& frame, std::uint64_t serial, std::uint64_t ring_position,
                  std::uint64_t now_ns);
@@ -81,18 +109,17 @@ class Correlator {
   // The oldest frame, once it can be judged. `ring_read_to`: the consumer's position.
   std::optional<Paired> next(std::uint64_t ring_read_to, std::uint64_t now_ns);
 
-  // Calls stamps orphans that were read a lifetime ago. Only to be called after the socket was
-  // found empty: a stamp must outlive its frame's stay in the queue.
-  void expire(std::uint64_t now_ns);
+  // Every datagram that was queued before `paired_to_ns` has been through next(): calls stamps
+  // orphans that were read a lifetime before that. At most kExpiredPerCall keys; true: more are
+  // due.
+  static constexpr std::size_t kExpiredPerCall = 2'048;
+  bool expire(std::uint64_t paired_to_ns);
 
   [[nodiscard]] std::size_t frames() const { return waiting_frames_; }
+  // Of the oldest frame; there must be one.
+  [[nodiscard]] std::uint64_t oldest_serial() const { return frames_[first_frame_].serial; }
   [[nodiscard]] std::uint64_t waiting() const { return table_.stamps(); }
   [[nodiscard]] const CorrelatorCounters& counters() const { return counters_; }
-
-  // When the oldest frame stops waiting, and when the oldest stamp becomes an orphan; UINT64_MAX
-  // for never.
-  [[nodiscard]] std::uint64_t frame_deadline_ns() const;
-  [[nodiscard]] std::uint64_t orphan_deadline_ns() const;
 
  private:
   struct WaitingFrame {
@@ -107,9 +134,10 @@ class Correlator {
   [[nodiscard]] StampKey key_of(const hb_stamp& stamp) const;
   [[nodiscard]] std::optional<Attestation> sender_of(const WaitingFrame& frame);
   [[nodiscard]] WaitingFrame* waiting_frame(std::uint64_t serial);
-  // Of the how-manyth waiting frame; no further than one round, so that it takes no division.
-  [[nodiscard]] std::size_t place_of(std::size_t number) const {
-    const std::size_t place = first_frame_ + number;
+  [[nodiscard]] std::optional<MissingStamp> explain_missing();
+  // Where in frames_ the waiting frame `offset` after the first is.
+  [[nodiscard]] std::size_t place_of(std::size_t offset) const {
+    const std::size_t place = first_frame_ + offset;  // at most one wrap: no division
     return place < frames_.size() ? place : place - frames_.size();
   }
   void orphan(std::uint32_t stamps) { counters_.orphaned += stamps; }
@@ -120,6 +148,8 @@ class Correlator {
   std::size_t first_frame_ = 0;
   std::size_t waiting_frames_ = 0;
   std::size_t receipts_seen_ = 0;  // waiting frames, from the first on, that receipts went past
+  LossCredit kept_;
+  LossCredit evicted_;
   CorrelatorCounters counters_;
 };
 

@@ -46,34 +46,48 @@ StampKey content_key(const FrameBytes& bytes, const Credentials& credentials) {
   return key;
 }
 
-StampKey skb_key(std::uint64_t skb) { return StampKey{skb}; }
+StampKey skb_key(std::uint64_t skb, const FrameBytes& bytes) {
+  StampKey key{skb};
+  static_assert(sizeof(skb) + sizeof(FrameBytes) <= sizeof(StampKey));
+  std::memcpy(&key[1], bytes.data(), bytes.size());
+  return key;
+}
 
-StampTable::StampTable(std::size_t capacity, Seed seed)
-    : capacity_(capacity), seed_(seed), buckets_(std::bit_ceil(capacity), kNone) {
-  groups_.reserve(capacity);
+StampTable::StampTable(std::size_t capacity, std::size_t slots, Seed seed)
+    : capacity_(capacity),
+      nobody_(static_cast<SlotCounts::Slot>(slots)),
+      seed_(seed),
+      bucket_mask_(std::bit_ceil(capacity) - 1),
+      bucket_memory_((bucket_mask_ + 1) * sizeof(Index)),
+      slot_memory_((slots + 1) * sizeof(Ends)),
+      buckets_(bucket_memory_.as<Index>()),
+      slots_(slot_memory_.as<Ends>()),
+      counts_(slots + 1, capacity) {
+  groups_.reserve(capacity + 1);
+  groups_.emplace_back();  // kNone
 }
 
 std::uint32_t StampTable::add(const StampKey& key, const Attestation& sender,
                               std::uint64_t now_ns) {
-  std::uint32_t pushed_out = 0;
+  std::uint32_t evicted = 0;
   Index& bucket = bucket_of(key);
   Index index = find(bucket, key);
   if (index == kNone) {
-    if (free_ == kNone && groups_.size() == capacity_) pushed_out = release(oldest_);
+    if (is_full()) evicted = evict();
     index = allocate();
-    groups_[index] = Group{key, sender, 0, 0, bucket, kNone, kNone};
+    groups_[index] = Group{key, sender, 0, 0, bucket, {}, {}};
     bucket = index;
   } else {
+    unlink(index);  // from the slot of who sent it until now
     if (!same_sender(groups_[index].sender, sender)) {
       groups_[index].sender = Unattested::AmbiguousStamp;
     }
-    unlink(index);
   }
   groups_[index].touched_ns = now_ns;
   groups_[index].stamps++;
   stamps_++;
   append_newest(index);
-  return pushed_out;
+  return evicted;
 }
 
 std::uint32_t StampTable::remove(const StampKey& key) {
@@ -94,12 +108,12 @@ const Attestation* StampTable::take(const StampKey& key) {
 }
 
 std::uint32_t StampTable::expire_one(std::uint64_t until_ns) {
-  if (oldest_ == kNone || groups_[oldest_].touched_ns > until_ns) return 0;
-  return release(oldest_);
+  if (all_.oldest == kNone || groups_[all_.oldest].touched_ns > until_ns) return 0;
+  return release(all_.oldest);
 }
 
 StampTable::Index& StampTable::bucket_of(const StampKey& key) {
-  return buckets_[hash(key, seed_) & (buckets_.size() - 1)];
+  return buckets_[hash(key, seed_) & bucket_mask_];
 }
 
 StampTable::Index StampTable::find(Index bucket, const StampKey& key) const {
@@ -113,6 +127,13 @@ StampTable::Index StampTable::allocate() {
   groups_.emplace_back();
   return static_cast<Index>(groups_.size() - 1);
 }
+
+SlotCounts::Slot StampTable::slot_of(const Group& group) const {
+  const auto* process = std::get_if<Identity>(&group.sender);
+  return process != nullptr && process->slot < nobody_ ? process->slot : nobody_;
+}
+
+std::uint32_t StampTable::evict() { return release(slots_[counts_.fullest()].oldest); }
 
 std::uint32_t StampTable::release(Index index) {
   return release(bucket_of(groups_[index].key), index);
@@ -130,16 +151,31 @@ std::uint32_t StampTable::release(Index& bucket, Index index) {
 }
 
 void StampTable::append_newest(Index index) {
-  groups_[index].older = newest_;
-  groups_[index].newer = kNone;
-  (newest_ == kNone ? oldest_ : groups_[newest_].newer) = index;
-  newest_ = index;
+  const SlotCounts::Slot slot = slot_of(groups_[index]);
+  append<&Group::in_all>(all_, index);
+  append<&Group::in_slot>(slots_[slot], index);
+  counts_.increment(slot);
 }
 
 void StampTable::unlink(Index index) {
-  const Group& group = groups_[index];
-  (group.older == kNone ? oldest_ : groups_[group.older].newer) = group.newer;
-  (group.newer == kNone ? newest_ : groups_[group.newer].older) = group.older;
+  const SlotCounts::Slot slot = slot_of(groups_[index]);
+  remove<&Group::in_all>(all_, index);
+  remove<&Group::in_slot>(slots_[slot], index);
+  counts_.decrement(slot);
+}
+
+template <StampTable::Links StampTable::Group::*kLinks>
+void StampTable::append(Ends& ends, Index index) {
+  groups_[index].*kLinks = {ends.newest, kNone};
+  (ends.newest == kNone ? ends.oldest : (groups_[ends.newest].*kLinks).newer) = index;
+  ends.newest = index;
+}
+
+template <StampTable::Links StampTable::Group::*kLinks>
+void StampTable::remove(Ends& ends, Index index) {
+  const Links links = groups_[index].*kLinks;
+  (links.older == kNone ? ends.oldest : (groups_[links.older].*kLinks).newer) = links.newer;
+  (links.newer == kNone ? ends.newest : (groups_[links.newer].*kLinks).older) = links.older;
 }
 
 }  // namespace hb

@@ -1,7 +1,7 @@
 #include "kernel/stamped_source.hpp"
 
 #include <algorithm>
-#include <span>
+#include <utility>
 
 namespace hb::kernel {
 namespace {
@@ -12,7 +12,29 @@ constexpr std::uint64_t kRest_ns = 2'000'000;
 
 CorrelatorConfig correlator_config(const StampProgram& program, const Config& config,
                                    StampTable::Seed seed) {
-  return {.key = program.pairing_key(), .stamp_wait_ns = config.stamp_wait_ns, .seed = seed};
+  return {.key = program.pairing_key(),
+          .stamps = stamps_for(config.ring_bytes, config.senders),
+          .senders = config.senders,
+          .stamp_wait_ns = config.stamp_wait_ns,
+          .seed = seed};
+}
+
+// Datagrams that the kernel program has queued without a stamp: none where it never does.
+template <typename Program>
+std::uint64_t kept_unstamped(const Program& program) {
+  if constexpr (requires { program.kept_unstamped(); }) {
+    return program.kept_unstamped();
+  } else {
+    return 0;
+  }
+}
+
+FrameDrop drop_for(Correlator::MissingStamp why) {
+  switch (why) {
+    case Correlator::MissingStamp::RingFull: return FrameDrop::RingFull;
+    case Correlator::MissingStamp::Evicted: return FrameDrop::StampEvicted;
+  }
+  return FrameDrop::RingFull;
 }
 
 }  // namespace
@@ -22,19 +44,21 @@ StampedSource::StampedSource(StampProgram& program, Receiver& receiver, const Co
     : program_(program),
       receiver_(receiver),
       correlator_(correlator_config(program, config, seed)),
-      horizon_(start_ns, config.queue_length + 1),  // the kernel lets one more in than it says
+      received_horizon_(start_ns, config.queue_length + 1),  // the kernel lets one more in
+      horizon_ns_(start_ns),
+      mark_ns_(start_ns),
       queue_length_(config.queue_length) {}
 
 std::optional<Reception> StampedSource::next(std::uint64_t now_ns) {
   if (std::optional<Reception> ready = next_ready(now_ns)) return ready;
-  if (std::exchange(emptied_, false) && all_handed_out()) {
-    is_empty_since(emptied_ns_, now_ns);
-    return std::nullopt;
-  }
-  std::optional<Error> failed = receive(now_ns);
+  settle();
+  std::optional<Error> failed;
+  if (!std::exchange(emptied_, false)) failed = receive(now_ns);
   read_ring(now_ns);
   if (failed) return ReceiveFailed{std::move(*failed)};
-  return next_ready(now_ns);
+  if (std::optional<Reception> ready = next_ready(now_ns)) return ready;
+  settle();
+  return std::nullopt;
 }
 
 std::optional<Reception> StampedSource::next_ready(std::uint64_t now_ns) {
@@ -48,11 +72,11 @@ std::optional<Reception> StampedSource::next_ready(std::uint64_t now_ns) {
   }
   const auto paired = correlator_.next(program_.ring().read_to(), now_ns);
   if (!paired) return std::nullopt;
+  if (paired->missing) return Dropped{drop_for(*paired->missing)};
   return Arrival{paired->bytes, paired->sender, BeatOrigin::KernelAttested};
 }
 
 std::optional<Error> StampedSource::receive(std::uint64_t now_ns) {
-  if (all_handed_out()) horizon_.took(std::exchange(taken_, 0), now_ns);
   const std::size_t room = std::min(kBatch, correlator_.room());
   if (room == 0) return std::nullopt;
 
@@ -61,7 +85,7 @@ std::optional<Error> StampedSource::receive(std::uint64_t now_ns) {
   program_.end_receiving();
   if (!received) return received.error();
 
-  accept_batch(received.value(), now_ns);
+  if (received.value() > 0) accept_batch(received.value(), now_ns);
   if (received.value() < room) has_emptied(received.value(), now_ns);
   return std::nullopt;
 }
@@ -69,7 +93,7 @@ std::optional<Error> StampedSource::receive(std::uint64_t now_ns) {
 // recvmmsg(2) returned less than there was room for: it found the queue empty after these. (After
 // an error too, which it keeps for the next call.)
 void StampedSource::has_emptied(std::size_t count, std::uint64_t now_ns) {
-  if (count == 0 && all_handed_out()) is_empty_since(now_ns, now_ns);
+  received_horizon_.empty_at(now_ns);
   const std::uint64_t since_ns = now_ns - std::exchange(emptied_ns_, now_ns);
   emptied_ = count > 0;
   // What may come in a rest, if it comes as it did since the last look: not worth one, or too much.
@@ -78,16 +102,27 @@ void StampedSource::has_emptied(std::size_t count, std::uint64_t now_ns) {
   if (count > 0) rests_until_ns_ = rests ? now_ns + kRest_ns : 0;
 }
 
-// Only now that no frame is inside may stamps be given up.
-void StampedSource::is_empty_since(std::uint64_t looked_ns, std::uint64_t now_ns) {
-  horizon_.empty_at(looked_ns);
-  taken_ = 0;
-  correlator_.expire(now_ns);
+// Nothing is ready to be returned: looks how far everything has been, and gives up stamps that by
+// then have no frame in the queue.
+void StampedSource::settle() {
+  advance_horizon();
+  is_expiring_ = correlator_.expire(horizon_ns_);
+}
+
+void StampedSource::advance_horizon() {
+  const std::uint64_t returned_to =
+      correlator_.frames() == 0 ? received_ : correlator_.oldest_serial();
+  if (returned_to < mark_serial_) return;
+  horizon_ns_ = mark_ns_;
+  mark_ns_ = received_horizon_.ns();
+  mark_serial_ = received_;
+  if (returned_to >= mark_serial_) horizon_ns_ = mark_ns_;
 }
 
 void StampedSource::accept_batch(std::size_t count, std::uint64_t now_ns) {
   const std::uint64_t ring_position = program_.ring().reserved_to();
-  taken_ += count;
+  correlator_.kept_unstamped(kept_unstamped(program_), now_ns);
+  received_horizon_.took(count, now_ns);
   for (std::size_t i = 0; i < count; i++) {
     const std::uint64_t serial = received_++;
     switch (batch_[i].kind) {
@@ -101,26 +136,36 @@ void StampedSource::accept_batch(std::size_t count, std::uint64_t now_ns) {
   }
 }
 
+// What was there when it began, and no more than one call may; stops early at a record that is
+// still being written.
 void StampedSource::read_ring(std::uint64_t now_ns) {
-  program_.ring().drain([&](std::span<const std::byte> record) {
-    const auto stamp = record_as<hb_stamp>(record);
-    const auto receipt = record_as<hb_receipt>(record);
-    if (stamp && stamp->version == HB_STAMP_VERSION) {
-      correlator_.add_stamp(*stamp, now_ns);
-    } else if (receipt) {
-      correlator_.add_receipt(*receipt);
-    } else {
-      malformed_++;
-    }
-  });
+  RingReader& ring = program_.ring();
+  const std::uint64_t end = ring.reserved_to();
+  std::size_t records = 0;
+  for (; records < kRecordsPerCall && ring.read_to() < end; records++) {
+    const auto record = ring.front();
+    if (!record) break;
+    accept_record(*record, now_ns);
+    ring.pop();
+  }
+  ring.release();
+  is_behind_ = records == kRecordsPerCall;
 }
 
-bool StampedSource::all_handed_out() const {
-  return truncated_ == 0 && wrong_length_ == 0 && correlator_.frames() == 0;
+void StampedSource::accept_record(RingReader::Bytes record, std::uint64_t now_ns) {
+  const auto stamp = record_as<hb_stamp>(record);
+  const auto receipt = record_as<hb_receipt>(record);
+  if (stamp && stamp->version == HB_STAMP_VERSION) {
+    correlator_.add_stamp(*stamp, now_ns);
+  } else if (receipt) {
+    correlator_.add_receipt(*receipt);
+  } else {
+    malformed_++;
+  }
 }
 
 std::uint64_t StampedSource::wake_ns(std::uint64_t now_ns) const {
-  if (truncated_ > 0 || wrong_length_ > 0) return now_ns;
+  if (truncated_ > 0 || wrong_length_ > 0 || is_behind_ || is_expiring_) return now_ns;
   if (correlator_.frames() > 0) return now_ns + kBusyRetry_ns;
   return now_ns + kIdleRead_ns;
 }

@@ -1,10 +1,18 @@
 // StampedSource: frames from a socket that carries the kernel program, each with the sender that
 // its stamp names.
 //
-// Receives a batch, then reads the ring up to where it stood after that, then lets the Correlator
-// judge. So every frame is judged with its own stamp, and every stamp that could contradict it, in
-// sight. The socket wakes the observer; the ring never does, but it is also read from time to time
-// when nothing can be received, lest stamps without frames fill it and shut honest agents out.
+// Receives a batch, notes where the ring's producer stands, reads the ring, and lets the Correlator
+// judge a frame once the ring has been read past what was noted for it. So every frame is judged
+// with its own stamp, and every stamp that could contradict it, in sight. The socket wakes the
+// observer; the ring never does, but it is also read from time to time when nothing can be
+// received, lest stamps without frames fill it and shut honest agents out.
+//
+// A call of next() receives at most kBatch datagrams and reads at most kRecordsPerCall records. If
+// more remains, it may say "nothing yet", and wake_ns() says "now": the caller gets to its signals
+// between two of them, however large the ring and however fast others write.
+//
+// A frame without a stamp is discarded as RingFull or StampEvicted while that explains it; see
+// Correlator.
 //
 // A wake-up costs more than a frame. So where frames keep coming, the socket may rest for 2 ms, as
 // long as its queue surely has room for what comes meanwhile: unlike a look into /proc, a stamp
@@ -33,7 +41,7 @@ class StampedSource final : public Source {
                 StampTable::Seed seed, std::uint64_t start_ns);
 
   std::optional<Reception> next(std::uint64_t now_ns) override;
-  [[nodiscard]] std::uint64_t horizon_ns() const override { return horizon_.ns(); }
+  [[nodiscard]] std::uint64_t horizon_ns() const override { return horizon_ns_; }
   [[nodiscard]] std::uint64_t wake_ns(std::uint64_t now_ns) const override;
   [[nodiscard]] std::uint64_t rests_until_ns() const override { return rests_until_ns_; }
 
@@ -41,25 +49,35 @@ class StampedSource final : public Source {
 
  private:
   static constexpr std::size_t kBatch = 64;  // datagrams per recvmmsg(2)
+  static constexpr std::size_t kRecordsPerCall = 1'024;
 
   std::optional<Reception> next_ready(std::uint64_t now_ns);
   std::optional<Error> receive(std::uint64_t now_ns);
   void accept_batch(std::size_t count, std::uint64_t now_ns);
   void has_emptied(std::size_t count, std::uint64_t now_ns);
-  void is_empty_since(std::uint64_t looked_ns, std::uint64_t now_ns);
   void read_ring(std::uint64_t now_ns);
-  [[nodiscard]] bool all_handed_out() const;
+  void accept_record(RingReader::Bytes record, std::uint64_t now_ns);
+  void settle();
+  void advance_horizon();
 
   StampProgram& program_;
   Receiver& receiver_;
   Correlator correlator_;
-  Horizon horizon_;
   std::array<Datagram, kBatch> batch_;
   std::uint64_t received_ = 0;    // datagrams, ever
-  std::uint64_t taken_ = 0;       // datagrams since the horizon was last told
-  bool emptied_ = false;          // the last look took all there was, and nobody was told yet
+  bool emptied_ = false;          // the last look took all there was
   std::uint64_t emptied_ns_ = 0;  // when it began
   std::uint64_t rests_until_ns_ = 0;
+
+  // What was queued before mark_ns_ has been received as datagrams with serials below
+  // mark_serial_. Once those have been returned by next(), the horizon is there.
+  Horizon received_horizon_;
+  std::uint64_t horizon_ns_;
+  std::uint64_t mark_ns_;
+  std::uint64_t mark_serial_ = 0;
+
+  bool is_behind_ = false;    // the last call left records in the ring, for the sake of its bound
+  bool is_expiring_ = false;  // and stamps that are to expire, likewise
   const std::uint64_t queue_length_;
   std::uint64_t truncated_ = 0;
   std::uint64_t wrong_length_ = 0;

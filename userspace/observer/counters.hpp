@@ -24,6 +24,8 @@ enum class FrameDrop : std::uint8_t {
   AgentPidMismatch,  // secure UDP: sealed with one agent's key, claims to be another
   Replayed,          // secure UDP: not newer than what this sender has been heard to say
   SenderTableFull,   // secure UDP: a new sender, and every one that is known is still live
+  RingFull,          // it has no stamp, for which the kernel program had no room
+  StampEvicted,      // it has no stamp, which had to make room for those of others
 };
 
 // One counter for each value of an enum that counts up from 0 to `Last`.
@@ -64,7 +66,7 @@ struct Counters {
   std::uint64_t io_errors = 0;
   std::uint64_t ctrl_truncated = 0;
   std::uint64_t out_of_order = 0;
-  CountBy<FrameDrop, FrameDrop::SenderTableFull> frames_dropped;
+  CountBy<FrameDrop, FrameDrop::StampEvicted> frames_dropped;
 
   // Of the beats: those of another process under a known pid; those of a process that began its
   // nonces again; those for which a stalled agent was forgotten.

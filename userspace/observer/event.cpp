@@ -42,6 +42,8 @@ const char* name(FrameDrop reason) {
     case FrameDrop::AgentPidMismatch: return "agent_pid_mismatch";
     case FrameDrop::Replayed: return "replayed";
     case FrameDrop::SenderTableFull: return "sender_table_full";
+    case FrameDrop::RingFull: return "ring_full";
+    case FrameDrop::StampEvicted: return "stamp_evicted";
   }
   return "unknown";
 }
