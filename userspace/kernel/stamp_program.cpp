@@ -70,7 +70,8 @@ hb_settings settings_of(const Config& config, Delivery delivery, ReadMethod meth
     settings.burst_ns = kBurst_ns;
   }
   settings.ring_delivery = delivery == Delivery::Ring ? 1 : 0;
-  settings.keep_refused = sees_control_block(method) ? 1 : 0;
+  // By socket buffer a stray stamp could be taken for that of a datagram that has none.
+  settings.keep_refused = sees_control_block(method) && !config.correlate_skb ? 1 : 0;
   if (config.agents_per_owner > 0) set_budgets(settings, config);
   return settings;
 }

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::uint64_t kBusyRetry_ns = 1'000'000;
 constexpr std::uint64_t kIdleRead_ns = 250'000'000;
-constexpr std::uint64_t kRest_ns = 2'000'000;
+constexpr std::uint64_t kShortestQueue = 64;  // that may rest
 
 CorrelatorConfig correlator_config(const StampProgram& program, const Config& config,
                                    StampTable::Seed seed) {
@@ -17,16 +17,6 @@ CorrelatorConfig correlator_config(const StampProgram& program, const Config& co
           .senders = config.senders,
           .stamp_wait_ns = config.stamp_wait_ns,
           .seed = seed};
-}
-
-// Datagrams that the kernel program has queued without a stamp: none where it never does.
-template <typename Program>
-std::uint64_t kept_unstamped(const Program& program) {
-  if constexpr (requires { program.kept_unstamped(); }) {
-    return program.kept_unstamped();
-  } else {
-    return 0;
-  }
 }
 
 FrameDrop drop_for(Correlator::MissingStamp why) {
@@ -47,7 +37,8 @@ StampedSource::StampedSource(StampProgram& program, Receiver& receiver, const Co
       received_horizon_(start_ns, config.queue_length + 1),  // the kernel lets one more in
       horizon_ns_(start_ns),
       mark_ns_(start_ns),
-      queue_length_(config.queue_length) {}
+      truncations_(program),
+      rest_ns_(config.queue_length < kShortestQueue ? 0 : config.drain_interval_ns) {}
 
 std::optional<Reception> StampedSource::next(std::uint64_t now_ns) {
   if (std::optional<Reception> ready = next_ready(now_ns)) return ready;
@@ -58,6 +49,7 @@ std::optional<Reception> StampedSource::next(std::uint64_t now_ns) {
   if (failed) return ReceiveFailed{std::move(*failed)};
   if (std::optional<Reception> ready = next_ready(now_ns)) return ready;
   settle();
+  if (const auto truncated = truncations_.next(now_ns)) return *truncated;
   return std::nullopt;
 }
 
@@ -94,12 +86,8 @@ std::optional<Error> StampedSource::receive(std::uint64_t now_ns) {
 // an error too, which it keeps for the next call.)
 void StampedSource::has_emptied(std::size_t count, std::uint64_t now_ns) {
   received_horizon_.empty_at(now_ns);
-  const std::uint64_t since_ns = now_ns - std::exchange(emptied_ns_, now_ns);
   emptied_ = count > 0;
-  // What may come in a rest, if it comes as it did since the last look: not worth one, or too much.
-  const std::uint64_t expected = count * kRest_ns / (since_ns + 1);
-  const bool rests = expected >= 2 && expected <= queue_length_ / 8;
-  if (count > 0) rests_until_ns_ = rests ? now_ns + kRest_ns : 0;
+  if (count > 0) rests_until_ns_ = rest_ns_ == 0 ? 0 : now_ns + rest_ns_;
 }
 
 // Nothing is ready to be returned: looks how far everything has been, and gives up stamps that by
@@ -121,7 +109,7 @@ void StampedSource::advance_horizon() {
 
 void StampedSource::accept_batch(std::size_t count, std::uint64_t now_ns) {
   const std::uint64_t ring_position = program_.ring().reserved_to();
-  correlator_.kept_unstamped(kept_unstamped(program_), now_ns);
+  correlator_.kept_unstamped(program_.kept_unstamped(), now_ns);
   received_horizon_.took(count, now_ns);
   for (std::size_t i = 0; i < count; i++) {
     const std::uint64_t serial = received_++;

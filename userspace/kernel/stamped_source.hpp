@@ -3,9 +3,8 @@
 //
 // Receives a batch, notes where the ring's producer stands, reads the ring, and lets the Correlator
 // judge a frame once the ring has been read past what was noted for it. So every frame is judged
-// with its own stamp, and every stamp that could contradict it, in sight. The socket wakes the
-// observer; the ring never does, but it is also read from time to time when nothing can be
-// received, lest stamps without frames fill it and shut honest agents out.
+// with its own stamp, and every stamp that could contradict it, in sight. The ring is
+// also read from time to time when nothing can be received, lest stamps without frames fill it.
 //
 // A call of next() receives at most kBatch datagrams and reads at most kRecordsPerCall records. If
 // more remains, it may say "nothing yet", and wake_ns() says "now": the caller gets to its signals
@@ -14,9 +13,9 @@
 // A frame without a stamp is discarded as RingFull or StampEvicted while that explains it; see
 // Correlator.
 //
-// A wake-up costs more than a frame. So where frames keep coming, the socket may rest for 2 ms, as
-// long as its queue surely has room for what comes meanwhile: unlike a look into /proc, a stamp
-// says later what it says now.
+// A wake-up costs more than a frame. So after it has brought something the socket may rest for the
+// drain interval: the kernel program wakes the observer through the ring when a quarter of the
+// queue may be in use, and unlike a look into /proc, a stamp says later what it says now.
 //
 // Does not own the program or the receiver; both must outlive it. One thread.
 #pragma once
@@ -29,6 +28,7 @@
 #include "identity/datagram.hpp"
 #include "kernel/stamp_counters.hpp"
 #include "kernel/stamp_program.hpp"
+#include "kernel/truncation_notices.hpp"
 #include "observer/horizon.hpp"
 #include "observer/source.hpp"
 
@@ -64,9 +64,8 @@ class StampedSource final : public Source {
   Receiver& receiver_;
   Correlator correlator_;
   std::array<Datagram, kBatch> batch_;
-  std::uint64_t received_ = 0;    // datagrams, ever
-  bool emptied_ = false;          // the last look took all there was
-  std::uint64_t emptied_ns_ = 0;  // when it began
+  std::uint64_t received_ = 0;  // datagrams, ever
+  bool emptied_ = false;        // the last look took all there was
   std::uint64_t rests_until_ns_ = 0;
 
   // What was queued before mark_ns_ has been received as datagrams with serials below
@@ -78,7 +77,8 @@ class StampedSource final : public Source {
 
   bool is_behind_ = false;    // the last call left records in the ring, for the sake of its bound
   bool is_expiring_ = false;  // and stamps that are to expire, likewise
-  const std::uint64_t queue_length_;
+  TruncationNotices truncations_;
+  const std::uint64_t rest_ns_;
   std::uint64_t truncated_ = 0;
   std::uint64_t wrong_length_ = 0;
   std::uint64_t malformed_ = 0;
