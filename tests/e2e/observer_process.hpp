@@ -7,6 +7,8 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "e2e/process.hpp"
 
@@ -29,10 +31,37 @@ class ObserverProcess {
   [[nodiscard]] const Json& ready() const { return ready_; }
   Process& process() { return *process_; }
 
-  // The next event; {} when none comes.
+  // The next event; {} when none comes. Notices of losses come when they come: they are put aside.
   Json next_event(std::chrono::milliseconds patience = kPatience) {
-    const auto line = process_->next_line(patience);
-    return line ? Json::parse(*line, nullptr, false) : Json::object();
+    Json line = next_line(patience);
+    for (; value(line, "event") == "loss"; line = next_line(patience)) losses_.push_back(line);
+    return line;
+  }
+
+  // The next notice of a loss for this reason, past all that comes before it.
+  Json expect_loss(const std::string& reason) {
+    for (std::size_t seen = 0;;) {
+      for (; seen < losses_.size(); ++seen) {
+        if (losses_[seen]["reason"] == reason) return losses_[seen];
+      }
+      Json line = next_line(kPatience);
+      if (line.empty()) break;
+      if (value(line, "event") == "loss") losses_.push_back(std::move(line));
+    }
+    ADD_FAILURE() << "no notice of a loss: " << reason;
+    return Json::object();
+  }
+
+  // Every notice so far.
+  [[nodiscard]] const std::vector<Json>& losses() const { return losses_; }
+
+  // The next line of the log that has `part`.
+  std::string expect_logged(const std::string& part) {
+    for (auto line = process_->next_error(); line; line = process_->next_error()) {
+      if (line->find(part) != std::string::npos) return *line;
+    }
+    ADD_FAILURE() << "not in the log: " << part;
+    return {};
   }
 
   // The next event is one of this kind.
@@ -65,9 +94,15 @@ class ObserverProcess {
     return event.is_object() ? event.value(key, "") : "";
   }
 
+  Json next_line(std::chrono::milliseconds patience) {
+    const auto line = process_->next_line(patience);
+    return line ? Json::parse(*line, nullptr, false) : Json::object();
+  }
+
   std::string socket_;
   std::unique_ptr<Process> process_;
   Json ready_;
+  std::vector<Json> losses_;
 };
 
 }  // namespace hb::test

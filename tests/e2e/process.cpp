@@ -94,19 +94,28 @@ Process::~Process() {
 }
 
 std::optional<std::string> Process::next_line(std::chrono::milliseconds patience) {
+  return next_line(out_, buffered_, patience);
+}
+
+std::optional<std::string> Process::next_error(std::chrono::milliseconds patience) {
+  return next_line(err_, buffered_errors_, patience);
+}
+
+std::optional<std::string> Process::next_line(const Fd& from, std::string& buffered,
+                                              std::chrono::milliseconds patience) {
   const auto deadline = Clock::now() + patience;
   std::array<char, 4096> chunk{};
   for (;;) {
-    const auto end = buffered_.find('\n');
+    const auto end = buffered.find('\n');
     if (end != std::string::npos) {
-      std::string line = buffered_.substr(0, end);
-      buffered_.erase(0, end + 1);
+      std::string line = buffered.substr(0, end);
+      buffered.erase(0, end + 1);
       return line;
     }
-    if (!out_ || !readable_before(out_.get(), deadline)) return std::nullopt;
-    const ssize_t length = ::read(out_.get(), chunk.data(), chunk.size());
+    if (!from || !readable_before(from.get(), deadline)) return std::nullopt;
+    const ssize_t length = ::read(from.get(), chunk.data(), chunk.size());
     if (length <= 0) return std::nullopt;
-    buffered_.append(chunk.data(), static_cast<std::size_t>(length));
+    buffered.append(chunk.data(), static_cast<std::size_t>(length));
   }
 }
 
@@ -130,7 +139,7 @@ std::string Process::rest_of_output() {
   return std::exchange(buffered_, {}) + (out_ ? read_all(out_.get()) : "");
 }
 
-std::string Process::errors() { return read_all(err_.get()); }
+std::string Process::errors() { return std::exchange(buffered_errors_, {}) + read_all(err_.get()); }
 
 Outcome run_to_end(const Argv& arguments, const std::string& input) {
   const std::string name = in_a_file(input);

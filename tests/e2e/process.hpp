@@ -55,6 +55,9 @@ class Process {
   // The next line of standard output; nothing at its end or when the patience is over.
   std::optional<std::string> next_line(std::chrono::milliseconds patience = kPatience);
 
+  // The same of standard error.
+  std::optional<std::string> next_error(std::chrono::milliseconds patience = kPatience);
+
   // Nobody reads standard output any more.
   void close_output() { out_.reset(); }
 
@@ -74,11 +77,14 @@ class Process {
   static Pipes open_pipes();
   [[noreturn]] static void exec(const Argv& argv, Streams streams, const Pipes& pipes);
   void adopt(const Pipes& pipes);
+  static std::optional<std::string> next_line(const Fd& from, std::string& buffered,
+                                              std::chrono::milliseconds patience);
 
   pid_t pid_ = -1;
   Fd out_;
   Fd err_;
   std::string buffered_;
+  std::string buffered_errors_;
 };
 
 // Before an exec: what is executed then can load no BPF program, even as root. (Another user might

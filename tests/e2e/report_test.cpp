@@ -9,42 +9,12 @@
 
 #include "base/fd.hpp"
 #include "e2e/allocations.hpp"
+#include "e2e/pipe.hpp"
 #include "report/json_sink.hpp"
 #include "report/text_sink.hpp"
 
 namespace hb::test {
 namespace {
-
-class Pipe {
- public:
-  Pipe() {
-    int ends[2];
-    EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
-    read_.reset(ends[0]);
-    write_.reset(ends[1]);
-  }
-
-  [[nodiscard]] int in() const { return write_.get(); }
-  void close_reader() { read_.reset(); }
-  void fill() {
-    ::fcntl(write_.get(), F_SETFL, O_NONBLOCK);
-    const std::string page(4096, 'x');
-    while (::write(write_.get(), page.data(), page.size()) > 0) {
-    }
-    ::fcntl(write_.get(), F_SETFL, 0);
-  }
-
-  std::string text() {
-    std::string text(65536, '\0');
-    const ssize_t length = ::read(read_.get(), text.data(), text.size());
-    text.resize(length > 0 ? static_cast<std::size_t>(length) : 0);
-    return text;
-  }
-
- private:
-  Fd read_;
-  Fd write_;
-};
 
 const Beat kBeat{.pid = 1234,
                  .status = vlp::Status::Ok,
@@ -158,6 +128,41 @@ TEST(JsonLines, Failures) {
             "\n");
 }
 
+TEST(JsonLines, ALoss) {
+  Pipe pipe;
+  LineWriter out(pipe.in());
+  JsonSink sink(out);
+  sink.loss({"ring_full", 7, 1, 9, 2});
+  EXPECT_EQ(pipe.text(), R"({"event":"loss","reason":"ring_full","count":7,"since_ns":1,)"
+                         R"("total":9,"observer_ns":2})"
+                         "\n");
+  sink.loss({"unheard", 1, 1, 1, 2, 1234});
+  EXPECT_NE(pipe.text().find(R"("observer_ns":2,"pid":1234})"), std::string::npos);
+}
+
+// The gap is told while the next line is already on its way.
+TEST(JsonLines, AGapIsToldBeforeTheLineAfterIt) {
+  Pipe pipe;
+  pipe.fill();
+  LineWriter out(pipe.in());
+  JsonSink sink(out);
+  out.never_wait(128);
+  out.tell_gaps_with([&](const LineWriter::Gap& gap) {
+    sink.loss({"stdout", gap.lines, 1, gap.lines, 2});
+  });
+  for (int i = 0; i < 3; ++i) sink.write(Decode{vlp::DecodeError::BadCrc, 1});
+  EXPECT_EQ(out.lost(), 1U);
+  pipe.text(1U << 20);
+  ASSERT_TRUE(out.flush());
+  pipe.text();
+  sink.write(Decode{vlp::DecodeError::BadMagic, 1});
+  EXPECT_EQ(pipe.text(), R"({"event":"loss","reason":"stdout","count":1,"since_ns":1,)"
+                         R"("total":1,"observer_ns":2})"
+                         "\n"
+                         R"({"event":"decode","error":"BadMagic","observer_ns":1})"
+                         "\n");
+}
+
 TEST(JsonLines, StayJsonWhateverAMessageHolds) {
   const std::string nasty("quote \" backslash \\ newline \n zero \0 not UTF-8 \xff\xfe", 50);
   const auto parsed = nlohmann::json::parse(json(Io{{nasty, 0}, 1}), nullptr, false);
@@ -219,6 +224,14 @@ TEST(TextLines, AreForPeople) {
   EXPECT_NE(text(AuthFailure{12, 1'500'000'000, AuthFailureCause::PidMismatch, 77})
                 .find("1.500000  AUTH FAILURE"),
             std::string::npos);
+}
+
+TEST(TextLines, ALoss) {
+  Pipe pipe;
+  LineWriter out(pipe.in());
+  TextSink(out, false).loss({"ring_full", 7, 1'500'000'000, 9, 2'000'000'000});
+  EXPECT_EQ(pipe.text(),
+            "     2.000000  LOSS                ring_full 7 since 1.500000, 9 in all\n");
 }
 
 TEST(TextLines, AreColouredOnlyWhenToldSo) {

@@ -35,6 +35,12 @@ TEST(Tsv, ABeat) {
   EXPECT_EQ(tsv(kBeat), "5\tbeat\t1234\t42\tdegraded\t7\tkernel_attested\t4026531836\n");
 }
 
+TEST(Tsv, ALoss) {
+  fmt::memory_buffer line;
+  put_tsv_line(line, Loss{"ring_full", 7, 1, 9, 2});
+  EXPECT_EQ(fmt::to_string(line), "2\tloss\t-\t-\tring_full\t7\t-\t-\n");
+}
+
 TEST(Tsv, WhatIsNotKnownIsADash) {
   Beat beat = kBeat;
   beat.pid_ns_inode.reset();

@@ -21,6 +21,16 @@ Result<std::unique_ptr<Exporter>> Exporter::open(const std::string& path,
 void Exporter::handle(const Event& event) {
   line_.clear();
   put_tsv_line(line_, event);
+  append_line();
+}
+
+void Exporter::handle(const Loss& loss) {
+  line_.clear();
+  put_tsv_line(line_, loss);
+  append_line();
+}
+
+void Exporter::append_line() {
   if (!file_.has_room(line_.size()) && !failing_) flush();
   file_.append({line_.data(), line_.size()});
 }

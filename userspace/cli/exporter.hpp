@@ -16,6 +16,7 @@
 
 #include "cli/loop_member.hpp"
 #include "report/append_file.hpp"
+#include "report/loss.hpp"
 #include "report/totals.hpp"
 
 namespace hb::cli {
@@ -26,6 +27,7 @@ class Exporter final : public LoopMember {
   static Result<std::unique_ptr<Exporter>> open(const std::string& path, std::optional<uid_t> heir);
 
   void handle(const Event& event) override;
+  void handle(const Loss& loss);
   void tick(std::uint64_t now_ns) override;
   [[nodiscard]] std::uint64_t wake_ns() const override;
   [[nodiscard]] bool has_files() const override { return true; }
@@ -37,6 +39,7 @@ class Exporter final : public LoopMember {
  private:
   explicit Exporter(AppendFile file) : file_(std::move(file)) {}
 
+  void append_line();
   bool flush();
 
   AppendFile file_;

@@ -9,16 +9,27 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/options.hpp"
+#include "report/loss_report.hpp"
 
 namespace hb::cli {
 namespace {
 
+constexpr std::size_t kLogBytes = std::size_t{64} << 10;  // that may wait
+
 class StderrSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
  public:
-  explicit StderrSink(int stop_fd) : out_(STDERR_FILENO, stop_fd) {}
-  void end() { out_.end(); }
+  explicit StderrSink(int stop_fd) : out_(STDERR_FILENO, stop_fd) {
+    out_.tell_gaps_with([this](const LineWriter::Gap& gap) { say(gap); });
+  }
+  LineWriter& out() { return out_; }
 
  private:
+  void say(const LineWriter::Gap& gap) {
+    const std::string text = "lost (" + std::string(kLogLoss) + "): " + std::to_string(gap.lines) +
+                             " lines of this log that were to be here";
+    sink_it_({"hb-ebpf", spdlog::level::warn, text});
+  }
+
   void sink_it_(const spdlog::details::log_msg& message) override {
     spdlog::memory_buf_t line;
     formatter_->format(message, line);
@@ -92,10 +103,19 @@ void open_log(const LogOptions& options, int stop_fd) {
   spdlog::set_default_logger(std::move(logger));
 }
 
-void end_log() {
+LineWriter* log_writer() {
   for (const auto& sink : spdlog::default_logger()->sinks()) {
-    if (auto* ours = dynamic_cast<StderrSink*>(sink.get())) ours->end();
+    if (auto* ours = dynamic_cast<StderrSink*>(sink.get())) return &ours->out();
   }
+  return nullptr;
+}
+
+void never_wait_for_log() {
+  if (LineWriter* out = log_writer()) out->never_wait(kLogBytes);
+}
+
+void end_log() {
+  if (LineWriter* out = log_writer()) out->end();
 }
 
 }  // namespace hb::cli

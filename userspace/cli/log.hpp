@@ -22,7 +22,14 @@ void add_log_options(CLI::App& app, LogOptions& options);
 // ending once `stop_fd` is readable.
 void open_log(const LogOptions& options, int stop_fd = LineWriter::kNoStop);
 
-// What is logged from now on waits for nobody.
+// From now on lines wait in a buffer when standard error is not read, and nobody waits for its
+// reader; lines for which it has no room are lost, which the log says in their place.
+void never_wait_for_log();
+
+// What is logged from now on waits for nobody but a moment.
 void end_log();
+
+// Standard error, for who polls it for room; nullptr before open_log().
+[[nodiscard]] LineWriter* log_writer();
 
 }  // namespace hb::cli

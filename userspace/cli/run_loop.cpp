@@ -7,12 +7,15 @@
 #include <algorithm>
 #include <ctime>
 
+#include "cli/log.hpp"
+
 namespace hb::cli {
 namespace {
 
 constexpr std::size_t kEnding = 0;  // in polled_
 constexpr std::size_t kHangup = 1;
-constexpr std::size_t kFirstEntrance = 2;
+constexpr std::size_t kFirstRoom = 2;
+constexpr std::size_t kFirstEntrance = 4;
 
 constexpr int kEventsPerTurn = 256;  // between two looks at the signals
 constexpr std::uint64_t kLastLook_ns = 1'000'000'000;
@@ -35,7 +38,9 @@ RunLoop::RunLoop(Observer& observer, const Clock& clock, std::vector<Entrance> e
       out_(out),
       config_(config),
       polled_{pollfd{signals.fd(), POLLIN, 0}, pollfd{signals.hangup_fd(), POLLIN, 0}},
-      entrances_(std::move(entrances)) {
+      entrances_(std::move(entrances)),
+      rooms_{RoomWatch(&out), RoomWatch(log_writer())} {
+  polled_.resize(kFirstEntrance, {-1, POLLOUT, 0});
   for (const Entrance& entrance : entrances_) polled_.push_back({entrance.fd, POLLIN, 0});
 }
 
@@ -49,6 +54,7 @@ ExitCode RunLoop::run() {
     wait();
     take_hangup();
     if (is_told_to_end()) return ExitCode::Success;
+    if (const auto end = serve_readers()) return *end;
     if (const auto end = turn()) return *end;
     warn_of_clock_jump();
     tick();
@@ -101,6 +107,10 @@ std::uint64_t RunLoop::ask_entrances(std::uint64_t now_ns) {
 void RunLoop::wait() {
   const std::uint64_t now_ns = clock_.now_ns();
   std::uint64_t until_ns = ask_entrances(now_ns);
+  for (std::size_t i = 0; i < rooms_.size(); ++i) {
+    polled_[kFirstRoom + i] = rooms_[i].ask(now_ns);
+    until_ns = std::min(until_ns, rooms_[i].wake_ns(now_ns));
+  }
   until_ns = std::min(until_ns, now_ns < entrances_rest_until_ns_ ? config_.end_ns : wake_ns());
   const timespec timeout = as_timespec(until_ns > now_ns ? until_ns - now_ns : 0);
   const auto* limit = until_ns == Source::kNever ? nullptr : &timeout;
@@ -152,16 +162,33 @@ std::optional<ExitCode> RunLoop::turn() {
 
 std::optional<ExitCode> RunLoop::handle(const Event& event) {
   tell(event);
+  if (const auto end = end_for_want_of_a_reader()) return end;
+  if (config_.strict_namespace && std::holds_alternative<NamespaceConflict>(event)) {
+    spdlog::error("--strict-namespace-check: an agent of another PID namespace: ending");
+    return ExitCode::StrictNamespace;
+  }
+  return std::nullopt;
+}
+
+// What waits for the readers of the stream and of the log, and what they have missed.
+std::optional<ExitCode> RunLoop::serve_readers() {
+  for (std::size_t i = 0; i < rooms_.size(); ++i) rooms_[i].take(polled_[kFirstRoom + i], clock_);
+  return end_for_want_of_a_reader();
+}
+
+std::optional<ExitCode> RunLoop::end_for_want_of_a_reader() {
   if (const auto problem = out_.take_problem()) spdlog::error("{}", problem->message);
   if (out_.closed()) {
-    // That is why nobody was waited for; poll(2) may not have seen it yet.
+    // That may be why nobody was waited for; poll(2) may not have seen it yet.
     if (takes_ending_signal() || is_over()) return ExitCode::Success;
     spdlog::error("nobody reads the event stream any more: ending (--events none needs no reader)");
     return ExitCode::Failed;
   }
-  if (config_.strict_namespace && std::holds_alternative<NamespaceConflict>(event)) {
-    spdlog::error("--strict-namespace-check: an agent of another PID namespace: ending");
-    return ExitCode::StrictNamespace;
+  if (config_.end_when_stream_is_full && out_.lost() > 0) {
+    spdlog::error(
+        "the event stream is full, its reader does not keep up: ending, as --when-stdout-is-full "
+        "end says (drop goes on, and counts what is lost)");
+    return ExitCode::Failed;
   }
   return std::nullopt;
 }

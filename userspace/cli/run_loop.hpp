@@ -6,12 +6,14 @@
 
 #include <poll.h>
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>
 
 #include "cli/exit_code.hpp"
 #include "cli/loop_member.hpp"
+#include "cli/room_watch.hpp"
 #include "cli/signals.hpp"
 #include "observer/clock.hpp"
 #include "observer/observer.hpp"
@@ -25,6 +27,7 @@ class RunLoop {
   struct Config {
     BeatsShown beats = BeatsShown::All;
     bool strict_namespace = false;          // end on the first namespace conflict
+    bool end_when_stream_is_full = false;   // end on the first line of the stream that is lost
     std::uint64_t end_ns = Source::kNever;  // end by itself, on the clock's time
   };
 
@@ -59,6 +62,8 @@ class RunLoop {
   bool is_over();
   std::optional<ExitCode> turn();
   std::optional<ExitCode> handle(const Event& event);
+  std::optional<ExitCode> serve_readers();
+  std::optional<ExitCode> end_for_want_of_a_reader();
   void tell(const Event& event);
   void warn_of_clock_jump();
   void tick();
@@ -72,11 +77,12 @@ class RunLoop {
   const Config config_;
   std::vector<LoopMember*> members_;
 
-  // What poll(2) is asked about: the signals that end, SIGHUP, then the entrances, then the
-  // members.
+  // What poll(2) is asked about: the signals that end, SIGHUP, room for the stream and the log,
+  // then the entrances, then the members.
   std::vector<pollfd> polled_;
   const std::vector<Entrance> entrances_;
   std::uint64_t entrances_rest_until_ns_ = 0;  // after one failed
+  std::array<RoomWatch, 2> rooms_;             // of the stream and of the log
 };
 
 }  // namespace hb::cli

@@ -76,6 +76,9 @@ void declare_output(CLI::App& run, RunOptions& o) {
       run, "--beats", o.beats,
       {{"all", BeatsShown::All}, {"changes", BeatsShown::Changes}, {"none", BeatsShown::None}},
       "Which beats it shows [text: changes, json: all]");
+  add_choice<WhenFull>(run, "--when-stdout-is-full", o.when_stdout_is_full,
+                       {{"drop", WhenFull::Drop}, {"end", WhenFull::End}},
+                       "Who does not read the stream loses events, or ends the observer [drop]");
   run.add_option("--export-file", o.export_file,
                  "Every event as tab-separated values too; opened again on SIGHUP")
       ->type_name("PATH");

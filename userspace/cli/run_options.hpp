@@ -21,6 +21,7 @@ namespace hb::cli {
 
 enum class Attest { Kernel, Procfs };
 enum class EventFormat { Text, Json, None };
+enum class WhenFull { Drop, End };
 
 struct RunOptions {
   SocketPlace socket{"/run/hb-ebpf/hb.sock", 0600, std::nullopt};
@@ -47,6 +48,7 @@ struct RunOptions {
 
   EventFormat events = EventFormat::Text;
   std::optional<BeatsShown> beats;  // unset: as the format has it
+  WhenFull when_stdout_is_full = WhenFull::Drop;
   std::optional<std::string> export_file;
   LogOptions log;
   std::optional<User> user;

@@ -8,6 +8,7 @@
 
 #include "cli/audit_member.hpp"
 #include "cli/exporter.hpp"
+#include "cli/loss_member.hpp"
 #include "cli/privileges.hpp"
 #include "cli/recovery_member.hpp"
 #include "cli/run_loop.hpp"
@@ -18,6 +19,7 @@ namespace hb::cli {
 namespace {
 
 constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
+constexpr std::size_t kStreamBytes = std::size_t{1} << 20;  // that may wait for its reader
 
 std::unique_ptr<EventSink> make_sink(EventFormat format, LineWriter& out) {
   switch (format) {
@@ -43,6 +45,7 @@ RunLoop::Config loop_config(const RunOptions& options, std::uint64_t now_ns) {
   RunLoop::Config config;
   config.beats = options.beats_shown();
   config.strict_namespace = options.strict_namespace;
+  config.end_when_stream_is_full = options.when_stdout_is_full == WhenFull::End;
   if (options.shutdown_after_s) config.end_ns = now_ns + *options.shutdown_after_s * kNsPerSecond;
   return config;
 }
@@ -135,13 +138,23 @@ Status set_hangup_apart(Signals& signals, const Members& members) {
   return ok();
 }
 
-void say_last_words(const Observer& observer, const Intake& intake, const Members& members,
-                    EventSink& sink, const LineWriter& out) {
-  Totals totals = totals_of(observer.counters());
+// Everything that a run counts.
+void append_totals(Totals& totals, const Observer& observer, const Intake& intake,
+                   const Members& members, const LineWriter& out) {
+  const Totals counted = totals_of(observer.counters());
+  totals.insert(totals.end(), counted.begin(), counted.end());
   intake.append_totals(totals);
   members.append_totals(totals);
   totals.push_back({"events_lost_total", {}, out.lost()});
-  sink.stopped(totals);
+  const LineWriter* log = log_writer();
+  totals.push_back({"log_lines_lost_total", {}, log != nullptr ? log->lost() : 0});
+}
+
+// The line that stands for those that are missing.
+void tell_gap(EventSink& sink, const LineWriter& out, const LineWriter::Gap& gap,
+              const Observer& observer, const Clock& clock) {
+  sink.loss({kStreamLoss, gap.lines, observer.since_start(gap.since_ns), out.lost(),
+             observer.since_start(clock.now_ns())});
 }
 
 // The loop does, with each event; but first and last words are written outside of it.
@@ -164,21 +177,35 @@ Result<ExitCode> observe(const RunOptions& options, Signals& signals, Intake& in
   if (auto set = set_hangup_apart(signals, members); !set) return set.error();
   if (auto bound = intake.bind(socket_place(options)); !bound) return bound.error();
   if (auto shed = shed_privileges(options, intake); !shed) return shed.error();
+  const auto count = [&](Totals& totals) { append_totals(totals, observer, intake, members, out); };
+  LossMember losses(observer.start_ns(), count, [&](const Loss& loss) {
+    sink->loss(loss);
+    const bool is_its_own = loss.reason == kExportLoss;  // and would be one more
+    if (members.exporter && !is_its_own) members.exporter->handle(loss);
+  });
+  out.tell_gaps_with(
+      [&](const LineWriter::Gap& gap) { tell_gap(*sink, out, gap, observer, clock); });
 
   sink->ready({options.socket.path, static_cast<std::uint32_t>(::getpid()),
                intake.observer_ns_inode(), intake.udp_address()});
   say_if_unwritten(out);
+  out.never_wait(kStreamBytes);
+  never_wait_for_log();
   RunLoop loop(observer, clock, intake.entrances(), signals, *sink, out,
                loop_config(options, clock.now_ns()));
   for (LoopMember* member : members.all()) loop.add(*member);
+  loop.add(losses);
   const ExitCode code = loop.run();
   if (members.recovery) members.recovery->finish();
   withdraw(intake, options.user.has_value());
   out.end();
   end_log();
   loop.finish();
+  losses.finish(clock.now_ns());
   if (members.exporter) members.exporter->end();
-  say_last_words(observer, intake, members, *sink, out);
+  Totals totals;
+  count(totals);
+  sink->stopped(totals);
   say_if_unwritten(out);
   return code;
 }

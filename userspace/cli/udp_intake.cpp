@@ -76,13 +76,22 @@ Status UdpIntake::listen(const UdpOptions& options) {
   if (!listener) return listener.error();
   listener_ = std::move(listener).value();
   where_ = address.value().text();
+  say_how_much_waits();
   if (secure_ == nullptr && !address.value().is_loopback()) {
     spdlog::warn("whoever reaches {} can claim to be any agent there: plaintext UDP", where_);
   }
   return ok();
 }
 
+void UdpIntake::say_how_much_waits() const {
+  const std::size_t bytes = listener_->buffer_bytes();
+  const bool is_less = bytes < UdpListener::kWantedBytes;
+  spdlog::info("UDP {}: a receive buffer of {} bytes{}", where_, bytes,
+               is_less ? "; net.core.rmem_max allows no more without CAP_NET_ADMIN" : "");
+}
+
 void UdpIntake::append_totals(Totals& totals) const {
+  totals.push_back({"udp_receive_buffer_drops_total", {}, listener_->drops()});
   if (secure_ == nullptr) return;
   totals.push_back({"secure_senders", {}, secure_->senders().size()});
   totals.push_back({"secure_senders_forgotten_total", {}, secure_->senders().forgotten()});

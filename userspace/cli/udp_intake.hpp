@@ -40,6 +40,7 @@ class UdpIntake {
   UdpIntake() = default;
 
   Status listen(const UdpOptions& options);
+  void say_how_much_waits() const;
   Status wrap(secure::Keys keys, std::uint64_t threshold_ns);
 
   std::string where_;

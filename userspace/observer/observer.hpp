@@ -87,6 +87,10 @@ class Observer {
   // the operator to know.
   std::optional<ClockJump> take_clock_jump() { return clock_watch_.take_jump(); }
 
+  // When the observer's time starts, on the clock's.
+  [[nodiscard]] std::uint64_t start_ns() const { return start_ns_; }
+  [[nodiscard]] std::uint64_t since_start(std::uint64_t now_ns) const { return now_ns - start_ns_; }
+
   [[nodiscard]] const Counters& counters() const { return counters_; }
   [[nodiscard]] std::size_t agents() const { return tracker_.size(); }
 
@@ -126,8 +130,6 @@ class Observer {
   std::optional<Event> settle(const Tracker::OriginConflict& outcome, const Beat& beat);
   std::optional<Event> settle(const Tracker::NamespaceConflict& outcome, const Beat& beat);
   std::optional<Event> settle(const Tracker::Full& outcome, const Beat& beat);
-
-  [[nodiscard]] std::uint64_t since_start(std::uint64_t now_ns) const { return now_ns - start_ns_; }
 
   // Constant once polling begins.
   const Clock& clock_;

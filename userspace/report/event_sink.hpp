@@ -6,6 +6,7 @@
 #include <string>
 
 #include "observer/event.hpp"
+#include "report/loss.hpp"
 #include "report/totals.hpp"
 
 namespace hb {
@@ -18,13 +19,15 @@ struct Ready {
   std::optional<std::string> udp = {};             // where they can send over UDP too
 };
 
-// Order of calls: ready() once, write() for each event, stopped() once. One thread. A sink that
-// cannot write says so through its LineWriter.
+// Order of calls: ready() once, write() for each event and loss() for each notice, stopped() once.
+// One thread. A sink that cannot write says so through its LineWriter.
 class EventSink {
  public:
   virtual ~EventSink() = default;
   virtual void ready(const Ready& observer) = 0;
   virtual void write(const Event& event) = 0;
+  // May be called by the LineWriter inside of another call's write (LineWriter::tell_gaps_with).
+  virtual void loss(const Loss& loss) = 0;
   virtual void stopped(const Totals& totals) = 0;
 };
 
@@ -33,6 +36,7 @@ class SilentSink final : public EventSink {
  public:
   void ready(const Ready&) override {}
   void write(const Event&) override {}
+  void loss(const Loss&) override {}
   void stopped(const Totals&) override {}
 };
 

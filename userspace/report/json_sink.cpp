@@ -119,6 +119,17 @@ void JsonSink::write(const Event& event) {
   finish_line();
 }
 
+// In a buffer of its own: another line may be on its way in line_.
+void JsonSink::loss(const Loss& loss) {
+  Line line;
+  put(line,
+      R"({{"event":"loss","reason":"{}","count":{},"since_ns":{},"total":{},"observer_ns":{})",
+      loss.reason, loss.count, loss.since_ns, loss.total, loss.observer_ns);
+  if (loss.pid) put(line, R"(,"pid":{})", *loss.pid);
+  put(line, "}}\n");
+  out_.write({line.data(), line.size()});
+}
+
 void JsonSink::stopped(const Totals& totals) {
   put(line_, R"({{"event":"stopped","counters":{{)");
   put_totals(line_, totals);

@@ -1,22 +1,24 @@
 #include "report/line_writer.hpp"
 
+#include <limits.h>
 #include <poll.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <utility>
 
 namespace hb {
 namespace {
 
-constexpr int kForever = -1;
-constexpr int kLastChanceMs = 200;
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
 
-bool is_regular_file(int fd) {
-  struct stat seen {};
-  return ::fstat(fd, &seen) == 0 && S_ISREG(seen.st_mode);
+constexpr int kForever = -1;
+
+std::uint64_t now_ns() {
+  return static_cast<std::uint64_t>(
+      std::chrono::nanoseconds(Clock::now().time_since_epoch()).count());
 }
 
 bool says(const pollfd& polled) { return polled.revents != 0; }
@@ -28,52 +30,131 @@ bool writable_within(int fd, int timeout_ms) {
 
 }  // namespace
 
-LineWriter::LineWriter(int fd, int stop_fd)
-    : fd_(fd), stop_fd_(stop_fd), may_block_(!is_regular_file(fd)) {}
+LineWriter::LineWriter(int fd, int stop_fd) : outlet_(fd), stop_fd_(stop_fd) {}
+
+void LineWriter::never_wait(std::size_t bytes) {
+  if (!ending_) buffer_.emplace(bytes);
+}
 
 void LineWriter::write(std::string_view line) {
-  if (closed_) {
-    ++lost_;
+  if (!telling_) tell_gap();
+  if (closed_ || losing_ || !put(line)) lose(1);
+}
+
+// After those that wait.
+bool LineWriter::put(std::string_view line) {
+  if (has_waiting()) return keep(line, false);
+  return mend_torn_line() && give(line);
+}
+
+bool LineWriter::mend_torn_line() {
+  if (!torn_) return true;
+  if (!give("\n")) return false;
+  torn_ = false;
+  return true;
+}
+
+bool LineWriter::give(std::string_view line) {
+  const std::size_t whole = line.size();
+  Deadline deadline;
+  while (!line.empty()) {
+    auto [bytes, code] = outlet_.write(line);
+    line.remove_prefix(bytes);
+    if (code == 0) continue;
+    if (code == EAGAIN && buffer_) return keep(line, line.size() < whole);
+    if (code == EAGAIN && wait_for_room(deadline)) continue;
+    torn_ = torn_ || line.size() < whole;
+    fail(code == EAGAIN ? ETIMEDOUT : code);
+    return false;
+  }
+  return true;
+}
+
+bool LineWriter::keep(std::string_view line, bool is_begun) {
+  if (is_begun ? buffer_->append_rest(line) : buffer_->append(line)) return true;
+  torn_ = torn_ || is_begun;
+  losing_ = true;
+  return false;
+}
+
+// For ever, and from the moment when the program has to end until the deadline, which is set then.
+bool LineWriter::wait_for_room(Deadline& deadline) const {
+  if (!ending_ && !deadline) {
+    std::array<pollfd, 2> polled{pollfd{fd(), POLLOUT, 0}, pollfd{stop_fd_, POLLIN, 0}};
+    while (::poll(polled.data(), polled.size(), kForever) < 0 && errno == EINTR) {
+    }
+    if (!says(polled[1])) return true;
+  }
+  if (!deadline) deadline = Clock::now() + milliseconds(kLastChanceMs);
+  const auto left = std::chrono::ceil<milliseconds>(*deadline - Clock::now());
+  return left.count() > 0 && writable_within(fd(), static_cast<int>(left.count()));
+}
+
+// Whole lines up to what a pipe takes in one piece.
+bool LineWriter::flush() {
+  bool wrote = false;
+  while (has_waiting()) {
+    const auto [bytes, code] = outlet_.write(buffer_->front(PIPE_BUF));
+    buffer_->pop(bytes);
+    if (code == EAGAIN) return wrote;
+    if (code != 0) {
+      fail(code);
+      drop_waiting();
+    }
+    wrote = true;
+  }
+  return true;
+}
+
+void LineWriter::drop_waiting() {
+  torn_ = torn_ || buffer_->begins_within_a_line();
+  lose(buffer_->lines());
+  buffer_->clear();
+}
+
+void LineWriter::tell_gap() {
+  if (gap_.lines == 0 || !tell_ || closed_) return;
+  if (losing_ && buffer_ && !buffer_->is_half_empty()) return;
+  losing_ = false;
+  telling_ = true;
+  tale_lost_ = false;
+  tell_(gap_);
+  telling_ = false;
+  if (!tale_lost_) gap_.lines = 0;
+}
+
+void LineWriter::end() {
+  ending_ = true;
+  if (buffer_) drain();
+  buffer_.reset();
+  losing_ = false;
+}
+
+void LineWriter::drain() {
+  const auto deadline = Clock::now() + milliseconds(kDrainMs);
+  flush();
+  while (has_waiting() && Clock::now() < deadline) {
+    if (!writable_within(fd(), kLastChanceMs)) {
+      fail(ETIMEDOUT);
+      break;
+    }
+    flush();
+  }
+  if (has_waiting()) drop_waiting();
+}
+
+void LineWriter::lose(std::uint64_t lines) {
+  if (telling_) {
+    tale_lost_ = true;
     return;
   }
-  int code = wait_for_room() ? 0 : ETIMEDOUT;
-  if (code == 0 && torn_) code = write_all("\n");
-  if (code == 0) code = write_all(line);
-  if (code != 0) fail(code);
-}
-
-// A pipe that polls writable takes PIPE_BUF bytes without blocking (pipe(7)), and no line is
-// longer.
-bool LineWriter::wait_for_room() const {
-  if (!may_block_) return true;
-  if (ending_) return writable_within(fd_, kLastChanceMs);
-  std::array<pollfd, 2> polled{pollfd{fd_, POLLOUT, 0}, pollfd{stop_fd_, POLLIN, 0}};
-  while (::poll(polled.data(), polled.size(), kForever) < 0 && errno == EINTR) {
-  }
-  return says(polled[0]) || writable_within(fd_, kLastChanceMs);
-}
-
-// 0, or errno.
-int LineWriter::write_all(std::string_view line) {
-  const std::size_t whole = line.size();
-  while (!line.empty()) {
-    const ssize_t written = ::write(fd_, line.data(), line.size());
-    const int code = errno;
-    if (written < 0 && code == EINTR) continue;
-    if (written < 0 && code == EAGAIN && wait_for_room()) continue;
-    if (written < 0) {
-      torn_ = torn_ || line.size() < whole;
-      return code;
-    }
-    line.remove_prefix(static_cast<std::size_t>(written));
-  }
-  torn_ = false;
-  return 0;
+  if (gap_.lines == 0) gap_.since_ns = now_ns();
+  gap_.lines += lines;
+  lost_ += lines;
 }
 
 void LineWriter::fail(int code) {
-  ++lost_;
-  closed_ = code == EPIPE || code == EBADF || code == ETIMEDOUT || code == EAGAIN;
+  closed_ = closed_ || code == EPIPE || code == EBADF || code == ETIMEDOUT;
   if (code == reported_) return;
   reported_ = code;
   problem_ = os_error(code, "cannot write the event stream");

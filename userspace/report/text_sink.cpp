@@ -144,6 +144,17 @@ void TextSink::write(const Event& event) {
   finish_line();
 }
 
+// In a buffer of its own: another line may be on its way in line_.
+void TextSink::loss(const Loss& loss) {
+  Line line;
+  put_head(line, loss.observer_ns, "LOSS", colour_ ? kRed : nullptr);
+  put(line, "{} {} since {}.{:06}, {} in all", loss.reason, loss.count,
+      loss.since_ns / kNsPerSecond, loss.since_ns % kNsPerSecond / kNsPerMicrosecond, loss.total);
+  put_known(line, "pid", loss.pid);
+  line.push_back('\n');
+  out_.write({line.data(), line.size()});
+}
+
 void TextSink::stopped(const Totals& totals) {
   put(line_, "stopped:");
   put_totals(line_, totals);

@@ -21,6 +21,7 @@ class TextSink final : public EventSink {
 
   void ready(const Ready& observer) override;
   void write(const Event& event) override;
+  void loss(const Loss& loss) override;
   void stopped(const Totals& totals) override;
 
  private:

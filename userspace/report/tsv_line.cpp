@@ -15,6 +15,9 @@ void put_value(Line& line, Nothing /*value*/) { line.push_back('-'); }
 void put_value(Line& line, std::uint64_t value) {
   fmt::format_to(std::back_inserter(line), "{}", value);
 }
+void put_value(Line& line, std::string_view value) {
+  line.append(value.data(), value.data() + value.size());
+}
 void put_value(Line& line, const char* value) { line.append(value, value + std::strlen(value)); }
 void put_value(Line& line, const std::optional<std::uint64_t>& value) {
   value ? put_value(line, *value) : put_value(line, Nothing{});
@@ -95,6 +98,12 @@ struct TsvLine {
 
 void put_tsv_line(Line& line, const Event& event) {
   std::visit(TsvLine{line}, event);
+  line.push_back('\n');
+}
+
+void put_tsv_line(Line& line, const Loss& loss) {
+  put_columns(line, loss.observer_ns, "loss", loss.pid, Nothing{}, loss.reason, loss.count,
+              Nothing{}, Nothing{});
   line.push_back('\n');
 }
 

@@ -10,6 +10,7 @@
 //   origin_conflict     claimed  -           -                      -        observed  -
 //   namespace_conflict  claimed  -           -                      -        -         sender's
 //   io, ctrl_truncated  -        -           ENOMEM, ...            -        -         -
+//   loss                whose    -           ring_full, ...         count    -         -
 //
 // "-" stands for what does not apply or is not known. The status of a stall is its cause: "stall"
 // is a silence, "exited" the end of the process. No field holds a tab, a newline or anything that a
@@ -19,6 +20,7 @@
 #include <fmt/format.h>
 
 #include "observer/event.hpp"
+#include "report/loss.hpp"
 
 namespace hb {
 
@@ -27,5 +29,6 @@ inline constexpr std::size_t kMaxTsvLineBytes = 256;
 
 // Appends the line. Allocates nothing while `line` has room.
 void put_tsv_line(fmt::memory_buffer& line, const Event& event);
+void put_tsv_line(fmt::memory_buffer& line, const Loss& loss);
 
 }  // namespace hb

@@ -1,5 +1,7 @@
 #include "transport/udp_listener.hpp"
 
+#include <linux/sock_diag.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <string>
@@ -7,9 +9,9 @@
 namespace hb {
 namespace {
 
-// What a few thousand datagrams need; the kernel doubles it (socket(7)). Without privilege it gives
-// at most net.core.rmem_max.
-constexpr int kWantedBytes = 2 * 1024 * 1024;
+// The kernel doubles what it is asked for (socket(7)). Without privilege it gives at most
+// net.core.rmem_max.
+constexpr int kAskedBytes = UdpListener::kWantedBytes / 2;
 
 // A UDP queue is bounded in bytes, and each datagram is charged at least for its struct sk_buff and
 // struct skb_shared_info (SKB_TRUESIZE(0) in include/linux/skbuff.h): 576 bytes on every kernel
@@ -22,10 +24,9 @@ constexpr std::size_t kLeastCharge_bytes = 288;
 constexpr std::size_t kOvershoot = 1024;
 
 void enlarge(int socket) {
-  if (::setsockopt(socket, SOL_SOCKET, SO_RCVBUFFORCE, &kWantedBytes, sizeof(int)) == 0) return;
+  if (::setsockopt(socket, SOL_SOCKET, SO_RCVBUFFORCE, &kAskedBytes, sizeof(int)) == 0) return;
   // Without the privilege for it: less is right too, and receive_buffer_bytes() says how much.
-  static_cast<void>(
-      ::setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &kWantedBytes, sizeof(kWantedBytes)));
+  static_cast<void>(::setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &kAskedBytes, sizeof(int)));
 }
 
 Result<std::size_t> receive_buffer_bytes(int socket) {
@@ -70,6 +71,7 @@ Result<std::unique_ptr<UdpListener>> UdpListener::open(const UdpAddress& address
   if (!bytes) return bytes.error();
   if (auto bound = bind(socket.get(), address); !bound) return bound.error();
   std::unique_ptr<UdpListener> listener(new UdpListener(std::move(socket)));
+  listener->buffer_bytes_ = bytes.value();
   listener->queue_length_ = bytes.value() / kLeastCharge_bytes + kOvershoot;
   return listener;
 }
@@ -80,6 +82,17 @@ UdpListener::UdpListener(Fd socket) : socket_(std::move(socket)) {
     headers_[i].msg_hdr.msg_iov = &vectors_[i];
     headers_[i].msg_hdr.msg_iovlen = 1;
   }
+}
+
+// SO_MEMINFO (Linux 4.12) has the counter that SO_RXQ_OVFL sends along with later datagrams
+// (sk_drops), and needs none. It has 32 bits.
+std::uint64_t UdpListener::drops() {
+  std::array<std::uint32_t, SK_MEMINFO_VARS> info{};
+  socklen_t size = sizeof(info);
+  if (::getsockopt(socket_.get(), SOL_SOCKET, SO_MEMINFO, info.data(), &size) == 0) {
+    drops_ += info[SK_MEMINFO_DROPS] - static_cast<std::uint32_t>(drops_);
+  }
+  return drops_;
 }
 
 // The kernel writes straight into the caller's datagrams. What is cut off has filled all the room,

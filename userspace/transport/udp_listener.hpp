@@ -34,12 +34,20 @@ class UdpListener final : public UdpReceiver {
 
   // The most datagrams that can ever wait in the socket, of whatever length.
   [[nodiscard]] std::size_t queue_length() const { return queue_length_; }
+  // What they may occupy in the kernel, with all that it adds to each.
+  [[nodiscard]] std::size_t buffer_bytes() const { return buffer_bytes_; }
+  static constexpr std::size_t kWantedBytes = std::size_t{16} << 20;
+
+  // Datagrams that the socket had no room for, ever. One getsockopt(2).
+  std::uint64_t drops();
 
  private:
   explicit UdpListener(Fd socket);
 
   Fd socket_;
   std::size_t queue_length_ = 0;
+  std::size_t buffer_bytes_ = 0;
+  std::uint64_t drops_ = 0;
   std::array<iovec, kMaxBatch> vectors_{};
   std::array<mmsghdr, kMaxBatch> headers_{};
 };
