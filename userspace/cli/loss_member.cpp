@@ -12,11 +12,19 @@ constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 constexpr std::uint64_t kNsPerMs = 1'000'000;
 
 // What a reason counts, and what to do.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 15> kWords = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 20> kWords = {{
     {"wrong_length", "datagrams of a length that no frame has"},
     {"ring_full", "datagrams for which the stamp ring had no room (--ring-bytes)"},
     {"unreadable", "datagrams whose sender the kernel program could not read"},
     {"rate_limited", "datagrams of processes that send faster than --max-beat-rate"},
+    {"share", "datagrams of users or cgroups that send more than their share (--agents-per-uid)"},
+    {"no_slot",
+     "datagrams of new senders, as too many processes send (--tracker-capacity, --agents-per-uid)"},
+    {"descriptors", "datagrams that carried descriptors, which no agent sends"},
+    {"stamp_evicted", "frames whose stamps were given up for those of others"},
+    {"uid_full",
+     "beats of new agents of a user or cgroup that has as many as it may "
+     "(--agents-per-uid)"},
     {"tracker_full", "beats of new agents, as no more can be tracked (--tracker-capacity)"},
     {"decrypt_failed", "UDP datagrams that were not sealed with our key, or were altered"},
     {"agent_pid_mismatch", "UDP beats that claimed another process than their key is for"},
@@ -24,7 +32,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 15> kWords =
     {"sender_table_full", "UDP beats of new senders, as all that are known are still live"},
     {"udp_receive_buffer",
      "UDP datagrams that came faster than they were read (receive buffer full)"},
-    {"senders_lost", "senders that were neither limited nor watched (--tracker-capacity)"},
+    {"unheard",
+     "times that an agent was not called silent because it had tried to send and was not heard"},
     {"exits_lost", "ends of processes; silence tells instead"},
     {kStreamLoss, "lines of the event stream that nobody read in time (--when-stdout-is-full)"},
     {kExportLoss, "lines of --export-file"},

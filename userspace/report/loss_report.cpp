@@ -14,7 +14,7 @@ constexpr std::array<std::string_view, 2> kByReason = {"frames_dropped_total",
 // Metrics that are one reason each.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kReasons = {{
     {"udp_receive_buffer_drops_total", "udp_receive_buffer"},
-    {"senders_lost_total", "senders_lost"},
+    {"unheard_total", "unheard"},
     {"exits_lost_total", "exits_lost"},
     {"events_lost_total", kStreamLoss},
     {"log_lines_lost_total", kLogLoss},
@@ -23,7 +23,9 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kReasons 
 
 }  // namespace
 
+// A frame that is dropped for a full ring was counted by the kernel program already.
 std::string_view loss_reason(const Total& total) {
+  if (total.metric == "frames_dropped_total" && total.label == "ring_full") return {};
   for (const auto metric : kByReason) {
     if (total.metric == metric) return total.label;
   }
