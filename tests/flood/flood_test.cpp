@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <ostream>
 
 #include "bench/flood_trial.hpp"
 #include "bench/time.hpp"
@@ -90,12 +91,14 @@ struct Case {
   Way way;
 };
 
-std::string name_of(const ::testing::TestParamInfo<Case>& info) {
-  std::string kind = bench::name(info.param.kind);
+std::string name_of(const Case& one) {
+  std::string kind = bench::name(one.kind);
   std::erase(kind, '-');
-  const char* delivery = info.param.way == Way::KernelRing ? "ring" : "socket";
-  return kind + "From" + name(info.param.from) + "By" + delivery;
+  const char* delivery = one.way == Way::KernelRing ? "ring" : "socket";
+  return kind + "From" + name(one.from) + "By" + delivery;
 }
+
+void PrintTo(const Case& one, std::ostream* out) { *out << name_of(one); }
 
 class Floods : public ::testing::TestWithParam<Case> {
  protected:
@@ -209,7 +212,8 @@ std::vector<Case> cases() {
   return cases;
 }
 
-INSTANTIATE_TEST_SUITE_P(, Floods, ::testing::ValuesIn(cases()), name_of);
+INSTANTIATE_TEST_SUITE_P(, Floods, ::testing::ValuesIn(cases()),
+                         [](const auto& one) { return name_of(one.param); });
 
 }  // namespace
 }  // namespace hb::test
