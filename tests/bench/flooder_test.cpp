@@ -198,6 +198,13 @@ TEST_F(FlooderTest, StopsWhenItIsTold) {
             flooder.total().taken + flooder.total().full + flooder.total().failed);
 }
 
+// By an observer, which calls them silent and may be right.
+TEST_F(FlooderTest, MayBeKilled) {
+  Flooder flooder = flood(FloodKind::LongLived);
+  ::kill(*senders(1).begin(), SIGKILL);
+  EXPECT_TRUE(flooder.stop());
+}
+
 // Whoever waits for room does so for a moment only.
 TEST_F(FlooderTest, StopsBeforeAFullQueueToo) {
   for (const FloodKind kind : kFloodKinds) {

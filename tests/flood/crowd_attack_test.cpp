@@ -49,7 +49,7 @@ class Crowds : public EveryDelivery {
 TEST_P(Crowds, DoNotMakeTheKernelForgetHonestAgents) {
   ObserverProcess observer = observe_exits();
   const std::vector<Child> agents = honest_agents(20);
-  assemble(how_many_processes(18'000));
+  assemble(how_many_processes(20'000));
   EXPECT_EQ(untold_exits(observer, agents), 0U);
   last_words(observer);
 }

@@ -21,7 +21,7 @@ constexpr std::uint64_t kPatience_ns = std::uint64_t{Lab::kPatience_ms} * kNsPer
 class Judge {
  public:
   explicit Judge(const HonestAgents& agents)
-      : agents_(agents), accepted_(agents.size()), marks_(agents.size()) {}
+      : agents_(agents), accepted_(agents.size()), marks_(agents.size()), ended_(agents.size()) {}
 
   void hear(const Said& said) {
     if (said.event == "auth_failure" && agents_.find(said.attested_pid)) ++refused_;
@@ -29,21 +29,26 @@ class Judge {
     if (!agent) return;
     if (said.event == "beat") hear_beat(*agent, said);
     if (said.event == "stall" && said.cause == "silence") hear_silence(*agent, said);
-    if (said.event == "stall" && said.cause == "exited") ++exits_;
+    if (said.event == "stall" && said.cause == "exited") ended_[*agent] = true;
   }
 
   void hung(std::uint64_t last_tried_ns) { hung_ns_ = last_tried_ns; }
 
+  // Or has seen it end: wrongly killed as soon as it was known.
   [[nodiscard]] bool knows_all() const {
-    return std::all_of(accepted_.begin(), accepted_.end(),
-                       [](std::uint64_t count) { return count >= kKnown; });
+    for (std::size_t i = 0; i < accepted_.size(); ++i) {
+      if (accepted_[i] < kKnown && !ended_[i]) return false;
+    }
+    return true;
   }
   void mark_now() {
     for (std::size_t i = 0; i < agents_.size(); ++i) marks_[i] = agents_.tried(i);
     has_heard_since_ = false;
   }
   [[nodiscard]] bool has_heard_since() const { return has_heard_since_; }
-  [[nodiscard]] std::uint64_t exits() const { return exits_; }
+  [[nodiscard]] bool has_seen_all_end() const {
+    return std::find(ended_.begin(), ended_.end(), false) == ended_.end();
+  }
 
   [[nodiscard]] bool has_found() const { return found_ns_.has_value(); }
 
@@ -77,7 +82,7 @@ class Judge {
   std::vector<std::uint64_t> accepted_;
   std::vector<std::uint64_t> marks_;  // nonces
   bool has_heard_since_ = false;
-  std::uint64_t exits_ = 0;
+  std::vector<bool> ended_;
   std::uint64_t start_ns_ = 0;  // of the observer, by CLOCK_MONOTONIC
   std::uint64_t refused_ = 0;
   std::uint64_t false_stalls_ = 0;
@@ -148,8 +153,8 @@ Status come_to_rest(ObserverProcess& observer, Judge& judge) {
 }
 
 // Until the ends of all have been told, each of which comes after its last beat.
-Status see_them_end(ObserverProcess& observer, const HonestAgents& agents, Judge& judge) {
-  const auto waits = [&] { return judge.exits() < agents.size(); };
+Status see_them_end(ObserverProcess& observer, Judge& judge) {
+  const auto waits = [&] { return !judge.has_seen_all_end(); };
   return listen(observer, judge, now_ns() + kRest_ns, waits);
 }
 
@@ -191,7 +196,7 @@ Result<FloodOutcome> hold(const Lab& lab, const FloodTrial& trial) {
   FloodOutcome outcome;
   outcome.flood = flooder.value().total();
   count(agents.value(), outcome);
-  if (auto done = see_them_end(observer.value(), agents.value(), judge); !done) {
+  if (auto done = see_them_end(observer.value(), judge); !done) {
     return done.error();
   }
   auto end = observer.value().end([&](const Said& said) { judge.hear(said); });

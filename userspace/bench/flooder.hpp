@@ -81,7 +81,8 @@ class Flooder {
   };
   [[nodiscard]] Total total() const;
 
-  // Ends all of them. The Error is the first one's that did not do what it should have.
+  // Ends all of them. The Error is the first one's that could not send, or does not end; who has
+  // been killed meanwhile, by the observer for instance, is no Error.
   Status stop();
 
  private:

@@ -32,7 +32,7 @@ FloodTrial trial(const Lab& lab, FloodKind kind, Way way) {
   trial.flood.kind = kind;
   trial.flood.uids = {kind == FloodKind::ForgedCredentials ? 0 : kFlooderUid};
   trial.flood.processes = kFlooders;
-  trial.threshold_ms = lab.effort.pick(1'000, 500);
+  trial.threshold_ms = lab.effort.pick(1'000, 200);
   trial.manners = honest(trial.threshold_ms * kNsPerMs);
   trial.duration_ns = trial.threshold_ms * kNsPerMs;
   return trial;
