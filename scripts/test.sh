@@ -49,7 +49,7 @@ kernel_takes_us() {
       echo "neither root nor is there sudo"
       return 1
     fi
-    as_root=(sudo --preserve-env=CI,HB_FLOOD_SECONDS)
+    as_root=(sudo "--preserve-env=CI,HB_FLOOD_SECONDS")
   fi
   "${as_root[@]}" "build/$1/hb-ebpf" doctor
 }

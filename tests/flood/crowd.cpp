@@ -34,6 +34,7 @@ struct Member {
   Crowd::Board* board;
   int connection;
   std::uint32_t uid;
+  pid_t parent;
   vlp::Bytes frame;
 };
 
@@ -51,23 +52,25 @@ HB_BARE void wait_until_set(std::atomic<std::uint32_t>& value) {
   }
 }
 
-// The system calls themselves: libc's would change the credentials of the parent's threads.
-HB_BARE bool become(std::uint32_t uid) {
+// The system calls themselves: libc's would change the credentials of the parent's threads. The
+// parent may have been killed before its death could mean anything to this process.
+HB_BARE bool become(const Member& self) {
+  const std::uint32_t uid = self.uid;
   return ::syscall(SYS_setgroups, 0, nullptr) == 0 &&
          ::syscall(SYS_setresgid, uid, uid, uid) == 0 &&
          ::syscall(SYS_setresuid, uid, uid, uid) == 0 &&
-         ::syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0;
+         ::syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 &&
+         ::syscall(SYS_getppid) == self.parent;
 }
 
 HB_BARE int live(void* told) {
   Member& self = *static_cast<Member*>(told);
   Crowd::Board& board = *self.board;
-  const bool became = become(self.uid);
+  if (!become(self)) ::syscall(SYS_exit_group, 1);
   __atomic_fetch_add(word(board.born), 1, __ATOMIC_RELEASE);
   wait_until_set(board.may_send);
-  const long sent = became ? ::syscall(SYS_sendto, self.connection, &self.frame, sizeof(self.frame),
-                                       MSG_NOSIGNAL, nullptr, 0)
-                           : -1;
+  const long sent = ::syscall(SYS_sendto, self.connection, &self.frame, sizeof(self.frame),
+                              MSG_NOSIGNAL, nullptr, 0);
   __atomic_fetch_add(word(sent < 0 ? board.failed : board.sent), 1, __ATOMIC_RELEASE);
   wait_until_set(board.may_leave);
   ::syscall(SYS_exit_group, 0);
@@ -131,7 +134,7 @@ Status raise_crowd(Line& line, const std::string& socket, Crowd::Board& board,
   if (!connection) return connection.error();
   std::vector<Member> members;
   for (std::size_t i = 0; i < processes; ++i) {
-    members.push_back({&board, connection.value().get(), uids[i % uids.size()], {}});
+    members.push_back({&board, connection.value().get(), uids[i % uids.size()], ::getpid(), {}});
   }
   if (auto made = make_members(members); !made) return made;
   line.tell("made");
