@@ -65,12 +65,17 @@ inline bool is_beat_of(const Json& event, pid_t pid) {
 }
 
 // Until it comes, among whatever else is told; false when it does not within the patience.
-inline bool tells_beat_of(ObserverProcess& observer, pid_t pid) {
+template <typename IsWanted>
+bool tells(ObserverProcess& observer, IsWanted is_wanted) {
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   while (std::chrono::steady_clock::now() < deadline) {
-    if (is_beat_of(observer.next_event(milliseconds(100)), pid)) return true;
+    if (is_wanted(observer.next_event(milliseconds(100)))) return true;
   }
   return false;
+}
+
+inline bool tells_beat_of(ObserverProcess& observer, pid_t pid) {
+  return tells(observer, [&](const Json& event) { return is_beat_of(event, pid); });
 }
 
 // Ends them. How many of their exits are not told: those of whom the observer does not know.
