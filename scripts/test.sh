@@ -6,14 +6,14 @@
 #   scripts/test.sh [--preset NAME]... [TIER]...
 #
 #   --preset NAME   release, asan-ubsan, dev or tsan, instead of the first two
-#   TIER            unit, bpf, e2e, vm: only these (a tier is a ctest label; tests/CMakeLists.txt)
+#   TIER            unit, bpf, e2e, flood, vm: only these (a tier is a ctest label; tests/CMakeLists.txt)
 #
 # A tier that cannot run here is said aloud; where CI is set to true, that is a failure.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-readonly kPrivilegedTiers='bpf|e2e' # their tests load programs into the kernel
+readonly kPrivilegedTiers='bpf|e2e|flood' # their tests load programs into the kernel
 presets=()
 tiers=()
 as_root=() # what makes a command root's
@@ -49,7 +49,7 @@ kernel_takes_us() {
       echo "neither root nor is there sudo"
       return 1
     fi
-    as_root=(sudo --preserve-env=CI)
+    as_root=(sudo "--preserve-env=CI,HB_FLOOD_SECONDS")
   fi
   "${as_root[@]}" "build/$1/hb-ebpf" doctor
 }

@@ -9,10 +9,11 @@ tests
 compare       | compare.json      | compare --format json
 compare-junit | compare.junit.xml | compare --format junit
 "
-# Every program of tests/bpf, and those of tests/e2e that ask something of the kernel, is a gtest binary and a step of
-# its own. What is left out (files, flags, sockets, networks) is the same on every kernel, and emulation is slow.
-readonly kTestFolders="tests/bpf tests/e2e"
-readonly kTestProgramsOfE2e="attest_test exit_event_test"
+# Every program of tests/bpf, and those of the other folders that ask something of the kernel, is a gtest binary and a
+# step of its own. What is left out (files, flags, sockets, networks) is the same on every kernel, and emulation is slow;
+# so are whole floods.
+readonly kTestFolders="tests/bpf tests/e2e tests/flood"
+readonly kTestProgramsOfOthers="attest_test exit_event_test flood_attack_test"
 # Emulated, a datagram takes ten times as long; the million is for the machine that builds.
 readonly kOracleDatagrams=50000
 readonly kTestProcesses=30
@@ -33,7 +34,7 @@ find_tests() {
   for folder in $kTestFolders; do
     found=$(find "$build/$folder" -maxdepth 1 -type f -perm -u+x 2>/dev/null | sort)
     [[ -n $found ]] || die "there are no test programs in $build/$folder"
-    if [[ $folder == */e2e ]]; then found=$(grep -E "/(${kTestProgramsOfE2e// /|})\$" <<<"$found"); fi
+    if [[ $folder != */bpf ]]; then found=$(grep -E "/(${kTestProgramsOfOthers// /|})\$" <<<"$found"); fi
     echo "$found"
   done
 }

@@ -5,10 +5,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-#include <cerrno>
 
 #include "bench/bench_fixture.hpp"
 #include "bench/pump.hpp"
@@ -34,17 +31,6 @@ class AgentsTest : public BenchTest {
 
   std::unique_ptr<Station> station_;
 };
-
-bool ends(pid_t pid) {
-  const std::uint64_t deadline_ns = now_ns() + kPatience_ns;
-  while (now_ns() < deadline_ns) {
-    while (::waitpid(-1, nullptr, WNOHANG) > 0) {
-    }
-    if (::kill(pid, 0) != 0 && errno == ESRCH) return true;
-    sleep_until_ns(now_ns() + kNsPerMs);
-  }
-  return false;
-}
 
 TEST_F(AgentsTest, ASquadSendsExactlyWhatItIsTold) {
   auto squad = Squad::start(lab_, 3, {station_->path()});

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <memory>
 #include <string>
@@ -35,6 +38,18 @@ class BenchTest : public ::testing::Test {
 
   Lab lab_;
 };
+
+// Whether an orphan ends, of which this process has made itself the subreaper.
+inline bool ends(pid_t pid) {
+  const std::uint64_t deadline_ns = now_ns() + kPatience_ns;
+  while (now_ns() < deadline_ns) {
+    while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+    }
+    if (::kill(pid, 0) != 0 && errno == ESRCH) return true;
+    sleep_until_ns(now_ns() + kNsPerMs);
+  }
+  return false;
+}
 
 // Until so many beats have come, in all.
 inline bool beats_come(Station& station, std::uint64_t count) {

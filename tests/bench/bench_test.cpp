@@ -75,7 +75,7 @@ TEST(Bench, SaysWhereItWasMeasuredAndHasEveryTarget) {
   for (const char* field : {"kernel", "cpu", "cores", "date", "version", "revision"}) {
     EXPECT_TRUE(json["host"].contains(field)) << field;
   }
-  EXPECT_EQ(json["targets"].size(), 14U);
+  EXPECT_EQ(json["targets"].size(), 17U);
   EXPECT_TRUE(json["targets"]["scale_beat_1e6_over_1e3"]["value"].is_number());
   EXPECT_TRUE(json["targets"]["idle_50_agents_cpu_percent"]["value"].is_null());
 }
@@ -125,11 +125,23 @@ TEST(Bench, ThroughputIsWithoutLoss) {
   }
 }
 
-TEST(Bench, AFloodIsShedAndASignalAnswered) {
-  const auto rows = rows_of(report({"overload"}));
+// What floods do to honest agents is for tests/flood to judge; here every kind has its rows.
+TEST(Bench, AFloodIsShedASignalAnsweredAndEveryKindOfFloodTried) {
+  const Json json = report({"overload"});
+  const auto rows = rows_of(json);
   EXPECT_GT(rows.at("overload/kernel-ring/offered")["median"], 2000);
   EXPECT_LT(rows.at("overload/kernel-ring/honest-lost")["median"], 50);
   EXPECT_LT(rows.at("overload/kernel-socket/signal")["median"], 10'000);
+  for (const char* kind : {"fork", "clone-vm", "long-lived", "orphans", "junk", "wrong-length",
+                           "descriptors", "linger", "forged", "forged-credentials"}) {
+    for (const char* way : {"/kernel-socket", "/kernel-ring"}) {
+      for (const char* what : {"/unheard", "/false-stalls", "/killed", "/hung-found"}) {
+        const std::string row = std::string("overload/") + kind + way + what;
+        EXPECT_TRUE(rows.contains(row)) << row;
+      }
+    }
+  }
+  EXPECT_TRUE(json["targets"]["overload_hung_found_thresholds"]["value"].is_number());
 }
 
 TEST(Bench, LatenciesHaveATail) {

@@ -32,6 +32,9 @@ TEST(Targets, AreTheContractedOnes) {
                        "idle_50_agents_rss_mib",
                        "exit_to_event_p99_ms",
                        "stall_past_threshold_p99_ms",
+                       "overload_killed",
+                       "overload_false_stalls",
+                       "overload_hung_found_thresholds",
                    }));
 }
 

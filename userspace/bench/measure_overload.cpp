@@ -3,6 +3,7 @@
 // lost, what the flood costs the observer, and how long it takes to answer a signal under it.
 #include "bench/agents.hpp"
 #include "bench/measure.hpp"
+#include "bench/measure_floods.hpp"
 #include "bench/observer_process.hpp"
 #include "bench/pump.hpp"
 #include "bench/station.hpp"
@@ -115,7 +116,7 @@ Status measure_overload(const Lab& lab, Findings& findings) {
       if (lab.is_stopped()) return ok();
     }
   }
-  return ok();
+  return measure_floods(lab, findings);
 }
 
 }  // namespace hb::bench

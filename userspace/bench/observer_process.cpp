@@ -40,17 +40,35 @@ std::vector<std::string> command(const Lab& lab, Way way, const std::string& soc
   return words;
 }
 
+// 0: there is none, or it is not known.
+template <typename Number>
+Number number(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_number() ? found->get<Number>() : 0;
+}
+
+ObserverProcess::Counters flat(const Json& counters) {
+  ObserverProcess::Counters flat;
+  for (const auto& [metric, value] : counters.items()) {
+    if (value.is_number()) flat[metric] = value.get<std::uint64_t>();
+    if (!value.is_object()) continue;
+    for (const auto& [label, count] : value.items()) flat[metric + "/" + label] = count;
+  }
+  return flat;
+}
+
 Result<std::optional<ObserverProcess::Said>> said(const std::string& line, std::uint64_t read_ns) {
   const Json json = Json::parse(line, nullptr, false);
   if (!json.is_object()) return Error{"`hb-ebpf run` said: " + line};
   ObserverProcess::Said said;
   said.event = json.value("event", "");
   said.cause = json.value("cause", "");
-  said.pid = json.value("pid", 0U);
+  said.pid = number<std::uint32_t>(json, "pid");
+  said.attested_pid = number<std::uint32_t>(json, "attested_pid");
   said.nonce = json.value(json.contains("last_nonce") ? "last_nonce" : "nonce", std::uint64_t{0});
   said.payload = json.value("payload", 0U);
-  if (json.contains("counters"))
-    said.beats = json["counters"].value("beats_total", std::uint64_t{0});
+  if (json.contains("counters")) said.counters = flat(json["counters"]);
+  said.observer_ns = number<std::uint64_t>(json, "observer_ns");
   said.read_ns = read_ns;
   return std::optional(said);
 }
@@ -144,18 +162,21 @@ Result<std::optional<ObserverProcess::Said>> ObserverProcess::next_line(std::uin
   }
 }
 
-Result<ObserverProcess::End> ObserverProcess::end() {
+Result<ObserverProcess::End> ObserverProcess::end(const std::function<void(const Said&)>& on_line) {
   const std::uint64_t asked_ns = now_ns();
   ::kill(pid_, SIGTERM);
   Said last;
-  const auto read = read_until(patience_ns(), [&](const Said& said) { last = said; });
+  const auto read = read_until(patience_ns(), [&](const Said& said) {
+    if (on_line) on_line(said);
+    last = said;
+  });
   if (read) return Error{"`hb-ebpf run` does not end"};
   if (read.error().code != EPIPE) return read.error();
   const int status = reap();
   const std::uint64_t took_ns = now_ns() - asked_ns;
   if (status != 0) return Error{"`hb-ebpf run` failed, status " + std::to_string(status)};
   if (last.event != "stopped") return Error{"`hb-ebpf run` ended without its last words"};
-  return End{took_ns, last.beats};
+  return End{took_ns, last.counters["beats_total"], last.counters};
 }
 
 }  // namespace hb::bench

@@ -8,6 +8,8 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,15 +23,20 @@ namespace hb::bench {
 
 class ObserverProcess {
  public:
+  // "beats_total", and of a table "auth_failures_total/no_stamp".
+  using Counters = std::map<std::string, std::uint64_t>;
+
   // A line of the event stream; what it does not say is 0 or empty.
   struct Said {
     std::string event;
     std::string cause;
     std::uint32_t pid = 0;
+    std::uint32_t attested_pid = 0;
     std::uint64_t nonce = 0;  // of a stall, the last one
     std::uint32_t payload = 0;
-    std::uint64_t beats = 0;    // of its last words: how many there were
-    std::uint64_t read_ns = 0;  // CLOCK_MONOTONIC
+    Counters counters;              // of its last words
+    std::uint64_t observer_ns = 0;  // by the observer's clock
+    std::uint64_t read_ns = 0;      // CLOCK_MONOTONIC
   };
 
   // `flags` come after those that the way needs. Agents can send to `socket` when it returns.
@@ -58,12 +65,13 @@ class ObserverProcess {
     }
   }
 
-  // Asks it to end (SIGTERM) and reads on to its last words. Once.
+  // Asks it to end (SIGTERM) and reads on to its last words, which on_line is told too. Once.
   struct End {
     std::uint64_t took_ns = 0;  // from the signal to its end
     std::uint64_t beats = 0;    // that it has seen, ever
+    Counters counters;
   };
-  Result<End> end();
+  Result<End> end(const std::function<void(const Said&)>& on_line = {});
 
  private:
   ObserverProcess(const Lab& lab, pid_t pid, Fd out)

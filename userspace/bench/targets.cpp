@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <functional>
 
+#include "bench/flooder.hpp"
+#include "bench/way.hpp"
+
 namespace hb::bench {
 namespace {
 
@@ -23,6 +26,10 @@ Value p99_of(const std::string& row) {
   return [=](const Findings& findings) { return quantile(findings.samples(row), 0.99); };
 }
 
+Value greatest_of(const std::string& row) {
+  return [=](const Findings& findings) { return quantile(findings.samples(row), 1); };
+}
+
 // The worst of those that were measured: what a target says, it says of every delivery.
 Value greatest(const std::vector<Value>& values) {
   return [=](const Findings& findings) {
@@ -33,6 +40,18 @@ Value greatest(const std::vector<Value>& values) {
     }
     return worst;
   };
+}
+
+// The worst of all floods in both deliveries.
+Value worst_flood(const std::string& what) {
+  std::vector<Value> values;
+  for (const FloodKind kind : kFloodKinds) {
+    for (const Way way : {Way::KernelSocket, Way::KernelRing}) {
+      const std::string flood = std::string("overload/") + name(kind) + "/" + name(way);
+      values.push_back(greatest_of(flood + "/" + what));
+    }
+  }
+  return greatest(values);
 }
 
 struct Rule {
@@ -69,6 +88,9 @@ std::vector<Rule> rules() {
        greatest({p99_of("exit/kernel-socket"), p99_of("exit/kernel-ring")})},
       {{"stall_past_threshold_p99_ms", 10, 2},
        greatest({p99_of("stall/kernel-socket"), p99_of("stall/kernel-ring")})},
+      {{"overload_killed", 0, std::nullopt}, worst_flood("killed")},
+      {{"overload_false_stalls", 0, std::nullopt}, worst_flood("false-stalls")},
+      {{"overload_hung_found_thresholds", 2, 1.1}, worst_flood("hung-found")},
   };
 }
 
