@@ -8,6 +8,7 @@
 
 #include "cli/audit_member.hpp"
 #include "cli/exporter.hpp"
+#include "cli/priority.hpp"
 #include "cli/privileges.hpp"
 #include "cli/recovery_member.hpp"
 #include "cli/run_loop.hpp"
@@ -64,6 +65,21 @@ Status shed_privileges(const RunOptions& options, const Intake& intake) {
   }
   if (auto dropped = drop_privileges(kept); !dropped) return dropped;
   return options.user ? confirm_user(*options.user) : ok();
+}
+
+// Whoever names a priority relies on it; the default is what there is to be had.
+Status take_priority(const RunOptions& options) {
+  auto taken = cli::take_priority(options.nice.value_or(kHighestPriority));
+  if (taken) return taken;
+  if (options.nice) return Error{"--nice: " + taken.error().message, taken.error().code};
+  spdlog::info("{}: a flood of processes may delay the observer", taken.error().message);
+  return ok();
+}
+
+// The watchdog's thread is to have the privileges that are left, and the priority.
+Status start_watchdog(Watchdog& watchdog) {
+  if (auto started = watchdog.start(); !started) return started;
+  return keep_priority_to_ourselves();
 }
 
 // A user who owns nothing of the socket's directory cannot take the socket out of it.
@@ -135,11 +151,12 @@ Status set_hangup_apart(Signals& signals, const Members& members) {
 }
 
 void say_last_words(const Observer& observer, const Intake& intake, const Members& members,
-                    EventSink& sink, const LineWriter& out) {
+                    EventSink& sink, const LineWriter& out, const Watchdog& watchdog) {
   Totals totals = totals_of(observer.counters());
   intake.append_totals(totals);
   members.append_totals(totals);
   totals.push_back({"events_lost_total", {}, out.lost()});
+  totals.push_back({"loop_interrupted_total", {}, watchdog.interrupts()});
   sink.stopped(totals);
 }
 
@@ -151,7 +168,7 @@ void say_if_unwritten(LineWriter& out) {
 }  // namespace
 
 Result<ExitCode> observe(const RunOptions& options, Signals& signals, Intake& intake,
-                         const Clock& clock) {
+                         const Clock& clock, Watchdog& watchdog) {
   LineWriter out(STDOUT_FILENO, signals.fd());
   const auto sink = make_sink(options.events, out);
   Observer observer(clock, observer_config(options, intake));
@@ -160,23 +177,27 @@ Result<ExitCode> observe(const RunOptions& options, Signals& signals, Intake& in
   Members members;
   if (auto opened = members.open(options, intake, clock); !opened) return opened.error();
   if (auto set = set_hangup_apart(signals, members); !set) return set.error();
+  if (auto taken = take_priority(options); !taken) return taken.error();
   if (auto bound = intake.bind(socket_place(options)); !bound) return bound.error();
   if (auto shed = shed_privileges(options, intake); !shed) return shed.error();
+  if (auto started = start_watchdog(watchdog); !started) return started.error();
 
   sink->ready({options.socket.path, static_cast<std::uint32_t>(::getpid()),
                intake.observer_ns_inode(), intake.udp_address()});
   say_if_unwritten(out);
-  RunLoop loop(observer, clock, intake.entrances(), signals, *sink, out,
+  RunLoop loop(observer, clock, intake.entrances(), signals, *sink, out, watchdog.progress(),
                loop_config(options, clock.now_ns()));
   for (LoopMember* member : members.all()) loop.add(*member);
   const ExitCode code = loop.run();
+  watchdog.progress().begin(Step::AwaitingCommands);
   if (members.recovery) members.recovery->finish();
+  watchdog.progress().begin(Step::Ending);
   withdraw(intake, options.user.has_value());
   out.end();
   end_log();
   loop.finish();
   if (members.exporter) members.exporter->end();
-  say_last_words(observer, intake, members, *sink, out);
+  say_last_words(observer, intake, members, *sink, out, watchdog);
   say_if_unwritten(out);
   return code;
 }
