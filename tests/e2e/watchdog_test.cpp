@@ -144,7 +144,7 @@ TEST(WatchdogEnd, HasItsCodeAndSaysWhere) {
   const std::string said = content(errors);
   EXPECT_TRUE(said.starts_with("hb-ebpf: critical: the loop has not turned for ")) << said;
   EXPECT_NE(said.find("it was receiving frames"), std::string::npos) << said;
-  EXPECT_TRUE(said.ends_with("ending with code 5\n")) << said;
+  EXPECT_TRUE(said.ends_with("ending with code 5 (--self-watchdog-ms)\n")) << said;
 }
 
 TEST(WatchdogEnd, NamesTheSignalThatWasNotHeard) {

@@ -124,10 +124,10 @@ void Watchdog::end(Standstill::Verdict why) {
   std::array<char, 512> text{};
   const auto made = fmt::format_to_n(
       text.data(), text.size(),
-      "the loop has not turned for {} ms{}{}: it was {}{}{}: ending with code {}{}",
+      "the loop has not turned for {} ms{}{}: it was {}{}{}: ending with code {}{}{}",
       standstill_.stands_ms(), signal ? " and does not hear " : "", signal ? name(*signal) : "",
       name(Progress::step_of(progress_.word())), channel.empty() ? "" : ", in the kernel in ",
-      channel, static_cast<int>(ExitCode::Stuck),
+      channel, static_cast<int>(ExitCode::Stuck), signal ? "" : " (--self-watchdog-ms)",
       config_.may_leave_commands ? "; recovery commands that run are left alone" : "");
   end_with_line(config_.log, {text.data(), made.out}, ExitCode::Stuck);
 }
