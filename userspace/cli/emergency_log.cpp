@@ -18,17 +18,29 @@ constexpr time_t kLastResort_s = 1;
 // Longer than a pipe takes in one piece it cannot be (pipe(7), PIPE_BUF).
 using Line = std::array<char, 1024>;
 
-// A file on a disk that hangs polls writable, and only SIGKILL ends some of the waits for it.
-void kill_later() {
-  sigevent event{};
-  event.sigev_notify = SIGEV_SIGNAL;
-  event.sigev_signo = SIGKILL;
-  timer_t timer{};
-  if (::timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) return;
-  itimerspec when{};
-  when.it_value.tv_sec = kLastResort_s;
-  ::timer_settime(timer, 0, &when, nullptr);
-}
+// SIGKILL for this process where what it guards takes too long: a file on a disk that hangs polls
+// writable, and only SIGKILL ends some of the waits for it.
+class LastResort {
+ public:
+  LastResort() {
+    sigevent event{};
+    event.sigev_notify = SIGEV_SIGNAL;
+    event.sigev_signo = SIGKILL;
+    armed_ = ::timer_create(CLOCK_MONOTONIC, &event, &timer_) == 0;
+    itimerspec when{};
+    when.it_value.tv_sec = kLastResort_s;
+    if (armed_) ::timer_settime(timer_, 0, &when, nullptr);
+  }
+  LastResort(const LastResort&) = delete;
+  LastResort& operator=(const LastResort&) = delete;
+  ~LastResort() {
+    if (armed_) ::timer_delete(timer_);
+  }
+
+ private:
+  timer_t timer_{};
+  bool armed_ = false;
+};
 
 // Not localtime(3), which takes a lock.
 std::string_view as_json(Line& line, std::string_view message) {
@@ -64,9 +76,9 @@ void write_once(std::string_view text) {
 }  // namespace
 
 void end_with_line(const LogOptions& log, std::string_view message, ExitCode code) {
-  kill_later();
-  Line line;
   if (log.level != LogOptions::Level::Off) {
+    const LastResort last_resort;
+    Line line;
     write_once(log.format == LogOptions::Format::Json ? as_json(line, message)
                                                       : as_text(line, message));
   }

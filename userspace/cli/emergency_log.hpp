@@ -10,8 +10,8 @@ namespace hb::cli {
 
 // Writes `message` to standard error as the log would at level critical, and ends the process with
 // `code`, whatever its other threads are doing. Takes no lock and allocates nothing. Standard error
-// that takes nothing costs the line, not the end: a second later SIGKILL ends what is still there.
-// `message` has nothing in it that JSON would have to quote.
+// that takes nothing costs the line, not the end; where writing to it hangs, SIGKILL ends the
+// process a second later. `message` has nothing in it that JSON would have to quote.
 [[noreturn]] void end_with_line(const LogOptions& log, std::string_view message, ExitCode code);
 
 }  // namespace hb::cli
