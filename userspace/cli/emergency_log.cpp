@@ -44,11 +44,11 @@ class LastResort {
 
 // Not localtime(3), which takes a lock.
 std::string_view as_json(Line& line, std::string_view message) {
-  using namespace std::chrono;
-  const auto now = floor<milliseconds>(system_clock::now());
+  using std::chrono::days, std::chrono::floor, std::chrono::milliseconds;
+  const auto now = floor<milliseconds>(std::chrono::system_clock::now());
   const auto day = floor<days>(now);
-  const year_month_day date(day);
-  const hh_mm_ss clock(now - day);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(now - day);
   const auto made = fmt::format_to_n(
       line.data(), line.size(),
       R"({{"time":"{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}000+0000","level":"critical","message":"{}"}})"
