@@ -41,6 +41,20 @@ class Transport : public ::testing::Test {
     ASSERT_TRUE(bound) << bound.error().message;
   }
 
+  bool knows_pass_rights() const {
+    int passes = 0;
+    socklen_t size = sizeof(passes);
+    return ::getsockopt(listener_->fd(), SOL_SOCKET, UnixListener::kPassRights, &passes, &size) ==
+           0;
+  }
+
+  // Where a datagram with a descriptor is queued.
+  void bind_as_on_old_kernels() {
+    bind_well();
+    const int on = 1;
+    ::setsockopt(listener_->fd(), SOL_SOCKET, UnixListener::kPassRights, &on, sizeof(on));
+  }
+
   // What kill -9 leaves: a socket file and a lock file, and nobody behind them.
   void leave_stale_socket() {
     Child::run([&] {

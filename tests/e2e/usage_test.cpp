@@ -60,6 +60,8 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{{"run", "--beats", "no"}, "--beats"},
         Mistake{{"run", "--shutdown-after-secs", "0"}, "--shutdown-after-secs"},
         Mistake{{"run", "--strict-namespace-check=7"}, "strict-namespace-check"},
+        Mistake{{"run", "--nice", "-21"}, "--nice"}, Mistake{{"run", "--nice", "20"}, "--nice"},
+        Mistake{{"run", "--self-watchdog-ms", "-1"}, "--self-watchdog-ms"},
         Mistake{{"run", "--user", "no-such-user"}, "--user: there is no user 'no-such-user'"},
         Mistake{{"run", "--user", "root"}, "--user: 'root' is root"},
         Mistake{{"run", "--config", "/no/such/file"}, "/no/such/file"},

@@ -21,6 +21,7 @@ class AuditMember final : public LoopMember {
 
   void handle(const Event&) override {}
   void tick(std::uint64_t now_ns) override;
+  [[nodiscard]] Step step() const override { return Step::Auditing; }
   [[nodiscard]] bool has_files() const override { return true; }
   void reopen() override;
 

@@ -9,6 +9,7 @@ enum class ExitCode : int {
   Usage = 2,            // bad usage or configuration
   Unavailable = 3,      // kernel attestation is not available here
   StrictNamespace = 4,  // --strict-namespace-check saw a foreigner
+  Stuck = 5,            // the loop did not turn (--self-watchdog-ms)
 };
 
 }  // namespace hb::cli

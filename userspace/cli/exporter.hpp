@@ -30,6 +30,7 @@ class Exporter final : public LoopMember {
   void handle(const Loss& loss);
   void tick(std::uint64_t now_ns) override;
   [[nodiscard]] std::uint64_t wake_ns() const override;
+  [[nodiscard]] Step step() const override { return Step::Exporting; }
   [[nodiscard]] bool has_files() const override { return true; }
   void reopen() override;
 

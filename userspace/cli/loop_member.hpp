@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "cli/progress.hpp"
 #include "observer/event.hpp"
 #include "observer/source.hpp"
 
@@ -23,6 +24,9 @@ class LoopMember {
   // or -1; and when tick() wants to be called even so, on CLOCK_MONOTONIC.
   [[nodiscard]] virtual int fd() const { return -1; }
   [[nodiscard]] virtual std::uint64_t wake_ns() const { return Source::kNever; }
+
+  // What the loop does while it calls this member.
+  [[nodiscard]] virtual Step step() const { return Step::OtherMember; }
 
   // Whether reopen() does anything. Where one member's does, SIGHUP does not end the program.
   [[nodiscard]] virtual bool has_files() const { return false; }

@@ -42,6 +42,7 @@ class RecoveryMember final : public LoopMember, private RecoveryListener {
   void handle(const Event& event) override;
   void tick(std::uint64_t now_ns) override { recovery_.tick(now_ns); }
   [[nodiscard]] int fd() const override { return recovery_.fd(); }
+  [[nodiscard]] Step step() const override { return Step::Recovering; }
   [[nodiscard]] std::uint64_t wake_ns() const override { return recovery_.wake_ns(); }
 
   // Nothing is begun any more. Waits for the commands that run, for as long as the options say.

@@ -44,6 +44,8 @@ ExitCode run(const RunOptions& options) {
   open_log(options.log, signals ? signals.value().fd() : LineWriter::kNoStop);
   if (!signals) return give_up(signals.error());
   const MonotonicClock clock;
+  Watchdog watchdog({options.standstill(), options.log, options.recovery.command.has_value()},
+                    signals.value());
   auto keys = read_key_files(options.udp.key_file, options.udp.master_key_file);
   if (!keys) return misconfigured(keys.error());
   std::unique_ptr<kernel::StampProgram> program;
@@ -56,7 +58,7 @@ ExitCode run(const RunOptions& options) {
   if (!intake) return give_up(intake.error());
   const auto udp = intake.value()->open_udp(options, std::move(keys).value(), clock.now_ns());
   if (!udp) return give_up(udp.error());
-  const auto code = observe(options, signals.value(), *intake.value(), clock);
+  const auto code = observe(options, signals.value(), *intake.value(), clock, watchdog);
   return code ? code.value() : give_up(code.error());
 }
 

@@ -30,12 +30,14 @@ timespec as_timespec(std::uint64_t ns) {
 }  // namespace
 
 RunLoop::RunLoop(Observer& observer, const Clock& clock, std::vector<Entrance> entrances,
-                 Signals& signals, EventSink& sink, LineWriter& out, const Config& config)
+                 Signals& signals, EventSink& sink, LineWriter& out, Progress& progress,
+                 const Config& config)
     : observer_(observer),
       clock_(clock),
       signals_(signals),
       sink_(sink),
       out_(out),
+      progress_(progress),
       config_(config),
       polled_{pollfd{signals.fd(), POLLIN, 0}, pollfd{signals.hangup_fd(), POLLIN, 0}},
       entrances_(std::move(entrances)),
@@ -64,6 +66,7 @@ ExitCode RunLoop::run() {
 // Only what poll(2) named is read: a wake for a frame costs no look at the signals.
 void RunLoop::take_hangup() {
   if (polled_[kHangup].revents == 0 || !signals_.take_hangup()) return;
+  progress_.begin(Step::Reopening);
   for (LoopMember* member : members_) member->reopen();
 }
 
@@ -114,7 +117,10 @@ void RunLoop::wait() {
   until_ns = std::min(until_ns, now_ns < entrances_rest_until_ns_ ? config_.end_ns : wake_ns());
   const timespec timeout = as_timespec(until_ns > now_ns ? until_ns - now_ns : 0);
   const auto* limit = until_ns == Source::kNever ? nullptr : &timeout;
-  if (::ppoll(polled_.data(), polled_.size(), limit, nullptr) >= 0) return empty_epolls();
+  progress_.begin(Step::Sleeping);
+  const bool named = ::ppoll(polled_.data(), polled_.size(), limit, nullptr) >= 0;
+  progress_.begin(Step::Receiving);
+  if (named) return empty_epolls();
   for (pollfd& polled : polled_) polled.revents = 0;  // interrupted: it has named nothing
 }
 
@@ -139,16 +145,26 @@ void RunLoop::warn_of_clock_jump() {
 void RunLoop::tick() {
   if (members_.empty()) return;
   const std::uint64_t now_ns = clock_.now_ns();
-  for (LoopMember* member : members_) member->tick(now_ns);
+  for (LoopMember* member : members_) {
+    progress_.begin(member->step());
+    member->tick(now_ns);
+  }
 }
 
 void RunLoop::tell(const Event& event) {
-  if (is_shown(event, config_.beats)) sink_.write(event);
-  for (LoopMember* member : members_) member->handle(event);
+  if (is_shown(event, config_.beats)) {
+    progress_.begin(Step::WritingStream);
+    sink_.write(event);
+  }
+  for (LoopMember* member : members_) {
+    progress_.begin(member->step());
+    member->handle(event);
+  }
 }
 
 std::optional<ExitCode> RunLoop::turn() {
   for (int i = 0; i < kEventsPerTurn; ++i) {
+    progress_.begin(Step::Receiving);
     const auto event = observer_.poll();
     if (!event) return std::nullopt;
     if (const auto end = handle(*event)) return end;
@@ -197,6 +213,7 @@ std::optional<ExitCode> RunLoop::end_for_want_of_a_reader() {
 void RunLoop::finish() {
   const std::uint64_t deadline_ns = clock_.now_ns() + kLastLook_ns;
   while (clock_.now_ns() < deadline_ns) {
+    progress_.begin(Step::Ending);
     const auto event = observer_.poll();
     if (!event || std::holds_alternative<Io>(*event)) return;
     tell(*event);

@@ -13,6 +13,7 @@
 
 #include "cli/exit_code.hpp"
 #include "cli/loop_member.hpp"
+#include "cli/progress.hpp"
 #include "cli/room_watch.hpp"
 #include "cli/signals.hpp"
 #include "observer/clock.hpp"
@@ -40,7 +41,7 @@ class RunLoop {
   };
 
   RunLoop(Observer& observer, const Clock& clock, std::vector<Entrance> entrances, Signals& signals,
-          EventSink& sink, LineWriter& out, const Config& config);
+          EventSink& sink, LineWriter& out, Progress& progress, const Config& config);
 
   // Before run(). Called in the order in which they were added. One that has files to open again
   // wants SIGHUP, which was set apart before the loop was made (Signals::set_hangup_apart).
@@ -74,6 +75,7 @@ class RunLoop {
   Signals& signals_;
   EventSink& sink_;
   LineWriter& out_;
+  Progress& progress_;
   const Config config_;
   std::vector<LoopMember*> members_;
 

@@ -4,6 +4,7 @@
 
 #include "cli/config_option.hpp"
 #include "cli/options.hpp"
+#include "cli/priority.hpp"
 #include "observer/tracker.hpp"
 
 namespace hb::cli {
@@ -13,6 +14,7 @@ constexpr std::uint64_t kMsPerDay = 86'400'000;
 constexpr std::uint64_t kSecondsPerYear = 31'536'000;
 constexpr std::uint64_t kMaxRingBytes = std::uint64_t{1} << 30;
 constexpr std::uint64_t kNsPerMs = 1'000'000;
+constexpr std::uint64_t kLongestCalm_ms = Standstill::Config{}.calm_ms;
 
 void declare_socket(CLI::App& run, RunOptions& o) {
   run.add_option("--socket", o.socket.path, "Where agents send")
@@ -89,6 +91,12 @@ void declare_process(CLI::App& run, RunOptions& o) {
   add_user(run, "--user", o.user, "Drop to this user once everything is open");
   add_number(run, "--shutdown-after-secs", o.shutdown_after_s, 1, kSecondsPerYear,
              "End cleanly by itself");
+  run.add_option("--nice", o.nice,
+                 "Run the loop at this nice value; children run at 0 where it is below [-20]")
+      ->check(CLI::Range(kHighestPriority, kLowestPriority))
+      ->type_name("N");
+  add_number(run, "--self-watchdog-ms", o.self_watchdog_ms, 0, kMsPerDay,
+             "End with exit code 5 when the loop has not turned for so long; 0: no watchdog");
 }
 
 }  // namespace
@@ -116,6 +124,13 @@ kernel::Config RunOptions::kernel_config() const {
   config.senders = std::max<std::size_t>(config.senders, 2 * tracker_capacity);
   config.agents_per_owner = agents_per_owner();
   return config;
+}
+
+// What holds the loop is to be noticed long before somebody seems silent for it.
+Standstill::Config RunOptions::standstill() const {
+  return {.limit_ms = self_watchdog_ms,
+          .calm_ms = std::clamp(threshold_ms / 4, Standstill::kAlert_ms, kLongestCalm_ms),
+          .commands_ms = recovery.is_on() ? recovery.shutdown_grace_ms : 0};
 }
 
 void check_together(const RunOptions& options) {

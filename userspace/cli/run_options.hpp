@@ -10,6 +10,7 @@
 #include "cli/audit_options.hpp"
 #include "cli/log.hpp"
 #include "cli/recovery_options.hpp"
+#include "cli/standstill.hpp"
 #include "cli/udp_options.hpp"
 #include "cli/user.hpp"
 #include "kernel/stamp_program.hpp"
@@ -53,6 +54,8 @@ struct RunOptions {
   LogOptions log;
   std::optional<User> user;
   std::optional<std::uint64_t> shutdown_after_s;
+  std::optional<int> nice;  // unset: the highest priority, if it is to be had
+  std::uint64_t self_watchdog_ms = 10'000;
 
   RecoveryOptions recovery;
 
@@ -60,6 +63,7 @@ struct RunOptions {
   [[nodiscard]] BeatsShown beats_shown() const;
   [[nodiscard]] std::uint64_t agents_per_owner() const;
   [[nodiscard]] kernel::Config kernel_config() const;
+  [[nodiscard]] Standstill::Config standstill() const;
 };
 
 // Declares every flag, in groups; parsing fills what is returned.

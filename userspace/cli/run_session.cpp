@@ -9,6 +9,7 @@
 #include "cli/audit_member.hpp"
 #include "cli/exporter.hpp"
 #include "cli/loss_member.hpp"
+#include "cli/priority.hpp"
 #include "cli/privileges.hpp"
 #include "cli/recovery_member.hpp"
 #include "cli/run_loop.hpp"
@@ -68,6 +69,21 @@ Status shed_privileges(const RunOptions& options, const Intake& intake) {
   }
   if (auto dropped = drop_privileges(kept); !dropped) return dropped;
   return options.user ? confirm_user(*options.user) : ok();
+}
+
+// Whoever names a priority relies on it; the default is what there is to be had.
+Status take_priority(const RunOptions& options) {
+  auto taken = cli::take_priority(options.nice.value_or(kHighestPriority));
+  if (taken) return taken;
+  if (options.nice) return Error{"--nice: " + taken.error().message, taken.error().code};
+  spdlog::info("{}: a flood of processes may delay the observer", taken.error().message);
+  return ok();
+}
+
+// The watchdog's thread is to have the privileges that are left, and the priority.
+Status start_watchdog(Watchdog& watchdog) {
+  if (auto started = watchdog.start(); !started) return started;
+  return keep_priority_to_ourselves();
 }
 
 // A user who owns nothing of the socket's directory cannot take the socket out of it.
@@ -140,7 +156,7 @@ Status set_hangup_apart(Signals& signals, const Members& members) {
 
 // Everything that a run counts.
 void append_totals(Totals& totals, const Observer& observer, const Intake& intake,
-                   const Members& members, const LineWriter& out) {
+                   const Members& members, const LineWriter& out, const Watchdog& watchdog) {
   const Totals counted = totals_of(observer.counters());
   totals.insert(totals.end(), counted.begin(), counted.end());
   intake.append_totals(totals);
@@ -148,6 +164,7 @@ void append_totals(Totals& totals, const Observer& observer, const Intake& intak
   totals.push_back({"events_lost_total", {}, out.lost()});
   const LineWriter* log = log_writer();
   totals.push_back({"log_lines_lost_total", {}, log != nullptr ? log->lost() : 0});
+  totals.push_back({"loop_interrupted_total", {}, watchdog.interrupts()});
 }
 
 // The line that stands for those that are missing.
@@ -165,7 +182,7 @@ void say_if_unwritten(LineWriter& out) {
 }  // namespace
 
 Result<ExitCode> observe(const RunOptions& options, Signals& signals, Intake& intake,
-                         const Clock& clock) {
+                         const Clock& clock, Watchdog& watchdog) {
   LineWriter out(STDOUT_FILENO, signals.fd());
   const auto sink = make_sink(options.events, out);
   Observer observer(clock, observer_config(options, intake));
@@ -175,9 +192,12 @@ Result<ExitCode> observe(const RunOptions& options, Signals& signals, Intake& in
   Members members;
   if (auto opened = members.open(options, intake, clock); !opened) return opened.error();
   if (auto set = set_hangup_apart(signals, members); !set) return set.error();
+  if (auto taken = take_priority(options); !taken) return taken.error();
   if (auto bound = intake.bind(socket_place(options)); !bound) return bound.error();
   if (auto shed = shed_privileges(options, intake); !shed) return shed.error();
-  const auto count = [&](Totals& totals) { append_totals(totals, observer, intake, members, out); };
+  const auto count = [&](Totals& totals) {
+    append_totals(totals, observer, intake, members, out, watchdog);
+  };
   LossMember losses(observer.start_ns(), count, [&](const Loss& loss) {
     sink->loss(loss);
     const bool is_its_own = loss.reason == kExportLoss;  // and would be one more
@@ -185,18 +205,21 @@ Result<ExitCode> observe(const RunOptions& options, Signals& signals, Intake& in
   });
   out.tell_gaps_with(
       [&](const LineWriter::Gap& gap) { tell_gap(*sink, out, gap, observer, clock); });
+  if (auto started = start_watchdog(watchdog); !started) return started.error();
 
   sink->ready({options.socket.path, static_cast<std::uint32_t>(::getpid()),
                intake.observer_ns_inode(), intake.udp_address()});
   say_if_unwritten(out);
   out.never_wait(kStreamBytes);
   never_wait_for_log();
-  RunLoop loop(observer, clock, intake.entrances(), signals, *sink, out,
+  RunLoop loop(observer, clock, intake.entrances(), signals, *sink, out, watchdog.progress(),
                loop_config(options, clock.now_ns()));
   for (LoopMember* member : members.all()) loop.add(*member);
   loop.add(losses);
   const ExitCode code = loop.run();
+  watchdog.progress().begin(Step::AwaitingCommands);
   if (members.recovery) members.recovery->finish();
+  watchdog.progress().begin(Step::Ending);
   withdraw(intake, options.user.has_value());
   out.end();
   end_log();

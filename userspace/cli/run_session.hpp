@@ -6,13 +6,15 @@
 #include "cli/intake.hpp"
 #include "cli/run_options.hpp"
 #include "cli/signals.hpp"
+#include "cli/watchdog.hpp"
 #include "observer/clock.hpp"
 
 namespace hb::cli {
 
-// Opens what the options name, lets agents send, drops privileges, runs the loop and says the last
-// words. The Error is for what could not be opened; nothing is left behind then.
+// Opens what the options name, lets agents send, drops privileges, starts the watchdog, runs the
+// loop and says the last words. The Error is for what could not be opened; nothing is left behind
+// then.
 Result<ExitCode> observe(const RunOptions& options, Signals& signals, Intake& intake,
-                         const Clock& clock);
+                         const Clock& clock, Watchdog& watchdog);
 
 }  // namespace hb::cli

@@ -1,7 +1,8 @@
 // Signals: the ones that ask something of the program, as descriptors that become readable. No code
-// of ours ever runs in a signal handler.
+// of ours ever runs in a signal handler (that of the watchdog's signal is empty).
 //
-// Taken before anything is opened, kept to the end. One thread, and no thread before it.
+// Taken before anything is opened, kept to the end; no thread before it. One thread, but for fd(),
+// which tells any thread of what waits.
 #pragma once
 
 #include <cstdint>

@@ -7,6 +7,8 @@
 
 #include <cerrno>
 
+#include "base/uninterrupted.hpp"
+
 namespace hb {
 namespace {
 
@@ -16,11 +18,13 @@ constexpr int kAttempts = 16;  // to lock a file before it is renamed
 
 // 0, or errno.
 int sync_data(int fd) {
-  while (::fdatasync(fd) != 0) {
-    const int code = errno;
-    if (code != EINTR) return code;
-  }
-  return 0;
+  return uninterrupted([&] { return ::fdatasync(fd); }) == 0 ? 0 : errno;
+}
+
+// 0, or errno.
+int truncate(int fd, std::uint64_t size_bytes) {
+  const auto size = static_cast<off_t>(size_bytes);
+  return uninterrupted([&] { return ::ftruncate(fd, size); }) == 0 ? 0 : errno;
 }
 
 std::string why_not_opened(int code, const std::string& path) {
@@ -32,9 +36,9 @@ std::string why_not_opened(int code, const std::string& path) {
 
 Result<Fd> open_file(const AuditPlace& place, const std::string& name, const std::string& path) {
   // O_NONBLOCK: a FIFO or a device that waits under the name holds nobody up.
-  Fd fd(::openat(place.directory.get(), name.c_str(),
-                 O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
-                 0600));
+  constexpr int kFlags =
+      O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+  Fd fd(uninterrupted([&] { return ::openat(place.directory.get(), name.c_str(), kFlags, 0600); }));
   const int code = errno;
   if (fd) return fd;
   return os_error(code, why_not_opened(code, path));
@@ -105,14 +109,15 @@ Result<AuditPlace> AuditPlace::open(const std::string& path) {
     return Error{"'" + path + "' names no file for the audit log", EINVAL};
   }
   const std::string parent = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  Fd directory(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  Fd directory(
+      uninterrupted([&] { return ::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
   const int code = errno;
   if (!directory) return os_error(code, why_not_opened(code, path));
   return AuditPlace{std::move(directory), name, path};
 }
 
 Status AuditPlace::sync() const {
-  if (::fsync(directory.get()) == 0) return ok();
+  if (uninterrupted([&] { return ::fsync(directory.get()); }) == 0) return ok();
   const int code = errno;
   if (code == EINVAL) return ok();  // a file system that has nothing to do for it (fsync(2))
   return os_error(code, "cannot make the name of the audit log " + path + " last");
@@ -174,10 +179,10 @@ Status AuditFile::settle() {
                EBUSY};
 }
 
-void AuditFile::undo() { torn_ = ::ftruncate(fd_.get(), static_cast<off_t>(size_bytes_)) != 0; }
+void AuditFile::undo() { torn_ = truncate(fd_.get(), size_bytes_) != 0; }
 
 Status AuditFile::cut(std::uint64_t size_bytes) {
-  int code = ::ftruncate(fd_.get(), static_cast<off_t>(size_bytes)) == 0 ? 0 : errno;
+  int code = truncate(fd_.get(), size_bytes);
   if (code == 0) code = sync_data(fd_.get());
   if (code != 0) return os_error(code, "cannot cut half a record off the audit log " + path_);
   size_bytes_ = size_bytes;

@@ -23,7 +23,7 @@ void CapturedOutput::drain() {
       keep(chunk.data(), static_cast<std::size_t>(length));
     } else if (length == 0 || (code != EAGAIN && code != EINTR)) {
       pipe_.reset();
-    } else {
+    } else if (code == EAGAIN) {
       return;
     }
   }

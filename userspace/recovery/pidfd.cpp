@@ -9,6 +9,8 @@
 #include <csignal>
 #include <string>
 
+#include "base/uninterrupted.hpp"
+
 namespace hb {
 
 Result<Fd> open_pidfd(std::uint32_t pid) {
@@ -20,7 +22,7 @@ Result<Fd> open_pidfd(std::uint32_t pid) {
 
 bool has_exited(const Fd& pidfd) {
   pollfd polled{pidfd.get(), POLLIN, 0};
-  return ::poll(&polled, 1, 0) > 0;
+  return uninterrupted([&] { return ::poll(&polled, 1, 0); }) > 0;
 }
 
 Status send_signal(const Fd& pidfd, int signal) {

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/uninterrupted.hpp"
 #include "observer/source.hpp"
 #include "recovery/pidfd.hpp"
 
@@ -31,7 +32,7 @@ RunningCommand::~RunningCommand() {
   if (pid_ < 0) return;
   signal_group(SIGKILL);
   pollfd polled{pidfd_.get(), POLLIN, 0};
-  if (::poll(&polled, 1, kLastPatience_ms) > 0) reap();
+  if (uninterrupted([&] { return ::poll(&polled, 1, kLastPatience_ms); }) > 0) reap();
 }
 
 std::optional<EndedCommand> RunningCommand::look(std::uint64_t now_ns) {

@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/uninterrupted.hpp"
+
 namespace hb {
 namespace {
 
@@ -47,14 +49,14 @@ Status give(const Fd& made, const std::string& path, std::optional<uid_t> heir) 
 }
 
 Result<Fd> open_file(const std::string& path, std::optional<uid_t> heir) {
-  Fd made(::open(path.c_str(), kFlags | O_CREAT | O_EXCL, 0600));
+  Fd made(uninterrupted([&] { return ::open(path.c_str(), kFlags | O_CREAT | O_EXCL, 0600); }));
   int code = errno;
   if (made) {
     const auto given = give(made, path, heir);
     return given ? Result<Fd>(std::move(made)) : given.error();
   }
   if (code != EEXIST) return cannot_open(code, path);
-  Fd found(::open(path.c_str(), kFlags));
+  Fd found(uninterrupted([&] { return ::open(path.c_str(), kFlags); }));
   code = errno;
   if (!found) return cannot_open(code, path);
   const auto good = examine(found, path, heir);
@@ -121,7 +123,7 @@ bool AppendFile::cut(std::size_t bytes) const {
   const off_t end = ::lseek(file_.get(), 0, SEEK_CUR);
   const auto torn = static_cast<off_t>(bytes);
   return end >= torn && ::fstat(file_.get(), &seen) == 0 && seen.st_size == end &&
-         ::ftruncate(file_.get(), end - torn) == 0;
+         uninterrupted([&] { return ::ftruncate(file_.get(), end - torn); }) == 0;
 }
 
 // Its beginning is in a file that is left behind.

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/uninterrupted.hpp"
 #include "transport/unix_address.hpp"
 
 namespace hb {
@@ -58,6 +59,11 @@ std::optional<Credentials> credentials_in(msghdr& header) {
   return Credentials{static_cast<std::uint32_t>(seen.pid), seen.uid, seen.gid};
 }
 
+// 0, or errno.
+int set(const Fd& socket, int option, int value) {
+  return ::setsockopt(socket.get(), SOL_SOCKET, option, &value, sizeof(value)) == 0 ? 0 : errno;
+}
+
 void describe(mmsghdr& received, Datagram& datagram) {
   msghdr& header = received.msg_hdr;
   const auto credentials = credentials_in(header);
@@ -77,10 +83,11 @@ Result<std::unique_ptr<UnixListener>> UnixListener::open() {
   Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const int code = errno;
   if (!socket) return os_error(code, "cannot make a Unix datagram socket");
-  const int on = 1;
-  if (::setsockopt(socket.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) != 0) {
-    const int refused = errno;
+  if (const int refused = set(socket, SO_PASSCRED, 1); refused != 0) {
     return os_error(refused, "cannot ask for credentials (SO_PASSCRED)");
+  }
+  if (const int refused = set(socket, kPassRights, 0); refused != 0 && refused != ENOPROTOOPT) {
+    return os_error(refused, "cannot refuse descriptors (SO_PASSRIGHTS)");
   }
   return std::unique_ptr<UnixListener>(new UnixListener(std::move(socket)));
 }
@@ -199,10 +206,10 @@ Status UnixListener::withdraw() {
   if (path_.empty()) return ok();
   const std::string path = std::exchange(path_, {});
   struct stat seen {};
-  int code = ::lstat(path.c_str(), &seen) == 0 ? 0 : errno;
+  int code = uninterrupted([&] { return ::lstat(path.c_str(), &seen); }) == 0 ? 0 : errno;
   if (code == 0) {
     if (seen.st_dev != device_ || seen.st_ino != inode_) return ok();
-    code = ::unlink(path.c_str()) == 0 ? 0 : errno;
+    code = uninterrupted([&] { return ::unlink(path.c_str()); }) == 0 ? 0 : errno;
   }
   if (code == 0 || code == ENOENT) return ok();
   return os_error(code, "cannot remove the socket " + path);

@@ -2,7 +2,9 @@
 //
 // Made in two steps, because whoever can send must find the kernel program already in place:
 //
-//   auto listener = UnixListener::open();         the socket, SO_PASSCRED; nobody can reach it
+//   auto listener = UnixListener::open();         the socket, SO_PASSCRED, no descriptors; nobody
+//   can
+//                                                 reach it
 //   attach a filter to listener.value()->fd();
 //   listener.value()->bind({path, 0660, group});  now agents can send
 //
@@ -40,6 +42,10 @@ struct SocketPlace {
 class UnixListener final : public Receiver {
  public:
   static constexpr std::size_t kMaxBatch = 64;
+
+  // SO_PASSRIGHTS: Linux 6.16 (include/uapi/asm-generic/socket.h). Off, as here, whoever sends a
+  // descriptor gets EPERM; older kernels do not know it (ENOPROTOOPT) and queue such datagrams.
+  static constexpr int kPassRights = 83;
 
   static Result<std::unique_ptr<UnixListener>> open();
   UnixListener(const UnixListener&) = delete;
