@@ -10,7 +10,8 @@ constexpr std::size_t kMaxRemembered = 65'536;
 // Room for as many acts as the budget over all agents allows for in the longer of the windows.
 std::size_t capacity(const ActBudget::Config& all, const ActBudget::Config& user) {
   const std::uint64_t windows = 1 + user.window_ns / std::max<std::uint64_t>(all.window_ns, 1);
-  return static_cast<std::size_t>(std::min<std::uint64_t>(windows * (all.acts + 1), kMaxRemembered));
+  return static_cast<std::size_t>(
+      std::min<std::uint64_t>(windows * (all.acts + 1), kMaxRemembered));
 }
 
 UidBudgets::Config shares(const RecoveryPolicy::Config& config) {

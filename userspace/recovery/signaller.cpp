@@ -75,8 +75,8 @@ Result<std::unique_ptr<Signaller>> Signaller::start(const PrepareSignaller& prep
     reap(pid);
     return pidfd.error();
   }
-  std::unique_ptr<Signaller> signaller(new Signaller(
-      pid, std::move(pidfd).value(), std::move(ours), std::move(epoll).value()));
+  std::unique_ptr<Signaller> signaller(
+      new Signaller(pid, std::move(pidfd).value(), std::move(ours), std::move(epoll).value()));
   const auto authority = receive_hello(signaller->socket_);
   if (!authority) return authority.error();
   signaller->authority_ = authority.value();
@@ -101,7 +101,9 @@ void Signaller::send(const Fd& pidfd, std::uint32_t uid, int signal, const Stall
   pending_.push_back({request.id, stall, now_ns, deadline_ns + kMorePatience_ns});
   if (!socket_) return end(pending_.size() - 1, SignalAnswer::Kind::NotSent, EPIPE);
   const auto sent = send_request(socket_, request, pidfd);
-  if (!sent) end(pending_.size() - 1, SignalAnswer::Kind::NotSent, sent.error().code);
+  if (sent) return;
+  if (sent.error().code == EPIPE) return lose_process();
+  end(pending_.size() - 1, SignalAnswer::Kind::NotSent, sent.error().code);
 }
 
 std::uint64_t Signaller::wake_ns() const {
@@ -147,8 +149,10 @@ void Signaller::receive_answers() {
   }
 }
 
-// A descriptor that is closed leaves the epoll set (epoll(7)): fd() is never readable again.
+// fd() is never readable again. (Closing alone takes a socket out of the set only where nobody has
+// inherited it.)
 void Signaller::lose_process() {
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, socket_.get(), nullptr);
   socket_.reset();
   end_all(SignalAnswer::Kind::NotSent, EPIPE);
 }

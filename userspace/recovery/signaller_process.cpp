@@ -24,7 +24,8 @@ namespace {
 
 constexpr std::uint64_t kNsPerMs = 1'000'000;
 
-// Exit codes of the child: an errno of pidfd_send_signal(2) or 0; from here on, of what went before.
+// Exit codes of the child: an errno of pidfd_send_signal(2) or 0; from here on, of what went
+// before.
 constexpr int kNotSent = 128;
 constexpr int kLastErrno = kNotSent - 1;
 
@@ -67,8 +68,8 @@ int keep_only(const Fd& pidfd) {
   int code = keep_only(pidfd);
   if (code == 0) code = become(request.uid);
   if (code != 0) ::_exit(kNotSent + std::min(code, kLastErrno));
-  code = errno_of(
-      static_cast<int>(::syscall(SYS_pidfd_send_signal, 0, request.signal, nullptr, 0U)));
+  code =
+      errno_of(static_cast<int>(::syscall(SYS_pidfd_send_signal, 0, request.signal, nullptr, 0U)));
   ::_exit(std::min(code, kLastErrno));
 }
 

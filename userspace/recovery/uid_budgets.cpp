@@ -35,8 +35,8 @@ bool UidBudgets::has_room(std::uint64_t now_ns) {
 void UidBudgets::spend(const Uid& uid, std::uint64_t now_ns) { acts_.push_back({uid, now_ns}); }
 
 bool UidBudgets::is_news(const Uid& uid) {
-  const auto last = std::find_if(acts_.rbegin(), acts_.rend(),
-                                 [&](const Act& act) { return act.uid == uid; });
+  const auto last =
+      std::find_if(acts_.rbegin(), acts_.rend(), [&](const Act& act) { return act.uid == uid; });
   if (last == acts_.rend() || last->told) return false;
   last->told = true;
   return true;
