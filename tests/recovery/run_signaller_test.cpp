@@ -42,8 +42,25 @@ std::string raw_key() {
   return raw;
 }
 
-// Whether any writable memory of the process has these bytes.
+// Of [begin, end) as much as is there, in pieces that overlap.
+bool region_holds(std::ifstream& memory, std::uint64_t begin, std::uint64_t end,
+                  const std::string& bytes) {
+  constexpr std::uint64_t kPiece = std::uint64_t{1} << 20;
+  for (; begin < end; begin += kPiece) {
+    std::string piece(std::min(end - begin, kPiece + bytes.size()), '\0');
+    memory.clear();
+    memory.seekg(static_cast<std::streamoff>(begin));
+    memory.read(piece.data(), static_cast<std::streamsize>(piece.size()));
+    piece.resize(static_cast<std::size_t>(std::max<std::streamsize>(memory.gcount(), 0)));
+    if (piece.find(bytes) != std::string::npos) return true;
+  }
+  return false;
+}
+
+// Whether any writable memory of the process has these bytes; but for a sanitizer's, which maps
+// terabytes.
 bool holds(pid_t pid, const std::string& bytes) {
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 30;
   std::ifstream maps(proc(pid, "maps"));
   std::ifstream memory(proc(pid, "mem"), std::ios::binary);
   EXPECT_TRUE(maps && memory) << "this test may look into it";
@@ -52,13 +69,8 @@ bool holds(pid_t pid, const std::string& bytes) {
     std::uint64_t end = 0;
     char mode[5] = {};
     if (std::sscanf(line.c_str(), "%lx-%lx %4s", &begin, &end, mode) != 3) continue;
-    if (mode[1] != 'w') continue;
-    std::string region(end - begin, '\0');
-    memory.clear();
-    memory.seekg(static_cast<std::streamoff>(begin));
-    memory.read(region.data(), static_cast<std::streamsize>(region.size()));
-    region.resize(static_cast<std::size_t>(std::max<std::streamsize>(memory.gcount(), 0)));
-    if (region.find(bytes) != std::string::npos) return true;
+    if (mode[1] != 'w' || end - begin > kMost) continue;
+    if (region_holds(memory, begin, end, bytes)) return true;
   }
   return false;
 }
@@ -102,12 +114,14 @@ class RunSignaller : public Attest {
 
   // The one child of the observer. Throws without one, as what follows signals it.
   static pid_t signaller_of(ObserverProcess& observer) {
-    const std::string pid = std::to_string(observer.process().pid());
-    std::ifstream children("/proc/" + pid + "/task/" + pid + "/children");
-    pid_t signaller = -1;
-    children >> signaller;
-    if (signaller <= 0) throw std::runtime_error("the observer has no child");
-    return signaller;
+    const std::string parent = std::to_string(observer.process().pid());
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+      const std::string name = entry.path().filename().string();
+      if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+      const pid_t pid = std::stoi(name);
+      if (status_line(pid, "PPid") == parent) return pid;
+    }
+    throw std::runtime_error("the observer has no child");
   }
 
   static int wait_for_stop(pid_t pid) {
@@ -117,7 +131,8 @@ class RunSignaller : public Attest {
     return status;
   }
 
-  // The next process that is forked to signal, held when it has just become `uid`.
+  // The next process that is forked to signal, held when it has just become `uid`. The signaller is
+  // held, too, so that it does not keep the sender's deadline before the test is done with it.
   pid_t hold_sender(ObserverProcess& observer, std::uint32_t uid) {
     const pid_t signaller = signaller_of(observer);
     EXPECT_EQ(::ptrace(PTRACE_SEIZE, signaller, nullptr, PTRACE_O_TRACEFORK), 0);
@@ -128,12 +143,15 @@ class RunSignaller : public Attest {
     EXPECT_EQ(::ptrace(PTRACE_GETEVENTMSG, signaller, nullptr, &sender), 0);
     sender_ = static_cast<pid_t>(sender);
     wait_for_stop(sender_);
-    EXPECT_EQ(::ptrace(PTRACE_DETACH, signaller, nullptr, nullptr), 0);
     while (!status_line(sender_, "Uid").starts_with(std::to_string(uid))) {
       EXPECT_EQ(::ptrace(PTRACE_SYSCALL, sender_, nullptr, nullptr), 0);
       wait_for_stop(sender_);
     }
     return sender_;
+  }
+
+  void release_signaller(ObserverProcess& observer) {
+    EXPECT_EQ(::ptrace(PTRACE_DETACH, signaller_of(observer), nullptr, nullptr), 0);
   }
 
   // Something else that is told while a sender does not move.
@@ -210,6 +228,7 @@ TEST_F(RunSignaller, SenderHoldsNothingOfTheObserver) {
   ::ptrace(PTRACE_DETACH, sender, nullptr, nullptr);
   EXPECT_EQ(observer.expect("stall")["cause"], "silence");
   EXPECT_EQ(observer.expect("stall")["cause"], "exited") << "it goes on and does its work";
+  release_signaller(observer);
   observer.stop();
 }
 
@@ -230,6 +249,7 @@ TEST_F(RunSignaller, SenderThatItsUserStopsIsAnOutcome) {
   EXPECT_EQ(fails([&] { return std::ifstream(proc(sender, "environ")).get() >= 0; }), 43);
   const rlimit none{0, 0};
   EXPECT_EQ(fails([&] { return ::prlimit(sender, RLIMIT_CPU, &none, nullptr) == 0; }), 43);
+  release_signaller(observer);
 
   EXPECT_EQ(observer.expect("stall")["cause"], "silence");
   expect_that_the_loop_turns(observer);
@@ -246,6 +266,7 @@ TEST_F(RunSignaller, SenderThatItsUserKillsIsAnOutcome) {
   EXPECT_EQ(as_user(kAgentUid, [&] { return ::kill(sender, SIGKILL) == 0 ? 42 : errno; }), 42);
   int status = 0;
   ::waitpid(sender, &status, __WALL);  // of the tracer; then the signaller may reap it
+  release_signaller(observer);
   EXPECT_EQ(observer.expect("stall")["cause"], "silence");
   expect_that_the_loop_turns(observer);
   EXPECT_TRUE(eventually([&] { return !std::filesystem::exists(proc(sender, "")); }));

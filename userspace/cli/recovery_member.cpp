@@ -78,7 +78,8 @@ Result<SignalAuthority> become_signaller(const std::optional<User>& user) {
 void warn_of_limits(const SignalAuthority& authority) {
   if (!authority.uids_are_initial) {
     spdlog::warn(
-        "--recovery-signal: no agent can be signalled, since uids may mean something else here than "
+        "--recovery-signal: no agent can be signalled, since uids may mean something else here "
+        "than "
         "in the initial user namespace (/proc/self/uid_map): run the observer there, with /proc "
         "mounted");
   } else if (!authority.any_uid) {
@@ -221,8 +222,8 @@ void RecoveryMember::finish() {
 
 // That a budget is exhausted has been said by then.
 void RecoveryMember::refused(const Stall& stall, RecoveryRefusal reason) {
-  const bool said = reason == RecoveryRefusal::BudgetExhausted ||
-                    reason == RecoveryRefusal::UidBudgetExhausted;
+  const bool said =
+      reason == RecoveryRefusal::BudgetExhausted || reason == RecoveryRefusal::UidBudgetExhausted;
   spdlog::log(said ? spdlog::level::debug : spdlog::level::warn, "recovery of {} refused: {}",
               who(stall), why(reason, stall));
 }

@@ -23,9 +23,13 @@ constexpr const char* kBudgetPerUid = "--recovery-budget-per-uid";
 constexpr const char* kAuditFile = "--recovery-audit-file";
 
 // Worth nothing without one of the two. Those of a command alone need --recovery-exec by name.
-constexpr const char* kModifiers[] = {
-    "--recovery-debounce-ms", kBudget, kBudgetPerUid,
-    "--recovery-startup-grace-ms", "--recovery-dry-run", "--audit-required", kAuditFile};
+constexpr const char* kModifiers[] = {"--recovery-debounce-ms",
+                                      kBudget,
+                                      kBudgetPerUid,
+                                      "--recovery-startup-grace-ms",
+                                      "--recovery-dry-run",
+                                      "--audit-required",
+                                      kAuditFile};
 
 // The whole text, in decimal digits, within the bounds.
 std::optional<std::uint64_t> number(std::string text, std::uint64_t lowest, std::uint64_t highest) {

@@ -19,7 +19,7 @@ struct RecoveryOptions {
   std::uint64_t debounce_ms = 1000;
   ActBudget::Config budget;
   std::optional<ActBudget::Config> budget_per_uid;  // unset: a quarter of it
-  std::optional<std::uint64_t> startup_grace_ms;  // unset: one threshold
+  std::optional<std::uint64_t> startup_grace_ms;    // unset: one threshold
   bool dry_run = false;
   bool audit_required = false;
   bool accept_unauthenticated = false;

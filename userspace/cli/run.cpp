@@ -59,8 +59,8 @@ ExitCode run(const RunOptions& options) {
   if (!intake) return give_up(intake.error());
   const auto udp = intake.value()->open_udp(options, std::move(keys).value(), clock.now_ns());
   if (!udp) return give_up(udp.error());
-  const auto code = observe(options, signals.value(), *intake.value(),
-                            std::move(signaller).value(), clock);
+  const auto code =
+      observe(options, signals.value(), *intake.value(), std::move(signaller).value(), clock);
   return code ? code.value() : give_up(code.error());
 }
 

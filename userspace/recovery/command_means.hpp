@@ -2,9 +2,9 @@
 //
 // {pid} in its arguments, and in its environment HB_PID, HB_GENERATION (0: not known), HB_CAUSE
 // (silence, exited), HB_UID (real uid as it sent its last accepted beat) and HB_UID_NOW (real uid
-// as the command is started); the last two are empty where they are not known. A command gets a number and may come too late, when the number is somebody
-// else's: one that kills by pid should be --recovery-signal instead; one that restarts a unit by
-// its name is safe.
+// as the command is started); the last two are empty where they are not known. A command gets a
+// number and may come too late, when the number is somebody else's: one that kills by pid should be
+// --recovery-signal instead; one that restarts a unit by its name is safe.
 #pragma once
 
 #include <cstdint>
@@ -29,13 +29,14 @@ class CommandMeans final : public RecoveryMeans {
   struct Config {
     CommandRunner::Config runner;
     PidfdTable::Config pidfds;
-    UidOfPid uid_of_pid;            // where the kernel cannot say it of a pidfd; empty: no other way
-    bool uids_are_initial = true;   // a uid means here what it means in a stamp; else none is known
-    bool require_same_uid = false;  // no command for a living process whose uids are not known equal
+    UidOfPid uid_of_pid;           // where the kernel cannot say it of a pidfd; empty: no other way
+    bool uids_are_initial = true;  // a uid means here what it means in a stamp; else none is known
+    bool require_same_uid =
+        false;  // no command for a living process whose uids are not known equal
   };
 
-  // `clock` is the one of the stamps, and lives as long. `environment`: "NAME=value", checked; beside what is said above and PATH=/usr/bin:/bin, unless
-  // it has a PATH of its own.
+  // `clock` is the one of the stamps, and lives as long. `environment`: "NAME=value", checked;
+  // beside what is said above and PATH=/usr/bin:/bin, unless it has a PATH of its own.
   [[nodiscard]] static Result<std::unique_ptr<CommandMeans>> open(
       const CommandLine& command, const std::vector<std::string>& environment, const Clock& clock,
       const Config& config);

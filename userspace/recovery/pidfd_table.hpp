@@ -14,11 +14,12 @@
 // Another generation under the pid shows that the proof will never come: the pidfd is closed and
 // the next one opened for the newcomer, unproven.
 //
-// At most `capacity` pidfds. While there is room, everybody gets one. When there is none, a newcomer
-// whose user holds a quarter of the table or more takes the place of one of that same user; any
-// other newcomer that of one of the user who holds most. In both cases it is the process that has
-// not been heard for longest. So no user's processes push out those of a user who holds no more
-// than a quarter, while there are at most four users; and the more users, the smaller the largest.
+// At most `capacity` pidfds. While there is room, everybody gets one. When there is none, a
+// newcomer whose user holds a quarter of the table or more takes the place of one of that same
+// user; any other newcomer that of one of the user who holds most. In both cases it is the process
+// that has not been heard for longest. So no user's processes push out those of a user who holds no
+// more than a quarter, while there are at most four users; and the more users, the smaller the
+// largest.
 //
 // One thread.
 #pragma once

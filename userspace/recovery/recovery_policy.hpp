@@ -13,8 +13,8 @@
 //   uid budget  not too many acts for the agents of one user
 //   budget      not too many acts over all agents
 //
-// decide() only looks; commit() spends, once nothing else stands in the way of acting; denied() gives
-// back what others need. Pure; one thread; the time it is told never goes back.
+// decide() only looks; commit() spends, once nothing else stands in the way of acting; denied()
+// gives back what others need. Pure; one thread; the time it is told never goes back.
 #pragma once
 
 #include <cstddef>
@@ -49,7 +49,7 @@ class RecoveryPolicy {
     std::size_t debounce_capacity = 4096;
     ActBudget::Config budget;
     std::optional<ActBudget::Config> budget_per_uid;  // unset: a quarter of it
-    std::uint64_t seed = 0;  // of the debounce table's index
+    std::uint64_t seed = 0;                           // of the debounce table's index
   };
 
   explicit RecoveryPolicy(const Config& config);

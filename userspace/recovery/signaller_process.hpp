@@ -3,8 +3,8 @@
 // whether the process may be signalled (kill(2)).
 //
 // The child belongs to that user while it lives, so it has nothing to be taken: one descriptor, the
-// pidfd; no capability (as uid 0: CAP_KILL alone, which is what root may); no group that the user is
-// in, so that ptrace(2) and prlimit(2) of the user fail (their gids must match, too), whatever
+// pidfd; no capability (as uid 0: CAP_KILL alone, which is what root may); no group that the user
+// is in, so that ptrace(2) and prlimit(2) of the user fail (their gids must match, too), whatever
 // fs.suid_dumpable is; and the memory of this process, which was forked from the observer before it
 // read a key. What the user can do is to stop or kill it. That is an answer: TimedOut or Killed.
 //
