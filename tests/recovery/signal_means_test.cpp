@@ -66,15 +66,16 @@ class Signal : public testing::Test {
     if (const auto* denied = std::get_if<DeniedAct>(&ended)) return name(denied->reason);
     return name(std::get<RecoveryReport>(ended).outcome);
   }
-  // A process of `now` that was stamped as `stamped` stalls: what came of it.
+  // A process of `now` that was stamped as `stamped` stalls: what came of it. One that was
+  // signalled ends, but not at once.
   std::string signal_to(std::uint32_t now, std::uint32_t stamped) {
     Child child = agent_of(now);
     prove(child);
     const std::string came = name_of(act(stall(child, stamped)));
+    const int patience = came == "signalled" ? 0 : WNOHANG;
     siginfo_t info{};
-    ::waitid(P_PID, static_cast<id_t>(child.pid()), &info, WEXITED | WNOHANG | WNOWAIT);
-    if (info.si_pid == 0) return came + ", lives";
-    return came + ", ended";
+    ::waitid(P_PID, static_cast<id_t>(child.pid()), &info, WEXITED | WNOWAIT | patience);
+    return came + (info.si_pid == 0 ? ", lives" : ", ended");
   }
 
   bool is_fd_ready() const {
