@@ -275,6 +275,23 @@ TEST_F(Signal, IsSentToAHundredAtOnce) {
   EXPECT_EQ(signalled, 100);
 }
 
+// Who stops the senders of its signals must not keep those of others from being sent.
+TEST_F(Signal, OfOneUserCanHoldUpOnlySoMany) {
+  HB_NEEDS_ROOT();
+  open();
+  const Child child = agent_of(kAgent);
+  prove(child);
+  ::kill(signaller_->pid(), SIGSTOP);
+  int under_way = 0;
+  for (; !means_->refusal(stall(child, kAgent)) && under_way < 1000; ++under_way) {
+    means_->act(stall(child, kAgent), clock_.now_ns());
+  }
+  EXPECT_EQ(under_way, 50);
+  EXPECT_EQ(means_->refusal(stall(child, kAgent)), RecoveryRefusal::TooManyRunning);
+  EXPECT_EQ(means_->refusal(stall(child, kAgent + 1)), std::nullopt);
+  EXPECT_EQ(means_->refusal(stall(child, 0)), std::nullopt);
+}
+
 TEST(SignallerStart, SaysWhyItCannot) {
   const auto started = Signaller::start([]() -> Result<SignalAuthority> {
     return Error{"there is no such user", EPERM};

@@ -54,7 +54,7 @@ std::optional<RecoveryRefusal> SignalMeans::refusal(const Stall& stall) {
   if (!signaller_->authority().covers(*stall.uid)) return RecoveryRefusal::CannotActAsUid;
   const auto found = pidfds_.find(process_of(stall));
   if (const auto* reason = std::get_if<RecoveryRefusal>(&found)) return *reason;
-  if (!signaller_->has_room()) return RecoveryRefusal::TooManyRunning;
+  if (!signaller_->has_room_for(*stall.uid)) return RecoveryRefusal::TooManyRunning;
   return std::nullopt;
 }
 

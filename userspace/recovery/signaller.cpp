@@ -94,6 +94,13 @@ Signaller::~Signaller() {
   reap(pid_);
 }
 
+bool Signaller::has_room_for(std::uint32_t uid) const {
+  if (running() >= kMaxPending) return false;
+  const auto of_uid = std::count_if(pending_.begin(), pending_.end(),
+                                    [&](const Pending& one) { return one.stall.uid == uid; });
+  return uid == 0 || static_cast<std::size_t>(of_uid) < kMaxPendingOfUser;
+}
+
 void Signaller::send(const Fd& pidfd, std::uint32_t uid, int signal, const Stall& stall,
                      std::uint64_t now_ns) {
   const std::uint64_t deadline_ns = now_ns + kPatience_ns;

@@ -5,7 +5,7 @@
 // changes its uid; what the short-lived senders inherit is the memory of a process that was forked
 // before any key was read; and forking it is cheap however much the observer holds.
 //
-//   if (signaller.has_room() && signaller.authority().covers(uid)) signaller.send(...);
+//   if (signaller.authority().covers(uid) && signaller.has_room_for(uid)) signaller.send(...);
 //   when fd() is readable or wake_ns() has come:
 //     while (auto ended = signaller.next(now_ns)) ...
 //
@@ -54,7 +54,8 @@ class Signaller {
   [[nodiscard]] const SignalAuthority& authority() const { return authority_; }
   // The process has ended before its time.
   [[nodiscard]] bool is_lost() const { return !socket_; }
-  [[nodiscard]] bool has_room() const { return pending_.size() + ended_.size() < kMaxPending; }
+  // Of a user's signals, who can hold them up, only so many may be under way at once.
+  [[nodiscard]] bool has_room_for(std::uint32_t uid) const;
   [[nodiscard]] std::size_t running() const { return pending_.size() + ended_.size(); }
 
   // To the process behind `pidfd`, as `uid`, because of `stall`.
@@ -73,6 +74,7 @@ class Signaller {
  private:
   // Its requests fit into the socket's buffer (net.core.wmem_default).
   static constexpr std::size_t kMaxPending = 200;
+  static constexpr std::size_t kMaxPendingOfUser = kMaxPending / 4;
 
   struct Pending {
     std::uint64_t id;
