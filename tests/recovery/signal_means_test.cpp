@@ -83,7 +83,7 @@ class Signal : public testing::Test {
     return ::poll(&polled, 1, 0) > 0;
   }
 
-  const MonotonicClock clock_;
+  MonotonicClock clock_;
   std::optional<SignalMeans> means_;
   Signaller* signaller_ = nullptr;
 };
