@@ -12,9 +12,49 @@
 #include "procfs/namespace_link.hpp"
 #include "procfs/procfs_source.hpp"
 #include "procfs/queue_length.hpp"
+#include "procfs/user_ids.hpp"
 
 namespace hb::test {
 namespace {
+
+TEST(UserIds, AreThoseOfTheProcess) {
+  Child child = Child::run([] { ::pause(); });
+  const auto pid = static_cast<std::uint32_t>(child.pid());
+  EXPECT_EQ(real_uid_of(pid), ::getuid());
+  ::kill(child.pid(), SIGKILL);
+  child.wait();
+  EXPECT_EQ(real_uid_of(pid), std::nullopt);
+}
+
+TEST(UserIds, AreTheRealOnes) {
+  HB_NEEDS_ROOT();
+  Child child = Child::run([] {
+    if (::setresuid(65533, 65532, 65531) != 0) ::_exit(70);
+    ::_exit(real_uid_of(static_cast<std::uint32_t>(::getpid())) == 65533 ? 42 : 71);
+  });
+  EXPECT_EQ(WEXITSTATUS(child.wait()), 42);
+}
+
+// Its /proc speaks of another PID namespace: that pid is somebody else there.
+TEST(UserIds, AreNotKnownWhereProcIsOfAnotherPidNamespace) {
+  HB_NEEDS_ROOT();
+  const auto knows = [] { ::_exit(real_uid_of(1) ? 71 : 42); };
+  Child child = Child::run(knows, CLONE_NEWPID);
+  EXPECT_EQ(WEXITSTATUS(child.wait()), 42);
+}
+
+TEST(UserIds, AreInitialButInAUserNamespaceOfOnesOwn) {
+  const auto initial = own_uids_are_initial();
+  ASSERT_TRUE(initial) << initial.error().message;
+  HB_NEEDS(initial.value(), "the initial user namespace");
+  HB_NEEDS_ROOT();
+  const auto ask = [] {
+    const auto still = own_uids_are_initial();
+    ::_exit(still && !still.value() ? 42 : 71);
+  };
+  Child child = Child::run(ask, CLONE_NEWUSER);
+  EXPECT_EQ(WEXITSTATUS(child.wait()), 42);
+}
 
 constexpr const char* kQueueLengthFile = "/proc/sys/net/unix/max_dgram_qlen";
 

@@ -3,10 +3,12 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 
+#include "bpf/child.hpp"
 #include "e2e/process.hpp"
 #include "observer/clock.hpp"
 #include "recovery/eventually.hpp"
@@ -19,15 +21,22 @@ using Words = std::vector<std::string>;
 
 class Command : public testing::Test {
  protected:
-  static std::unique_ptr<CommandMeans> means(const std::string& line, const Words& environment = {},
-                                             const CommandRunner::Config& config = {}) {
-    return CommandMeans::open(CommandLine::parse(line).value(), environment, config).value();
+  std::unique_ptr<CommandMeans> means(const std::string& line, const Words& environment = {},
+                                      const CommandRunner::Config& runner = {}) {
+    CommandMeans::Config config;
+    config.runner = runner;
+    return means(line, environment, config);
+  }
+  std::unique_ptr<CommandMeans> means(const std::string& line, const Words& environment,
+                                      const CommandMeans::Config& config) {
+    return CommandMeans::open(CommandLine::parse(line).value(), environment, clock_, config)
+        .value();
   }
 
   RecoveryReport end_of(CommandMeans& means) {
-    std::optional<RecoveryReport> ended;
+    std::optional<RecoveryMeans::Ended> ended;
     EXPECT_TRUE(eventually([&] { return (ended = means.next(clock_.now_ns())).has_value(); }));
-    return ended.value_or(RecoveryReport{RecoveryOutcome::DryRun, {}});
+    return ended ? std::get<RecoveryReport>(*ended) : RecoveryReport{RecoveryOutcome::DryRun, {}};
   }
 
   MonotonicClock clock_;
@@ -38,7 +47,7 @@ TEST_F(Command, IsToldWhatHasStalled) {
       means(R"(sh -c 'echo "$@" $HB_PID $HB_GENERATION $HB_CAUSE $PATH $X' - {pid})",
             {"X=y", "PATH=/bin"});
   const Stall stall = stall_of(42, 99);
-  const RecoveryReport started = command->act(stall, clock_.now_ns());
+  const RecoveryReport started = command->act(stall, clock_.now_ns()).value();
   EXPECT_EQ(started.outcome, RecoveryOutcome::Spawned);
   const RecoveryReport ended = end_of(*command);
   EXPECT_EQ(ended.outcome, RecoveryOutcome::CompletedZero);
@@ -84,9 +93,81 @@ TEST_F(Command, ThatHasGoneSinceTheStartFailsToSpawn) {
   ::chmod(script.c_str(), 0755);
   const auto command = means(script);
   std::filesystem::remove(script);
-  const RecoveryReport report = command->act(stall_of(1), clock_.now_ns());
+  const RecoveryReport report = command->act(stall_of(1), clock_.now_ns()).value();
   EXPECT_EQ(report.outcome, RecoveryOutcome::SpawnFailed);
   EXPECT_NE(report.detail.find("No such file"), std::string::npos) << report.detail;
+}
+
+// --- Uids: which the process had, and which it has ---
+
+class CommandFor : public Command {
+ protected:
+  void open(bool require_same_uid = false) {
+    CommandMeans::Config config;
+    config.pidfds = {.capacity = 10, .seed = 1};
+    config.uid_of_pid = [this](std::uint32_t) { return uid_of_pid_; };
+    config.require_same_uid = require_same_uid;
+    means_ = means(R"(sh -c 'echo "uid <$HB_UID> now <$HB_UID_NOW>"')", {}, config);
+  }
+  // Two stamps, so that its pidfd is proven.
+  void prove() {
+    for (int i = 0; i < 2; ++i) {
+      EXPECT_TRUE(means_->hear(beat_of(pid(), 5, clock_.now_ns(), own_)));
+    }
+  }
+  std::uint32_t pid() const { return static_cast<std::uint32_t>(child_.pid()); }
+
+  std::string said(const Stall& stall) {
+    means_->act(stall, clock_.now_ns());
+    return end_of(*means_).output;
+  }
+
+  const std::uint32_t own_ = ::getuid();
+  std::optional<std::uint32_t> uid_of_pid_ = own_;  // where the kernel cannot say it of a pidfd
+  std::unique_ptr<CommandMeans> means_;
+  Child child_ = Child::run([] { ::pause(); });
+};
+
+std::string uids(const std::string& stamped, const std::string& now) {
+  return "uid <" + stamped + "> now <" + now + ">\n";
+}
+
+TEST_F(CommandFor, AProvenAgentIsToldBothUids) {
+  open();
+  prove();
+  EXPECT_EQ(said(stall_of(pid(), 5, 4711)), uids("4711", std::to_string(own_)));
+}
+
+TEST_F(CommandFor, OneThatIsNotProvenIsToldNoPresentUid) {
+  open();
+  EXPECT_EQ(said(stall_of(pid(), 5, 4711)), uids("4711", ""));
+  EXPECT_EQ(said(stall_of(pid(), 5, std::nullopt)), uids("", ""));
+}
+
+TEST_F(CommandFor, OneThatIsGoneIsToldNoPresentUid) {
+  open();
+  prove();
+  ::kill(child_.pid(), SIGKILL);
+  child_.wait();
+  EXPECT_EQ(said(stall_of(pid(), 5, 4711)), uids("4711", ""))
+      << "whoever has that pid now is somebody else";
+}
+
+TEST_F(CommandFor, AnAgentThatHasChangedItsUidIsRefusedWhereItMustNot) {
+  open(true);
+  EXPECT_EQ(means_->refusal(stall_of(pid(), 5, own_)), RecoveryRefusal::CredentialsChanged)
+      << "not known";
+  prove();
+  EXPECT_EQ(means_->refusal(stall_of(pid(), 5, own_)), std::nullopt);
+  EXPECT_EQ(means_->refusal(stall_of(pid(), 5, own_ + 1)), RecoveryRefusal::CredentialsChanged);
+  EXPECT_EQ(means_->refusal(stall_of(pid(), 5, std::nullopt)), RecoveryRefusal::CredentialsChanged);
+}
+
+TEST_F(CommandFor, AnAgentThatHasEndedIsNotRefused) {
+  open(true);
+  Stall stall = stall_of(pid(), 5, own_ + 1);
+  stall.cause = StallCause::Exited;
+  EXPECT_EQ(means_->refusal(stall), std::nullopt);
 }
 
 }  // namespace

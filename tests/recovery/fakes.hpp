@@ -61,21 +61,22 @@ class FakeMeans final : public RecoveryMeans {
     record.kind = AuditRecord::Kind::Spawn;
     return record;
   }
-  RecoveryReport act(const Stall& stall, std::uint64_t /*now_ns*/) override {
+  std::optional<RecoveryReport> act(const Stall& stall, std::uint64_t /*now_ns*/) override {
     log_.push_back("act " + of(stall));
-    return {outcome, stall};
+    if (!outcome) return std::nullopt;
+    return RecoveryReport{*outcome, stall};
   }
-  std::optional<RecoveryReport> next(std::uint64_t /*now_ns*/) override {
+  std::optional<Ended> next(std::uint64_t /*now_ns*/) override {
     if (ended.empty()) return std::nullopt;
-    RecoveryReport first = ended.front();
+    Ended first = ended.front();
     ended.pop_front();
     return first;
   }
 
   bool unprepared = false;
   std::optional<RecoveryRefusal> refuses;
-  RecoveryOutcome outcome = RecoveryOutcome::Spawned;
-  std::deque<RecoveryReport> ended;
+  std::optional<RecoveryOutcome> outcome = RecoveryOutcome::Spawned;
+  std::deque<Ended> ended;
 
  private:
   static std::string of(const Stall& stall) { return std::to_string(stall.pid); }
@@ -94,6 +95,9 @@ class FakeListener final : public RecoveryListener {
     log_.push_back(std::string("tell ") + name(report.outcome));
   }
   void budget_is_exhausted() override { log_.emplace_back("tell exhausted"); }
+  void uid_budget_is_exhausted(const Stall& stall) override {
+    log_.push_back("tell exhausted for " + std::to_string(stall.uid.value_or(0)));
+  }
   void is_without_audit(const Error& error) override {
     log_.push_back("tell without audit: " + error.message);
   }

@@ -42,7 +42,7 @@ class Pidfds : public testing::Test {
   }
 
   FakeClock clock_{kT0};
-  PidfdTable table_{clock_, 3, 1};
+  PidfdTable table_{clock_, {.capacity = 3, .seed = 1}};
 };
 
 TEST_F(Pidfds, AreProvenByASecondStampAfterTheyWereOpened) {
@@ -137,6 +137,86 @@ TEST_F(Pidfds, NeverOutgrowTheirTable) {
   EXPECT_EQ(open_descriptors(), before + 3);
   EXPECT_EQ(find(a, 5), "found");
   EXPECT_EQ(find(b, 5), "no_pidfd") << "it had not been heard for longest";
+}
+
+// --- Shares of a full table: a quarter, which is two here ---
+
+class FullTable : public Pidfds {
+ protected:
+  // A new process of `uid` beats; processes are numbered in the order in which they came.
+  std::size_t come(std::uint32_t uid) {
+    children_.push_back(sleeper());
+    const std::size_t number = children_.size() - 1;
+    EXPECT_TRUE(shared_.hear(beat_of(pid_of(children_[number]), 5, kT0 - 10, uid)));
+    return number;
+  }
+  bool is_held(std::size_t number) {
+    const auto found = shared_.find({pid_of(children_[number]), 5});
+    const auto* reason = std::get_if<RecoveryRefusal>(&found);
+    return reason == nullptr || *reason != RecoveryRefusal::NoPidfd;
+  }
+
+  std::vector<Child> children_;
+  PidfdTable shared_{clock_, {.capacity = 8, .seed = 1}};
+};
+
+// 1,100 processes of one user took every descriptor, and an honest agent that hung was not
+// recovered.
+TEST_F(FullTable, IsNotTakenByOneUsersProcesses) {
+  const std::size_t honest = come(1000);
+  for (int i = 0; i < 20; ++i) come(666);
+  EXPECT_TRUE(is_held(honest)) << "though it has not been heard for longest";
+  const std::size_t late = come(1001);
+  EXPECT_TRUE(is_held(late));
+  for (int i = 0; i < 20; ++i) come(666);
+  EXPECT_TRUE(is_held(honest));
+  EXPECT_TRUE(is_held(late));
+  EXPECT_EQ(shared_.size(), 8U);
+}
+
+TEST_F(FullTable, HasRoomForAQuarterOfEveryUser) {
+  std::vector<std::size_t> held;
+  for (std::uint32_t uid = 1000; uid < 1003; ++uid) {
+    held.push_back(come(uid));
+    held.push_back(come(uid));
+  }
+  for (int i = 0; i < 20; ++i) come(666);
+  for (const std::size_t number : held) EXPECT_TRUE(is_held(number)) << number;
+}
+
+TEST_F(FullTable, GivesUpTheOneThatWasNotHeardForLongestOfWhoHoldsMost) {
+  const std::size_t small = come(1000);
+  std::vector<std::size_t> large;
+  for (int i = 0; i < 7; ++i) large.push_back(come(1001));
+  EXPECT_TRUE(shared_.hear(beat_of(pid_of(children_[large[0]]), 5, kT0 - 5, 1001)));
+  come(1002);
+  EXPECT_TRUE(is_held(small));
+  EXPECT_TRUE(is_held(large[0])) << "it has been heard again";
+  EXPECT_FALSE(is_held(large[1]));
+}
+
+TEST_F(FullTable, CountsUsersThatAreGoneNoMore) {
+  for (int i = 0; i < 8; ++i) come(666);
+  for (const Child& child : children_) shared_.forget({pid_of(child), 5});
+  EXPECT_EQ(shared_.size(), 0U);
+  for (int i = 0; i < 8; ++i) come(1000);
+  for (std::size_t number = 8; number < 16; ++number) EXPECT_TRUE(is_held(number)) << number;
+}
+
+TEST(Descriptors, AreReservedForWhatElseIsOpened) {
+  EXPECT_EQ(room_for_pidfds(20'000), 20'000 - kReservedDescriptors);
+  EXPECT_EQ(room_for_pidfds(1'024), 896U);
+  EXPECT_EQ(room_for_pidfds(64), 32U) << "half of it where there are few";
+}
+
+TEST(RealUid, IsThatOfTheProcessWhereTheKernelSaysIt) {
+  Child child = Child::run([] { ::pause(); });
+  const auto pidfd = open_pidfd(static_cast<std::uint32_t>(child.pid()));
+  ASSERT_TRUE(pidfd);
+  EXPECT_EQ(real_uid(pidfd.value()).value_or(::getuid()), ::getuid());
+  ::kill(child.pid(), SIGKILL);
+  child.wait();
+  EXPECT_EQ(real_uid(pidfd.value()), std::nullopt) << "nobody's any more";
 }
 
 TEST_F(Pidfds, SayWhenDescriptorsRunOut) {

@@ -22,6 +22,7 @@ RecoveryPolicy::Config config() {
   config.debounce_ns = kDebounce;
   config.debounce_capacity = 3;
   config.budget = {.acts = 4, .window_ns = kWindow};
+  config.budget_per_uid = {.acts = 100, .window_ns = kWindow};
   return config;
 }
 
@@ -131,6 +132,7 @@ TEST(GateOrder, IsTheDocumentedOne) {
   all.signals = true;
   all.debounce_capacity = 0;
   all.budget.acts = 0;
+  all.budget_per_uid->acts = 0;
   Stall stall = stall_of(7, 0);
   stall.origin = BeatOrigin::NetworkUnverified;
   stall.pid_ns_inode = kAway;
@@ -149,6 +151,8 @@ TEST(GateOrder, IsTheDocumentedOne) {
   EXPECT_EQ(decide(0), "startup_grace");
   EXPECT_EQ(decide(kNow), "debounce_full");
   all.debounce_capacity = 1;
+  EXPECT_EQ(decide(kNow), "uid_budget_exhausted");
+  all.budget_per_uid->acts = 1;
   EXPECT_EQ(decide(kNow), "budget_exhausted");
   all.budget.acts = 1;
   EXPECT_EQ(decide(kNow), "act");
@@ -212,6 +216,114 @@ TEST_F(Policy, DoesNotChargeTheBudgetForRefusals) {
   stranger.origin = BeatOrigin::NetworkUnverified;
   for (int i = 0; i < 100; ++i) EXPECT_EQ(at(kNow, stranger), "origin_unattested");
   EXPECT_EQ(at(kNow, stall_of(2)), "act");
+}
+
+// --- Budgets by uid ---
+
+class Shares : public testing::Test {
+ protected:
+  Shares() {
+    Config shared = config();
+    shared.budget.acts = 8;
+    shared.debounce_capacity = 100;
+    shared.budget_per_uid.reset();
+    policy_.emplace(shared);
+  }
+
+  // Of a process that has not been acted upon.
+  std::string at(std::uint64_t now_ns, std::optional<std::uint32_t> uid) {
+    const Stall stall = stall_of(++pid_, 5, uid);
+    const Decision decision = policy_->decide(stall, now_ns);
+    if (std::holds_alternative<Act>(decision)) policy_->commit(stall, now_ns);
+    return words(decision);
+  }
+  int acts_at(std::uint64_t now_ns, std::optional<std::uint32_t> uid) {
+    int acts = 0;
+    while (at(now_ns, uid) == "act") ++acts;
+    return acts;
+  }
+
+  std::optional<RecoveryPolicy> policy_;
+  std::uint32_t pid_ = 0;
+};
+
+TEST_F(Shares, AreAQuarterForAUser) {
+  EXPECT_EQ(acts_at(kNow, 1000), 2);
+  EXPECT_EQ(at(kNow, 1000), "uid_budget_exhausted");
+  EXPECT_EQ(acts_at(kNow, 1001), 2) << "whatever others have spent";
+}
+
+TEST_F(Shares, AreThreeQuartersForRoot) {
+  EXPECT_EQ(acts_at(kNow, 0), 6);
+  EXPECT_EQ(acts_at(kNow, 1000), 2);
+}
+
+TEST_F(Shares, AreThreeQuartersForAllWhoseUidIsNotKnown) {
+  EXPECT_EQ(acts_at(kNow, std::nullopt), 6);
+  EXPECT_EQ(at(kNow, std::nullopt), "uid_budget_exhausted");
+  EXPECT_EQ(at(kNow, 0), "act") << "they are not root";
+}
+
+TEST_F(Shares, DoNotAddUpToMoreThanAllActs) {
+  for (std::uint32_t uid = 1000; uid < 1004; ++uid) EXPECT_EQ(acts_at(kNow, uid), 2);
+  EXPECT_EQ(at(kNow, 1004), "budget_exhausted");
+  EXPECT_EQ(at(kNow, 1000), "uid_budget_exhausted") << "the nearer reason";
+}
+
+TEST_F(Shares, ComeBackAfterTheirWindow) {
+  EXPECT_EQ(acts_at(kNow, 1000), 2);
+  EXPECT_EQ(acts_at(kNow + kWindow - 1, 1000), 0);
+  EXPECT_EQ(acts_at(kNow + kWindow, 1000), 2);
+}
+
+// Whose process was denied has spent its own share, and nobody else's.
+TEST_F(Shares, AreNotGivenBackWhenTheKernelDeniesTheAct) {
+  for (std::uint32_t uid = 1000; uid < 1004; ++uid) EXPECT_EQ(acts_at(kNow + uid, uid), 2);
+  policy_->denied(kNow + 1000);
+  EXPECT_EQ(at(kNow + 1004, 1000), "uid_budget_exhausted");
+  EXPECT_EQ(at(kNow + 1004, 1004), "act");
+  EXPECT_EQ(at(kNow + 1004, 1004), "budget_exhausted");
+}
+
+TEST(UidBudgets, AreNeverLessThanOneAct) {
+  for (const std::size_t acts : {std::size_t{1}, std::size_t{2}, std::size_t{3}}) {
+    EXPECT_EQ(UidBudgets::share_of_user({acts, kWindow}).acts, 1U);
+    EXPECT_EQ(UidBudgets::share_of_root({acts, kWindow}).acts, std::max<std::size_t>(acts - 1, 1));
+  }
+  EXPECT_EQ(UidBudgets::share_of_user({10, kWindow}).acts, 2U);
+  EXPECT_EQ(UidBudgets::share_of_root({10, kWindow}).acts, 8U);
+}
+
+TEST(UidBudgets, HaveAWindowOfTheirOwn) {
+  UidBudgets budgets({.user = {1, 10 * kWindow}, .root = {1, kWindow}, .capacity = 10});
+  budgets.spend(1000, kNow);
+  budgets.spend(0, kNow);
+  EXPECT_TRUE(budgets.allows(0, kNow + kWindow));
+  EXPECT_FALSE(budgets.allows(1000, kNow + kWindow));
+  EXPECT_TRUE(budgets.allows(1000, kNow + 10 * kWindow));
+}
+
+// A user for each act would else have each act forgotten before its time.
+TEST(UidBudgets, SayWhenTheyCanRememberNoMore) {
+  UidBudgets budgets({.user = {1, kWindow}, .root = {1, kWindow}, .capacity = 3});
+  for (std::uint32_t uid = 1000; uid < 1003; ++uid) {
+    EXPECT_TRUE(budgets.has_room(kNow));
+    budgets.spend(uid, kNow);
+  }
+  EXPECT_FALSE(budgets.has_room(kNow + kWindow - 1));
+  EXPECT_FALSE(budgets.allows(1000, kNow + kWindow - 1)) << "and forget none";
+  EXPECT_TRUE(budgets.has_room(kNow + kWindow));
+}
+
+TEST(ActBudget, AllowsAnotherActForOneThatWasGivenBack) {
+  ActBudget budget({.acts = 2, .window_ns = kWindow});
+  budget.spend(kNow);
+  budget.spend(kNow + 1);
+  budget.give_back(kNow);
+  EXPECT_TRUE(budget.allows(kNow + 1));
+  budget.spend(kNow + 2);
+  EXPECT_FALSE(budget.allows(kNow + kWindow)) << "the one that happened still counts";
+  EXPECT_TRUE(budget.allows(kNow + kWindow + 1));
 }
 
 TEST(Debounce, NeverGrowsPastItsCapacity) {

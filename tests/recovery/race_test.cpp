@@ -18,6 +18,7 @@ namespace hb::test {
 namespace {
 
 constexpr int kRounds = 1000;
+constexpr std::uint64_t kPatience_ns = 10'000'000'000;
 constexpr int kAttempts = 100;  // somebody else on this host may be faster to take the pid
 
 // A process that lives until it is killed, with this pid if it is free. -1: it is not, see errno.
@@ -64,8 +65,13 @@ class Race : public testing::Test {
     config.policy.observer_ns_inode = kHome;
     config.policy.debounce_ns = 0;
     config.policy.budget = {.acts = 2 * kRounds, .window_ns = 1};
-    recovery_.emplace(config, std::make_unique<SignalMeans>(SIGKILL, clock_, 16, 1), clock_,
-                      nullptr, listener_);
+    recovery_.emplace(config, means(), clock_, nullptr, listener_);
+  }
+
+  std::unique_ptr<SignalMeans> means() {
+    auto signaller = Signaller::start([] { return SignalAuthority{::getuid(), true, true}; });
+    return std::make_unique<SignalMeans>(SIGKILL, std::move(signaller).value(), clock_,
+                                         PidfdTable::Config{.capacity = 16, .seed = 1});
   }
 
   // A beat of process `generation` that is sent and heard now.
@@ -73,7 +79,7 @@ class Race : public testing::Test {
     recovery_->hear(beat_of(static_cast<std::uint32_t>(pid), generation, clock_.now_ns()));
   }
   void stall(pid_t pid, std::uint64_t generation) {
-    recovery_->handle(stall_of(static_cast<std::uint32_t>(pid), generation));
+    recovery_->handle(stall_of(static_cast<std::uint32_t>(pid), generation, ::getuid()));
   }
 
   // Rounds of `before` (an agent lives; told its pid and generation), then its pid is a newcomer's,
@@ -174,6 +180,7 @@ TEST_F(Race, HitsTheAgentItself) {
   int status = 0;
   ASSERT_EQ(::waitpid(agent, &status, 0), agent);
   EXPECT_EQ(WTERMSIG(status), SIGKILL);
+  recovery_->finish(kPatience_ns);
   EXPECT_EQ(count(RecoveryOutcome::Signalled), 1U);
 }
 

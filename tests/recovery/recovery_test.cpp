@@ -22,6 +22,9 @@ class RecoveryFlow : public testing::Test {
   void restart(Recovery::Config config) {
     config.policy.observer_ns_inode = kHome;
     config.policy.budget = {.acts = 2, .window_ns = 60 * kSecond};
+    if (!config.policy.budget_per_uid) {
+      config.policy.budget_per_uid = {.acts = 100, .window_ns = 60 * kSecond};
+    }
     auto means = std::make_unique<FakeMeans>(log_);
     means_ = means.get();
     recovery_.emplace(config, std::move(means), clock_, &trail_, listener_);
@@ -58,8 +61,8 @@ TEST_F(RecoveryFlow, RecordsWhatTheActCameTo) {
 
 TEST_F(RecoveryFlow, RecordsTheEndOfACommand) {
   on_stall_of(7);
-  means_->ended.push_back({RecoveryOutcome::CompletedNonzero, stall_of(7)});
-  means_->ended.back().record.exit_code = 3;
+  means_->ended.push_back(RecoveryReport{RecoveryOutcome::CompletedNonzero, stall_of(7)});
+  std::get<RecoveryReport>(means_->ended.back()).record.exit_code = 3;
   recovery_->tick(clock_.now_ns());
   EXPECT_EQ(log_, (Log{"tell completed_nonzero", "record completed_nonzero 7"}));
   EXPECT_EQ(trail_.records.back().exit_code, 3);
@@ -114,6 +117,39 @@ TEST_F(RecoveryFlow, SaysOnceThatTheBudgetIsExhausted) {
   EXPECT_EQ(on_stall_of(5).back(), "tell spawned");
   on_stall_of(6);
   EXPECT_EQ(on_stall_of(7).front(), "tell exhausted") << "the next exhaustion is another one";
+}
+
+TEST_F(RecoveryFlow, SaysOnceThatAUsersBudgetIsExhausted) {
+  Recovery::Config config;
+  config.policy.budget_per_uid = {.acts = 1, .window_ns = 60 * kSecond};
+  restart(config);
+  on(stall_of(1, 5, 1000));
+  EXPECT_EQ(on(stall_of(2, 5, 1000)).front(), "tell exhausted for 1000");
+  EXPECT_EQ(on(stall_of(3, 5, 1000)).front(), "tell refused uid_budget_exhausted");
+  EXPECT_EQ(on(stall_of(4, 5, 1001)).back(), "tell spawned") << "others have theirs";
+  EXPECT_EQ(count(RecoveryRefusal::UidBudgetExhausted), 2U);
+  clock_.advance(60 * kSecond);
+  on(stall_of(5, 5, 1000));
+  EXPECT_EQ(on(stall_of(6, 5, 1000)).front(), "tell exhausted for 1000") << "it is another one";
+}
+
+TEST_F(RecoveryFlow, ReportsAnActThatTakesItsTimeWhenItHasEnded) {
+  means_->outcome.reset();
+  EXPECT_EQ(on_stall_of(7), (Log{"record spawn 7", "act 7"}));
+  means_->ended.push_back(RecoveryReport{RecoveryOutcome::Signalled, stall_of(7)});
+  recovery_->tick(clock_.now_ns());
+  EXPECT_EQ(log_, (Log{"tell signalled", "record signalled 7"}));
+}
+
+TEST_F(RecoveryFlow, CountsAnActThatTheKernelDeniedAsARefusal) {
+  means_->outcome.reset();
+  on_stall_of(7);
+  means_->ended.push_back(
+      DeniedAct{RecoveryRefusal::CredentialsChanged, stall_of(7), clock_.now_ns()});
+  recovery_->tick(clock_.now_ns());
+  EXPECT_EQ(log_,
+            (Log{"tell refused credentials_changed", "record refused credentials_changed 7"}));
+  EXPECT_EQ(count(RecoveryRefusal::CredentialsChanged), 1U);
 }
 
 TEST_F(RecoveryFlow, ActsLoudlyWithoutARecord) {

@@ -54,6 +54,8 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{exec_and({"--recovery-budget", "1/0"}), "--recovery-budget"},
         Mistake{exec_and({"--recovery-budget", "1/2/3"}), "--recovery-budget"},
         Mistake{exec_and({"--recovery-budget", "10001/1"}), "--recovery-budget"},
+        Mistake{exec_and({"--recovery-budget-per-uid", "0/60"}),
+                "--recovery-budget-per-uid: '0/60' is not N/SECONDS"},
         Mistake{exec_and({"--recovery-debounce-ms", "-1"}), "--recovery-debounce-ms"},
         Mistake{exec_and({"--recovery-timeout-ms", "0"}), "--recovery-timeout-ms"},
         Mistake{exec_and({"--recovery-output-bytes", "9999999"}), "--recovery-output-bytes"},
@@ -64,6 +66,9 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{exec_and({"--audit-required"}), "--audit-required: needs --recovery-audit-file"},
         Mistake{{"--recovery-dry-run"}, "--recovery-dry-run: nothing is done on a stall without"},
         Mistake{{"--recovery-budget", "1/1"}, "--recovery-budget: nothing is done"},
+        Mistake{{"--recovery-budget-per-uid", "1/1"}, "--recovery-budget-per-uid: nothing is done"},
+        Mistake{{"--recovery-require-same-uid"}, "--recovery-exec"},
+        Mistake{{"--recovery-signal", "9", "--recovery-require-same-uid"}, "--recovery-exec"},
         Mistake{{"--recovery-debounce-ms", "5"}, "--recovery-debounce-ms: nothing is done"},
         Mistake{{"--recovery-startup-grace-ms", "5"}, "--recovery-startup-grace-ms: nothing is"},
         Mistake{{"--recovery-timeout-ms", "5"}, "--recovery-exec"},
@@ -77,6 +82,7 @@ TEST(RecoveryUsageOf, RightFlagsIsNoMistake) {
        {Argv{"--recovery-signal", "TERM"}, Argv{"--recovery-signal", "SIGHUP"},
         Argv{"--recovery-signal", "9"}, Argv{"--recovery-signal", "64"},
         exec_and({"--recovery-env", "A=b", "--recovery-env", "C=", "--recovery-budget", "1/1",
+                  "--recovery-budget-per-uid", "1/60", "--recovery-require-same-uid",
                   "--recovery-debounce-ms", "0", "--shutdown-grace-ms", "0"})}) {
     Argv arguments{"run", "--events", "xml"};
     arguments.insert(arguments.end(), right.begin(), right.end());

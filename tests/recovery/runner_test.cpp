@@ -1,8 +1,12 @@
 // Commands that behave, and commands that do not.
 #include <gtest/gtest.h>
+#include <linux/sched.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <csignal>
@@ -10,6 +14,8 @@
 #include <fstream>
 #include <thread>
 
+#include "bpf/child.hpp"
+#include "e2e/needs.hpp"
 #include "e2e/process.hpp"
 #include "observer/clock.hpp"
 #include "observer/source.hpp"
@@ -124,6 +130,35 @@ TEST_F(Runner, DoesNotWaitForACommand) {
   runner_->look(clock_.now_ns());
   EXPECT_FALSE(runner_->take());
   EXPECT_LT(clock_.now_ns() - before, 10'000 * kNsPerMs);
+}
+
+// The observer's loop may run at a raised priority, whose children shall not (SCHED_RESET_ON_FORK).
+bool raise_own_priority() {
+  struct {  // sched_attr in its first form (sched_setattr(2)), which libraries declare or do not
+    std::uint32_t size;
+    std::uint32_t policy;
+    std::uint64_t flags;
+    std::int32_t nice;
+    std::uint32_t priority;
+    std::uint64_t runtime, deadline, period;
+  } raised{};
+  raised.size = sizeof(raised);
+  raised.flags = SCHED_FLAG_RESET_ON_FORK;  // policy 0 is SCHED_OTHER
+  raised.nice = -20;
+  return ::syscall(SYS_sched_setattr, 0, &raised, 0U) == 0;
+}
+
+TEST_F(Runner, RunsACommandAtNormalPriorityThoughItsOwnIsRaised) {
+  HB_NEEDS_ROOT();
+  Child raised = Child::run([this] {
+    if (!raise_own_priority() || ::getpriority(PRIO_PROCESS, 0) != -20) ::_exit(71);
+    restart({});
+    // nice; policy, which 0 is SCHED_OTHER (fields 19 and 41 of proc_pid_stat(5))
+    const EndedCommand ended = end_of("nice; cut -d' ' -f19,41 /proc/self/stat");
+    runner_.reset();
+    ::_exit(ended.output == "0\n0 0\n" ? 42 : 72);
+  });
+  EXPECT_EQ(WEXITSTATUS(raised.wait()), 42);
 }
 
 struct Unexecutable {
@@ -241,9 +276,10 @@ TEST_F(Deadline, KillsACommandThatIgnoresIt) {
 TEST_F(Deadline, KillsOneThatIsStopped) { EXPECT_EQ(end_of("kill -STOP $$").exit.signal, SIGKILL); }
 
 TEST_F(Deadline, TakesTheWholeGroupAlong) {
-  end_of("(trap '' TERM; sleep 30 & echo $! > " + path_ + "; wait) & wait");
-  const pid_t pid = grandchild();
+  shell("(trap '' TERM; sleep 30 & echo $! > " + path_ + "; wait) & wait");
+  const pid_t pid = grandchild();  // however long it takes: a deadline is kept when it is looked at
   ASSERT_GT(pid, 0);
+  ASSERT_TRUE(wait());
   EXPECT_TRUE(eventually([&] { return is_dead(pid); }));
 }
 

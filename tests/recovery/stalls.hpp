@@ -7,9 +7,11 @@ namespace hb::test {
 
 inline constexpr std::uint64_t kHome = 4026531836;
 inline constexpr std::uint64_t kAway = 4026532177;
+inline constexpr std::uint32_t kUser = 1000;
 
 // Of a process that the kernel attested, in the observer's namespace.
-inline Stall stall_of(std::uint32_t pid, std::uint64_t generation_ns = 5) {
+inline Stall stall_of(std::uint32_t pid, std::uint64_t generation_ns = 5,
+                      std::optional<std::uint32_t> uid = kUser) {
   Stall stall{};
   stall.pid = pid;
   stall.origin = BeatOrigin::KernelAttested;
@@ -17,10 +19,12 @@ inline Stall stall_of(std::uint32_t pid, std::uint64_t generation_ns = 5) {
   stall.cause = StallCause::Silence;
   stall.claimed_pid = pid;
   stall.generation_ns = generation_ns;
+  stall.uid = uid;
   return stall;
 }
 
-inline Beat beat_of(std::uint32_t pid, std::uint64_t generation_ns, std::uint64_t sent_ns) {
+inline Beat beat_of(std::uint32_t pid, std::uint64_t generation_ns, std::uint64_t sent_ns,
+                    std::optional<std::uint32_t> uid = kUser) {
   Beat beat{};
   beat.pid = pid;
   beat.origin = BeatOrigin::KernelAttested;
@@ -28,6 +32,7 @@ inline Beat beat_of(std::uint32_t pid, std::uint64_t generation_ns, std::uint64_
   beat.claimed_pid = pid;
   beat.generation_ns = generation_ns;
   beat.sent_ns = sent_ns;
+  beat.uid = uid;
   return beat;
 }
 

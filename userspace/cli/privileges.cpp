@@ -14,13 +14,6 @@ struct FreeCapabilities {
 };
 using Capabilities = std::unique_ptr<std::remove_pointer_t<cap_t>, FreeCapabilities>;
 
-bool is_permitted(cap_value_t capability) {
-  const Capabilities now(::cap_get_proc());
-  cap_flag_value_t value = CAP_CLEAR;
-  return now && ::cap_get_flag(now.get(), capability, CAP_PERMITTED, &value) == 0 &&
-         value == CAP_SET;
-}
-
 // 0, or errno.
 int keep_only(const std::vector<int>& kept) {
   const Capabilities rest(::cap_init());
@@ -39,6 +32,13 @@ int set(int option, unsigned long value) {
 }
 
 }  // namespace
+
+bool is_permitted(int capability) {
+  const Capabilities now(::cap_get_proc());
+  cap_flag_value_t value = CAP_CLEAR;
+  return now && ::cap_get_flag(now.get(), capability, CAP_PERMITTED, &value) == 0 &&
+         value == CAP_SET;
+}
 
 // Ambient capabilities fall with the permitted ones (capabilities(7)).
 Status drop_privileges(const KeptPrivileges& kept) {

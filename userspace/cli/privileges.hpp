@@ -7,6 +7,9 @@
 
 namespace hb::cli {
 
+// Whether this process has the capability CAP_* now, to use or to keep.
+[[nodiscard]] bool is_permitted(int capability);
+
 struct KeptPrivileges {
   std::vector<int> capabilities;  // CAP_* numbers; each only if it is there now
   // Programs are run that shall be able to do whatever this user can: as root, everything. Without,

@@ -1,8 +1,8 @@
 // RecoveryMember: recovery as a member of the run loop, and its voice in the log.
 //
-// Owns the recovery; borrows clock and trail, which must live as long. Order of calls: open()
-// before privileges are dropped, begin() when everything is open, finish() after the loop. One
-// thread.
+// Owns the recovery; borrows clock and trail, which must live as long. Order of calls:
+// start_signaller() before a key is read, open() before privileges are dropped, begin() when
+// everything is open, finish() after the loop. One thread.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,10 @@
 #include "cli/loop_member.hpp"
 #include "cli/privileges.hpp"
 #include "cli/recovery_options.hpp"
+#include "cli/user.hpp"
 #include "observer/clock.hpp"
 #include "recovery/recovery.hpp"
+#include "recovery/signaller.hpp"
 #include "report/totals.hpp"
 
 namespace hb::cli {
@@ -28,12 +30,19 @@ class RecoveryMember final : public LoopMember, private RecoveryListener {
     std::uint64_t tracker_capacity = 0;
   };
 
+  // The process that signals agents, with what privileges it needs and no other; as `user`, if the
+  // observer is to become one. nullptr: no signal is wanted. Warns where it cannot act as every
+  // agent's user.
+  static Result<std::unique_ptr<Signaller>> start_signaller(const RecoveryOptions& options,
+                                                            const std::optional<User>& user);
+
   // nullptr: the options ask for no recovery. `trail`: nullptr when none is kept.
   static Result<std::unique_ptr<RecoveryMember>> open(const RecoveryOptions& options,
                                                       const Surroundings& observer,
+                                                      std::unique_ptr<Signaller> signaller,
                                                       const Clock& clock, AuditTrail* trail);
 
-  // What the process must keep to act.
+  // What the process must keep to act: nothing to signal, which another process does.
   [[nodiscard]] static KeptPrivileges needed_privileges(const RecoveryOptions& options);
 
   // Puts the start on record.
@@ -57,6 +66,7 @@ class RecoveryMember final : public LoopMember, private RecoveryListener {
   void refused(const Stall& stall, RecoveryRefusal reason) override;
   void reported(const RecoveryReport& report) override;
   void budget_is_exhausted() override;
+  void uid_budget_is_exhausted(const Stall& stall) override;
   void is_without_audit(const Error& error) override;
   void is_unprepared(const Error& error) override;
 

@@ -18,12 +18,18 @@ constexpr std::uint64_t kMaxOutput_bytes = std::uint64_t{1} << 20;
 constexpr const char* kExec = "--recovery-exec";
 constexpr const char* kSignal = "--recovery-signal";
 constexpr const char* kAccept = "--i-accept-recovery-on-unauthenticated-transport";
+constexpr const char* kBudget = "--recovery-budget";
+constexpr const char* kBudgetPerUid = "--recovery-budget-per-uid";
 constexpr const char* kAuditFile = "--recovery-audit-file";
 
 // Worth nothing without one of the two. Those of a command alone need --recovery-exec by name.
-constexpr const char* kModifiers[] = {
-    "--recovery-debounce-ms", "--recovery-budget", "--recovery-startup-grace-ms",
-    "--recovery-dry-run",     "--audit-required",  kAuditFile};
+constexpr const char* kModifiers[] = {"--recovery-debounce-ms",
+                                      kBudget,
+                                      kBudgetPerUid,
+                                      "--recovery-startup-grace-ms",
+                                      "--recovery-dry-run",
+                                      "--audit-required",
+                                      kAuditFile};
 
 // The whole text, in decimal digits, within the bounds.
 std::optional<std::uint64_t> number(std::string text, std::uint64_t lowest, std::uint64_t highest) {
@@ -58,17 +64,17 @@ void set_signal(RecoveryOptions& o, const std::string& text) {
   throw CLI::ValidationError(kSignal, "'" + text + "' is no signal (kill -l shows them)");
 }
 
-void set_budget(RecoveryOptions& o, const std::string& text) {
+ActBudget::Config budget_of(const char* flag, const std::string& text) {
   const auto slash = text.find('/');
   const bool has_both = slash != std::string::npos;
   const auto acts = has_both ? number(text.substr(0, slash), 1, kMaxActs) : std::nullopt;
   const auto seconds = has_both ? number(text.substr(slash + 1), 1, kSecondsPerDay) : std::nullopt;
   if (!acts || !seconds) {
-    throw CLI::ValidationError("--recovery-budget", "'" + text + "' is not N/SECONDS, 1.." +
-                                                        std::to_string(kMaxActs) + "/1.." +
-                                                        std::to_string(kSecondsPerDay));
+    throw CLI::ValidationError(flag, "'" + text + "' is not N/SECONDS, 1.." +
+                                         std::to_string(kMaxActs) + "/1.." +
+                                         std::to_string(kSecondsPerDay));
   }
-  o.budget = {.acts = *acts, .window_ns = *seconds * kNsPerSecond};
+  return {.acts = *acts, .window_ns = *seconds * kNsPerSecond};
 }
 
 void set_environment(RecoveryOptions& o, const std::vector<std::string>& variables) {
@@ -102,9 +108,16 @@ void declare_means(CLI::App& run, RecoveryOptions& o) {
 void declare_limits(CLI::App& run, RecoveryOptions& o) {
   add_number(run, "--recovery-debounce-ms", o.debounce_ms, 0, kMsPerDay,
              "Pause after an act upon a process before the next upon the same");
-  const auto budget = [&o](const std::string& text) { set_budget(o, text); };
-  run.add_option_function<std::string>("--recovery-budget", budget,
+  const auto budget = [&o](const std::string& text) { o.budget = budget_of(kBudget, text); };
+  run.add_option_function<std::string>(kBudget, budget,
                                        "Acts upon all agents in any so many seconds [10/60]")
+      ->type_name("N/SECONDS");
+  const auto per_uid = [&o](const std::string& text) {
+    o.budget_per_uid = budget_of(kBudgetPerUid, text);
+  };
+  run.add_option_function<std::string>(kBudgetPerUid, per_uid,
+                                       "Of these, upon agents of one user other than root [a "
+                                       "quarter]")
       ->type_name("N/SECONDS");
   add_number(run, "--recovery-startup-grace-ms", o.startup_grace_ms, 0, kMsPerDay,
              "No act in this time after the start [one threshold]");
@@ -127,6 +140,11 @@ void declare_command(CLI::App& run, RecoveryOptions& o) {
       ->expected(1)
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->needs(exec);
+  run.add_flag("--recovery-require-same-uid", o.require_same_uid,
+               "No command for a living agent whose uid has changed since its last beat, or is not "
+               "known")
+      ->disable_flag_override()
       ->needs(exec);
   add_number(run, "--recovery-output-bytes", o.output_bytes, 0, kMaxOutput_bytes,
              "Of the command's output, so much is logged")

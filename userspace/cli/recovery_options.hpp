@@ -18,12 +18,14 @@ struct RecoveryOptions {
 
   std::uint64_t debounce_ms = 1000;
   ActBudget::Config budget;
-  std::optional<std::uint64_t> startup_grace_ms;  // unset: one threshold
+  std::optional<ActBudget::Config> budget_per_uid;  // unset: a quarter of it
+  std::optional<std::uint64_t> startup_grace_ms;    // unset: one threshold
   bool dry_run = false;
   bool audit_required = false;
   bool accept_unauthenticated = false;
 
   // Of a command.
+  bool require_same_uid = false;
   std::uint64_t timeout_ms = 10'000;
   std::uint64_t shutdown_grace_ms = 5'000;
   std::uint64_t output_bytes = 4096;

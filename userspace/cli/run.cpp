@@ -1,6 +1,7 @@
 #include <spdlog/spdlog.h>
 
 #include "cli/intake.hpp"
+#include "cli/recovery_member.hpp"
 #include "cli/run_options.hpp"
 #include "cli/run_session.hpp"
 #include "cli/subcommands.hpp"
@@ -44,6 +45,8 @@ ExitCode run(const RunOptions& options) {
   open_log(options.log, signals ? signals.value().fd() : LineWriter::kNoStop);
   if (!signals) return give_up(signals.error());
   const MonotonicClock clock;
+  auto signaller = RecoveryMember::start_signaller(options.recovery, options.user);
+  if (!signaller) return give_up(signaller.error());
   Watchdog watchdog({options.standstill(), options.log, options.recovery.command.has_value()},
                     signals.value());
   auto keys = read_key_files(options.udp.key_file, options.udp.master_key_file);
@@ -58,7 +61,8 @@ ExitCode run(const RunOptions& options) {
   if (!intake) return give_up(intake.error());
   const auto udp = intake.value()->open_udp(options, std::move(keys).value(), clock.now_ns());
   if (!udp) return give_up(udp.error());
-  const auto code = observe(options, signals.value(), *intake.value(), clock, watchdog);
+  const auto code = observe(options, signals.value(), *intake.value(), std::move(signaller).value(),
+                            clock, watchdog);
   return code ? code.value() : give_up(code.error());
 }
 

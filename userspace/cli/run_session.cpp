@@ -100,10 +100,11 @@ struct Members {
   std::unique_ptr<AuditMember> audit;
   std::unique_ptr<RecoveryMember> recovery;
 
-  Status open(const RunOptions& options, const Intake& intake, const Clock& clock) {
+  Status open(const RunOptions& options, const Intake& intake, std::unique_ptr<Signaller> signaller,
+              const Clock& clock) {
     if (auto opened = open_exporter(options); !opened) return opened;
     if (auto opened = open_audit(options); !opened) return opened;
-    return open_recovery(options, intake, clock);
+    return open_recovery(options, intake, std::move(signaller), clock);
   }
 
   Status open_exporter(const RunOptions& options) {
@@ -121,12 +122,14 @@ struct Members {
     return ok();
   }
 
-  Status open_recovery(const RunOptions& options, const Intake& intake, const Clock& clock) {
+  Status open_recovery(const RunOptions& options, const Intake& intake,
+                       std::unique_ptr<Signaller> signaller, const Clock& clock) {
     const RecoveryMember::Surroundings observer{intake.observer_ns_inode(),
                                                 options.allow_cross_namespace, options.threshold_ms,
                                                 options.tracker_capacity};
     AuditTrail* trail = audit ? &audit->trail() : nullptr;
-    auto opened = RecoveryMember::open(options.recovery, observer, clock, trail);
+    auto opened =
+        RecoveryMember::open(options.recovery, observer, std::move(signaller), clock, trail);
     if (!opened) return opened.error();
     recovery = std::move(opened).value();
     return recovery ? recovery->begin() : ok();
@@ -182,7 +185,8 @@ void say_if_unwritten(LineWriter& out) {
 }  // namespace
 
 Result<ExitCode> observe(const RunOptions& options, Signals& signals, Intake& intake,
-                         const Clock& clock, Watchdog& watchdog) {
+                         std::unique_ptr<Signaller> signaller, const Clock& clock,
+                         Watchdog& watchdog) {
   LineWriter out(STDOUT_FILENO, signals.fd());
   const auto sink = make_sink(options.events, out);
   Observer observer(clock, observer_config(options, intake));
@@ -190,7 +194,9 @@ Result<ExitCode> observe(const RunOptions& options, Signals& signals, Intake& in
   if (ExitWatch* exits = intake.exits()) observer.watch(*exits);
   if (const AttemptWatch* attempts = intake.attempts()) observer.watch(*attempts);
   Members members;
-  if (auto opened = members.open(options, intake, clock); !opened) return opened.error();
+  if (auto opened = members.open(options, intake, std::move(signaller), clock); !opened) {
+    return opened.error();
+  }
   if (auto set = set_hangup_apart(signals, members); !set) return set.error();
   if (auto taken = take_priority(options); !taken) return taken.error();
   if (auto bound = intake.bind(socket_place(options)); !bound) return bound.error();

@@ -4,9 +4,10 @@
 // every one of them would make it worse. Pure; one thread.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
+#include <deque>
 
 namespace hb {
 
@@ -17,28 +18,29 @@ class ActBudget {
     std::uint64_t window_ns = 60'000'000'000;
   };
 
-  explicit ActBudget(const Config& config) : config_(config) { spent_ns_.reserve(config.acts); }
+  explicit ActBudget(const Config& config) : config_(config) {}
 
   // Whether one more act keeps within every window that ends at `now_ns`.
   [[nodiscard]] bool allows(std::uint64_t now_ns) const {
     if (config_.acts == 0) return false;
-    return spent_ns_.size() < config_.acts || now_ns - spent_ns_[oldest_] >= config_.window_ns;
+    return spent_ns_.size() < config_.acts || now_ns - spent_ns_.front() >= config_.window_ns;
   }
 
   // Only when it allows(). `now_ns` never goes back.
   void spend(std::uint64_t now_ns) {
-    if (spent_ns_.size() < config_.acts) {
-      spent_ns_.push_back(now_ns);
-      return;
-    }
-    spent_ns_[oldest_] = now_ns;
-    oldest_ = (oldest_ + 1) % config_.acts;
+    if (spent_ns_.size() == config_.acts) spent_ns_.pop_front();
+    spent_ns_.push_back(now_ns);
+  }
+
+  // The act for which spend(at_ns) was called did not happen.
+  void give_back(std::uint64_t at_ns) {
+    const auto spent = std::find(spent_ns_.begin(), spent_ns_.end(), at_ns);
+    if (spent != spent_ns_.end()) spent_ns_.erase(spent);
   }
 
  private:
   const Config config_;
-  std::vector<std::uint64_t> spent_ns_;  // a ring once it is full
-  std::size_t oldest_ = 0;
+  std::deque<std::uint64_t> spent_ns_;  // oldest first
 };
 
 }  // namespace hb

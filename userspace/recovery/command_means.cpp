@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "recovery/pidfd.hpp"
+
 namespace hb {
 namespace {
 
@@ -28,6 +30,10 @@ RecoveryOutcome outcome_of(const EndedCommand& ended) {
   return ended.exit.code == 0 ? RecoveryOutcome::CompletedZero : RecoveryOutcome::CompletedNonzero;
 }
 
+std::string number_or_nothing(const std::optional<std::uint32_t>& number) {
+  return number ? std::to_string(*number) : std::string();
+}
+
 std::string in_words(const ExitStatus& exit) {
   if (exit.signal) return "signal " + std::to_string(*exit.signal);
   return "exit code " + std::to_string(exit.code.value_or(0));
@@ -36,23 +42,37 @@ std::string in_words(const ExitStatus& exit) {
 }  // namespace
 
 Result<std::unique_ptr<CommandMeans>> CommandMeans::open(
-    const CommandLine& command, const std::vector<std::string>& environment,
-    const CommandRunner::Config& config) {
-  auto runner = CommandRunner::open(config);
+    const CommandLine& command, const std::vector<std::string>& environment, const Clock& clock,
+    const Config& config) {
+  auto runner = CommandRunner::open(config.runner);
   if (!runner) return runner.error();
   return std::unique_ptr<CommandMeans>(
-      new CommandMeans(command, environment, std::move(runner).value()));
+      new CommandMeans(command, environment, clock, config, std::move(runner).value()));
 }
 
 CommandMeans::CommandMeans(const CommandLine& command, std::vector<std::string> environment,
+                           const Clock& clock, const Config& config,
                            std::unique_ptr<CommandRunner> runner)
-    : command_(command), environment_(std::move(environment)), runner_(std::move(runner)) {
+    : command_(command),
+      environment_(std::move(environment)),
+      uid_of_pid_(config.uid_of_pid),
+      uids_are_initial_(config.uids_are_initial),
+      require_same_uid_(config.require_same_uid),
+      pidfds_(clock, config.pidfds),
+      runner_(std::move(runner)) {
   const bool has_path = std::any_of(environment_.begin(), environment_.end(),
                                     [](const auto& text) { return text.starts_with("PATH="); });
   if (!has_path) environment_.emplace_back(kPath);
 }
 
+// A command can be run without a pidfd, but where the uids must be known to be equal.
+Status CommandMeans::hear(const Beat& beat) {
+  auto heard = pidfds_.hear(beat);
+  return require_same_uid_ ? heard : ok();
+}
+
 std::optional<RecoveryRefusal> CommandMeans::refusal(const Stall& stall) {
+  if (require_same_uid_ && !has_same_uid(stall)) return RecoveryRefusal::CredentialsChanged;
   if (runner_->is_running_for(process_of(stall))) return RecoveryRefusal::Debounced;
   if (!runner_->has_room()) return RecoveryRefusal::TooManyRunning;
   return std::nullopt;
@@ -65,7 +85,24 @@ AuditRecord CommandMeans::intent(const Stall& stall) const {
   return record;
 }
 
-RecoveryReport CommandMeans::act(const Stall& stall, std::uint64_t now_ns) {
+// What has ended has no authority left that could have changed.
+bool CommandMeans::has_same_uid(const Stall& stall) const {
+  if (stall.cause == StallCause::Exited) return true;
+  return stall.uid && uid_now(stall) == stall.uid;
+}
+
+// The other way goes by the pid. That it was this process's all the while is what its pidfd says:
+// one that lives afterwards has not given its pid away before.
+std::optional<std::uint32_t> CommandMeans::uid_now(const Stall& stall) const {
+  const auto found = pidfds_.find(process_of(stall));
+  const auto* proven = std::get_if<const Fd*>(&found);
+  if (proven == nullptr || !uids_are_initial_) return std::nullopt;
+  if (const auto uid = real_uid(**proven)) return uid;
+  const auto uid = uid_of_pid_ ? uid_of_pid_(stall.pid) : std::nullopt;
+  return has_exited(**proven) ? std::nullopt : uid;
+}
+
+std::optional<RecoveryReport> CommandMeans::act(const Stall& stall, std::uint64_t now_ns) {
   const auto started =
       runner_->start(command_.argv_for(stall.pid), environment_for(stall), stall, now_ns);
   RecoveryReport report{RecoveryOutcome::Spawned, stall};
@@ -84,10 +121,12 @@ std::vector<std::string> CommandMeans::environment_for(const Stall& stall) const
   all.push_back("HB_PID=" + std::to_string(stall.pid));
   all.push_back("HB_GENERATION=" + std::to_string(stall.generation_ns));
   all.push_back(std::string("HB_CAUSE=") + name(stall.cause));
+  all.push_back("HB_UID=" + number_or_nothing(stall.uid));
+  all.push_back("HB_UID_NOW=" + number_or_nothing(uid_now(stall)));
   return all;
 }
 
-std::optional<RecoveryReport> CommandMeans::next(std::uint64_t now_ns) {
+std::optional<RecoveryMeans::Ended> CommandMeans::next(std::uint64_t now_ns) {
   runner_->look(now_ns);
   auto ended = runner_->take();
   if (!ended) return std::nullopt;

@@ -1,47 +1,73 @@
 // CommandMeans: the operator's command, told which process has stalled.
 //
-// {pid} in its arguments, and HB_PID, HB_GENERATION (0: not known) and HB_CAUSE (silence, exited)
-// in its environment. A command gets a number and may come too late, when the number is somebody
-// else's: one that kills by pid should be --recovery-signal instead; one that restarts a unit by
-// its name is safe.
+// {pid} in its arguments, and in its environment HB_PID, HB_GENERATION (0: not known), HB_CAUSE
+// (silence, exited), HB_UID (real uid as it sent its last accepted beat) and HB_UID_NOW (real uid
+// as the command is started); the last two are empty where they are not known. A command gets a
+// number and may come too late, when the number is somebody else's: one that kills by pid should be
+// --recovery-signal instead; one that restarts a unit by its name is safe.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "recovery/command_line.hpp"
 #include "recovery/command_runner.hpp"
+#include "recovery/pidfd_table.hpp"
 #include "recovery/recovery_means.hpp"
 
 namespace hb {
 
+// The real uid of whoever has this pid, by any other way than its pidfd.
+using UidOfPid = std::function<std::optional<std::uint32_t>(std::uint32_t pid)>;
+
 class CommandMeans final : public RecoveryMeans {
  public:
-  // `environment`: "NAME=value", checked; beside what is said above and PATH=/usr/bin:/bin, unless
-  // it has a PATH of its own.
+  struct Config {
+    CommandRunner::Config runner;
+    PidfdTable::Config pidfds;
+    UidOfPid uid_of_pid;           // where the kernel cannot say it of a pidfd; empty: no other way
+    bool uids_are_initial = true;  // a uid means here what it means in a stamp; else none is known
+    bool require_same_uid =
+        false;  // no command for a living process whose uids are not known equal
+  };
+
+  // `clock` is the one of the stamps, and lives as long. `environment`: "NAME=value", checked;
+  // beside what is said above and PATH=/usr/bin:/bin, unless it has a PATH of its own.
   [[nodiscard]] static Result<std::unique_ptr<CommandMeans>> open(
-      const CommandLine& command, const std::vector<std::string>& environment,
-      const CommandRunner::Config& config);
+      const CommandLine& command, const std::vector<std::string>& environment, const Clock& clock,
+      const Config& config);
+
+  Status hear(const Beat& beat) override;
+  void forget(const Stall& stall) override { pidfds_.forget(process_of(stall)); }
 
   [[nodiscard]] std::optional<RecoveryRefusal> refusal(const Stall& stall) override;
   [[nodiscard]] AuditRecord intent(const Stall& stall) const override;
-  RecoveryReport act(const Stall& stall, std::uint64_t now_ns) override;
+  std::optional<RecoveryReport> act(const Stall& stall, std::uint64_t now_ns) override;
 
   [[nodiscard]] int fd() const override { return runner_->fd(); }
   [[nodiscard]] std::uint64_t wake_ns() const override { return runner_->wake_ns(); }
   [[nodiscard]] std::size_t running() const override { return runner_->running(); }
-  std::optional<RecoveryReport> next(std::uint64_t now_ns) override;
+  std::optional<Ended> next(std::uint64_t now_ns) override;
   void kill_all() override { runner_->kill_all(); }
 
  private:
-  CommandMeans(const CommandLine& command, std::vector<std::string> environment,
-               std::unique_ptr<CommandRunner> runner);
+  CommandMeans(const CommandLine& command, std::vector<std::string> environment, const Clock& clock,
+               const Config& config, std::unique_ptr<CommandRunner> runner);
 
+  [[nodiscard]] std::optional<std::uint32_t> uid_now(const Stall& stall) const;
+  [[nodiscard]] bool has_same_uid(const Stall& stall) const;
   [[nodiscard]] std::vector<std::string> environment_for(const Stall& stall) const;
 
   const CommandLine command_;
   std::vector<std::string> environment_;
+  const UidOfPid uid_of_pid_;
+  const bool uids_are_initial_;
+  const bool require_same_uid_;
+  PidfdTable pidfds_;
   std::unique_ptr<CommandRunner> runner_;
 };
 

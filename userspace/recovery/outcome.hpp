@@ -12,7 +12,8 @@ namespace hb {
 enum class RecoveryOutcome : std::uint8_t {
   Signalled,         // the process was alive, and the kernel took the signal for it
   Gone,              // the process that stalled is no more; whoever has its pid now was left alone
-  SignalFailed,      // the kernel refused the signal
+  SignalFailed,      // the kernel refused the signal, or nobody could be had to send it
+  SignalUnanswered,  // whoever was to send it was stopped or killed before it said what came of it
   Spawned,           // the command runs
   SpawnFailed,       // it could not be executed
   CompletedZero,     // it ended with exit code 0
@@ -34,10 +35,15 @@ enum class RecoveryRefusal : std::uint8_t {
   StartupGrace,        // the observer has just started
   Debounced,           // this very process was acted upon just before
   DebounceFull,        // too many were to be remembered
+  UidBudgetExhausted,  // too many acts in too short a time, for agents of one user
+  UidBudgetFull,       // too many were to be remembered
   BudgetExhausted,     // too many acts in too short a time, over all agents
+  UidUnknown,          // a signal, and no stamp says which user's authority it is to have
+  CannotActAsUid,      // a signal, and the observer cannot act as the agent's user
   NoPidfd,             // no descriptor refers to the process
   GenerationUnproven,  // one does, but it may be another process with that pid
-  TooManyRunning,      // of the commands
+  CredentialsChanged,  // the process is not, or not surely, the user's any more whose beats it sent
+  TooManyRunning,      // of the commands, or of the signals under way
   AuditUnavailable,    // no record can be kept, and one is required
 };
 

@@ -1,10 +1,12 @@
 #include "recovery/pidfd.hpp"
 
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <string>
@@ -12,6 +14,24 @@
 #include "base/uninterrupted.hpp"
 
 namespace hb {
+namespace {
+
+// struct pidfd_info in its first form, and its ioctl (include/uapi/linux/pidfd.h), which headers
+// older than Linux 6.13 lack.
+struct PidfdInfo {
+  std::uint64_t mask;
+  std::uint64_t cgroup_id;
+  std::uint32_t pid, tgid, ppid;
+  std::uint32_t ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid;
+  std::uint32_t spare;
+};
+static_assert(sizeof(PidfdInfo) == 64);
+constexpr std::uint64_t kCredentials = 1U << 1U;
+constexpr unsigned long kGetInfo = _IOWR(0xFF, 11, PidfdInfo);
+
+constexpr std::size_t kMaxDescriptors = std::size_t{1} << 20;  // fs.nr_open, if not changed
+
+}  // namespace
 
 Result<Fd> open_pidfd(std::uint32_t pid) {
   Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0U)));
@@ -29,6 +49,24 @@ Status send_signal(const Fd& pidfd, int signal) {
   if (::syscall(SYS_pidfd_send_signal, pidfd.get(), signal, nullptr, 0U) == 0) return ok();
   const int code = errno;
   return os_error(code, "cannot send signal " + std::to_string(signal));
+}
+
+std::optional<std::uint32_t> real_uid(const Fd& pidfd) {
+  PidfdInfo info{};
+  info.mask = kCredentials;
+  if (::ioctl(pidfd.get(), kGetInfo, &info) != 0) return std::nullopt;
+  if ((info.mask & kCredentials) == 0) return std::nullopt;
+  return info.ruid;
+}
+
+std::size_t descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  return static_cast<std::size_t>(std::min<rlim_t>(limit.rlim_cur, kMaxDescriptors));
+}
+
+std::size_t room_for_pidfds(std::size_t limit) {
+  return limit > 2 * kReservedDescriptors ? limit - kReservedDescriptors : limit / 2;
 }
 
 Status raise_descriptor_limit() {

@@ -1,7 +1,9 @@
 // pidfds: a process by descriptor, which nobody else can take over as they can its pid.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
@@ -16,6 +18,21 @@ namespace hb {
 
 // The Error has ESRCH when it has ended and been waited for, EPERM when we may not.
 [[nodiscard]] Status send_signal(const Fd& pidfd, int signal);
+
+// The real uid of that process now, in this user namespace. nullopt where the kernel cannot say it
+// (PIDFD_GET_INFO came with Linux 6.13), or when the process has been waited for.
+[[nodiscard]] std::optional<std::uint32_t> real_uid(const Fd& pidfd);
+
+// How many descriptors this process may have open (RLIMIT_NOFILE, the soft limit).
+[[nodiscard]] std::size_t descriptor_limit();
+
+// What is kept free of pidfds of agents, for everything else that this process has open or opens
+// later: sockets, rings, files that are opened again, 16 commands with a pidfd and a pipe each.
+inline constexpr std::size_t kReservedDescriptors = 128;
+
+// How many pidfds of agents fit into `limit` beside the reserve; half of it if it is as small as
+// that.
+[[nodiscard]] std::size_t room_for_pidfds(std::size_t limit);
 
 // As many descriptors as this process may ever have: the soft limit becomes the hard one.
 [[nodiscard]] Status raise_descriptor_limit();

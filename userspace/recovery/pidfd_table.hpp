@@ -14,14 +14,24 @@
 // Another generation under the pid shows that the proof will never come: the pidfd is closed and
 // the next one opened for the newcomer, unproven.
 //
-// At most `capacity` pidfds; the agent that has not been heard for longest makes room. One thread.
+// At most `capacity` pidfds. While there is room, everybody gets one. When there is none, a
+// newcomer whose user holds a quarter of the table or more takes the place of one of that same
+// user; any other newcomer that of one of the user who holds most. In both cases it is the process
+// that has not been heard for longest. So no user's processes push out those of a user who holds no
+// more than a quarter, while there are at most four users; and the more users, the smaller the
+// largest.
+//
+// One thread.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <map>
 #include <optional>
+#include <set>
 #include <unordered_map>
+#include <utility>
 #include <variant>
 
 #include "base/fd.hpp"
@@ -36,9 +46,14 @@ namespace hb {
 
 class PidfdTable {
  public:
+  struct Config {
+    std::size_t capacity = 0;
+    std::uint64_t seed = 0;  // of the index
+  };
+
   // `clock` is the one of the stamps.
-  PidfdTable(const Clock& clock, std::size_t capacity, std::uint64_t seed)
-      : clock_(clock), capacity_(capacity), index_(0, PidHash(kHashBits, seed)) {}
+  PidfdTable(const Clock& clock, const Config& config)
+      : clock_(clock), capacity_(config.capacity), index_(0, PidHash(kHashBits, config.seed)) {}
 
   // Every beat. Only what the kernel attests, with generation and instant, counts. The Error is why
   // no pidfd could be opened, other than that the process is gone.
@@ -56,8 +71,12 @@ class PidfdTable {
  private:
   static constexpr unsigned kHashBits = 32;
 
+  // Of the first beat; one that is not known is a user like any other.
+  using User = std::optional<std::uint32_t>;
+
   struct Entry {
     ProcessKey process;
+    User user;
     Fd pidfd;
     std::uint64_t opened_ns;  // T0
     bool proven = false;
@@ -65,12 +84,16 @@ class PidfdTable {
   using Entries = std::list<Entry>;
 
   void heard_again(Entries::iterator entry, const Beat& beat);
-  Status open(const ProcessKey& process);
+  Status open(const ProcessKey& process, const User& user);
+  void make_room_for(const User& user);
+  void insert(Entry entry);
   void erase(Entries::iterator entry);
 
   const Clock& clock_;
   const std::size_t capacity_;
-  Entries entries_;  // the one that has not been heard for longest first
+  // Of each user who holds any, the one that has not been heard for longest first.
+  std::map<User, Entries> by_user_;
+  std::set<std::pair<std::size_t, User>> by_count_;  // the same users: how many, and who
   std::unordered_map<std::uint32_t, Entries::iterator, PidHash> index_;
 };
 

@@ -76,8 +76,7 @@ std::optional<RecoveryRefusal> Recovery::refusal(const Stall& stall, std::uint64
 
 void Recovery::refuse(const Stall& stall, RecoveryRefusal reason, std::uint64_t now_ns) {
   ++counters_.refusals[reason];
-  const bool exhausted = reason == RecoveryRefusal::BudgetExhausted;
-  if (exhausted && !std::exchange(exhausted_, true)) listener_.budget_is_exhausted();
+  tell_if_exhausted(stall, reason);
   listener_.refused(stall, reason);
   if (!records_of_refusals_.allows(now_ns)) {
     ++counters_.unrecorded;
@@ -85,6 +84,13 @@ void Recovery::refuse(const Stall& stall, RecoveryRefusal reason, std::uint64_t 
   }
   records_of_refusals_.spend(now_ns);
   keep(of_kind(AuditRecord::Kind::Refused, name(reason)), stall);
+}
+
+void Recovery::tell_if_exhausted(const Stall& stall, RecoveryRefusal reason) {
+  const bool all = reason == RecoveryRefusal::BudgetExhausted;
+  if (all && !std::exchange(exhausted_, true)) listener_.budget_is_exhausted();
+  const bool of_uid = reason == RecoveryRefusal::UidBudgetExhausted;
+  if (of_uid && policy_.is_news(stall)) listener_.uid_budget_is_exhausted(stall);
 }
 
 void Recovery::act(const Stall& stall, std::uint64_t now_ns) {
@@ -97,8 +103,8 @@ void Recovery::act(const Stall& stall, std::uint64_t now_ns) {
   exhausted_ = false;
   if (config_.dry_run) {
     report({RecoveryOutcome::DryRun, stall});
-  } else {
-    report(means_->act(stall, now_ns));
+  } else if (auto done = means_->act(stall, now_ns)) {
+    report(std::move(*done));
   }
 }
 
@@ -110,6 +116,21 @@ void Recovery::report(RecoveryReport report) {
   report.record.kind = AuditRecord::Kind::Complete;
   report.record.reason = name(report.outcome);
   keep(std::move(report.record), report.stall);
+}
+
+// Always on record: the record of its intent is there, and the budgets bound how many there are.
+void Recovery::deny(DeniedAct denied) {
+  policy_.denied(denied.acted_ns);
+  ++counters_.refusals[denied.reason];
+  listener_.refused(denied.stall, denied.reason);
+  denied.record.kind = AuditRecord::Kind::Refused;
+  denied.record.reason = name(denied.reason);
+  keep(std::move(denied.record), denied.stall);
+}
+
+void Recovery::end(RecoveryReport ended, std::uint64_t now_ns) {
+  policy_.completed(ended.stall, now_ns);
+  report(std::move(ended));
 }
 
 bool Recovery::keep(AuditRecord record, const Stall& stall) {
@@ -132,8 +153,11 @@ bool Recovery::keep(const AuditRecord& record) {
 
 void Recovery::tick(std::uint64_t now_ns) {
   while (auto ended = means_->next(now_ns)) {
-    policy_.completed(ended->stall, now_ns);
-    report(std::move(*ended));
+    if (auto* report = std::get_if<RecoveryReport>(&*ended)) {
+      end(std::move(*report), now_ns);
+    } else {
+      deny(std::get<DeniedAct>(std::move(*ended)));
+    }
   }
 }
 

@@ -35,6 +35,8 @@ class RecoveryListener {
   virtual void reported(const RecoveryReport& report) = 0;
   // At the first refusal after acts were still allowed.
   virtual void budget_is_exhausted() = 0;
+  // The same for the agents of this one's user.
+  virtual void uid_budget_is_exhausted(const Stall& stall) = 0;
   // The first record lost after the last one that was not.
   virtual void is_without_audit(const Error& error) = 0;
   // Once: an agent could not be prepared for, and will not be acted upon as long as that is so.
@@ -81,7 +83,10 @@ class Recovery {
   [[nodiscard]] std::optional<RecoveryRefusal> refusal(const Stall& stall, std::uint64_t now_ns);
   void refuse(const Stall& stall, RecoveryRefusal reason, std::uint64_t now_ns);
   void act(const Stall& stall, std::uint64_t now_ns);
+  void tell_if_exhausted(const Stall& stall, RecoveryRefusal reason);
   void report(RecoveryReport report);
+  void deny(DeniedAct denied);
+  void end(RecoveryReport report, std::uint64_t now_ns);
   void wait_for_running(std::uint64_t until_ns);
 
   // Whether the record was kept, or none is wanted.

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <variant>
 
 #include "observer/event.hpp"
 #include "observer/source.hpp"
@@ -22,6 +23,14 @@ struct RecoveryReport {
   std::uint64_t discarded_bytes = 0;  // of its output
 };
 
+// An act that was begun, and that the kernel did not let happen: nothing was done.
+struct DeniedAct {
+  RecoveryRefusal reason;
+  Stall stall;
+  std::uint64_t acted_ns = 0;  // as act() was told
+  AuditRecord record = {};     // as of a RecoveryReport
+};
+
 // One thread. Nothing here blocks. Order of calls for a stall: refusal(); if there is none,
 // intent(); when that is on record, act().
 class RecoveryMeans {
@@ -37,7 +46,8 @@ class RecoveryMeans {
   [[nodiscard]] virtual std::optional<RecoveryRefusal> refusal(const Stall& stall) = 0;
   // What act() will do: kind, and argv or signal.
   [[nodiscard]] virtual AuditRecord intent(const Stall& stall) const = 0;
-  virtual RecoveryReport act(const Stall& stall, std::uint64_t now_ns) = 0;
+  // nullopt: it takes its time, and next() will say what came of it.
+  virtual std::optional<RecoveryReport> act(const Stall& stall, std::uint64_t now_ns) = 0;
 
   // What was begun and takes its time: becomes readable, or is due, when next() has something to
   // do.
@@ -45,7 +55,8 @@ class RecoveryMeans {
   [[nodiscard]] virtual std::uint64_t wake_ns() const { return Source::kNever; }
   [[nodiscard]] virtual std::size_t running() const { return 0; }
   // The next act that has come to its end.
-  virtual std::optional<RecoveryReport> next(std::uint64_t /*now_ns*/) { return std::nullopt; }
+  using Ended = std::variant<RecoveryReport, DeniedAct>;
+  virtual std::optional<Ended> next(std::uint64_t /*now_ns*/) { return std::nullopt; }
   // All that is running ends now.
   virtual void kill_all() {}
 };

@@ -1,10 +1,33 @@
 #include "recovery/recovery_policy.hpp"
 
+#include <algorithm>
+
 namespace hb {
+namespace {
+
+constexpr std::size_t kMaxRemembered = 65'536;
+
+// Room for as many acts as the budget over all agents allows for in the longer of the windows.
+std::size_t capacity(const ActBudget::Config& all, const ActBudget::Config& user) {
+  const std::uint64_t windows = 1 + user.window_ns / std::max<std::uint64_t>(all.window_ns, 1);
+  return static_cast<std::size_t>(
+      std::min<std::uint64_t>(windows * (all.acts + 1), kMaxRemembered));
+}
+
+UidBudgets::Config shares(const RecoveryPolicy::Config& config) {
+  UidBudgets::Config shares;
+  shares.user = config.budget_per_uid.value_or(UidBudgets::share_of_user(config.budget));
+  shares.root = UidBudgets::share_of_root(config.budget);
+  shares.capacity = capacity(config.budget, shares.user);
+  return shares;
+}
+
+}  // namespace
 
 RecoveryPolicy::RecoveryPolicy(const Config& config)
     : config_(config),
       debounce_(config.debounce_capacity, config.debounce_ns, config.seed),
+      uid_budgets_(shares(config)),
       budget_(config.budget) {}
 
 Decision RecoveryPolicy::decide(const Stall& stall, std::uint64_t now_ns) {
@@ -14,6 +37,7 @@ Decision RecoveryPolicy::decide(const Stall& stall, std::uint64_t now_ns) {
   if (!shut) shut = exit(stall);
   if (!shut) shut = startup(now_ns);
   if (!shut) shut = debounce(stall, now_ns);
+  if (!shut) shut = uid_budget(stall, now_ns);
   if (!shut) shut = budget(now_ns);
   if (shut) return Refused{*shut};
   return Act{};
@@ -21,8 +45,11 @@ Decision RecoveryPolicy::decide(const Stall& stall, std::uint64_t now_ns) {
 
 void RecoveryPolicy::commit(const Stall& stall, std::uint64_t now_ns) {
   debounce_.note(process_of(stall), now_ns);
+  uid_budgets_.spend(stall.uid, now_ns);
   budget_.spend(now_ns);
 }
+
+void RecoveryPolicy::denied(std::uint64_t acted_ns) { budget_.give_back(acted_ns); }
 
 void RecoveryPolicy::completed(const Stall& stall, std::uint64_t now_ns) {
   debounce_.note(process_of(stall), now_ns);
@@ -73,6 +100,12 @@ RecoveryPolicy::Gate RecoveryPolicy::startup(std::uint64_t now_ns) const {
 RecoveryPolicy::Gate RecoveryPolicy::debounce(const Stall& stall, std::uint64_t now_ns) {
   if (debounce_.holds(process_of(stall), now_ns)) return RecoveryRefusal::Debounced;
   if (!debounce_.has_room(now_ns)) return RecoveryRefusal::DebounceFull;
+  return std::nullopt;
+}
+
+RecoveryPolicy::Gate RecoveryPolicy::uid_budget(const Stall& stall, std::uint64_t now_ns) {
+  if (!uid_budgets_.allows(stall.uid, now_ns)) return RecoveryRefusal::UidBudgetExhausted;
+  if (!uid_budgets_.has_room(now_ns)) return RecoveryRefusal::UidBudgetFull;
   return std::nullopt;
 }
 

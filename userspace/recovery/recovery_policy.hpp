@@ -10,10 +10,11 @@
 //   exit        a process that has ended gets no signal
 //   start-up    the observer has run for long enough to tell a silence from its own beginning
 //   debounce    this very process was not acted upon a moment ago
+//   uid budget  not too many acts for the agents of one user
 //   budget      not too many acts over all agents
 //
-// decide() only looks; commit() spends, once nothing else stands in the way of acting. Pure; one
-// thread; the time it is told never goes back.
+// decide() only looks; commit() spends, once nothing else stands in the way of acting; denied()
+// gives back what others need. Pure; one thread; the time it is told never goes back.
 #pragma once
 
 #include <cstddef>
@@ -25,6 +26,7 @@
 #include "recovery/act_budget.hpp"
 #include "recovery/debounce_table.hpp"
 #include "recovery/outcome.hpp"
+#include "recovery/uid_budgets.hpp"
 
 namespace hb {
 
@@ -46,7 +48,8 @@ class RecoveryPolicy {
     std::uint64_t debounce_ns = 1'000'000'000;
     std::size_t debounce_capacity = 4096;
     ActBudget::Config budget;
-    std::uint64_t seed = 0;  // of the debounce table's index
+    std::optional<ActBudget::Config> budget_per_uid;  // unset: a quarter of it
+    std::uint64_t seed = 0;                           // of the debounce table's index
   };
 
   explicit RecoveryPolicy(const Config& config);
@@ -55,6 +58,14 @@ class RecoveryPolicy {
 
   // It is acted upon.
   void commit(const Stall& stall, std::uint64_t now_ns);
+
+  // The kernel did not let the act upon it happen, committed at `acted_ns`. It counts no more over
+  // all agents, but it does for its user.
+  void denied(std::uint64_t acted_ns);
+
+  // At a refusal as UidBudgetExhausted: whether it is the first one since the last act for this
+  // user's agents.
+  [[nodiscard]] bool is_news(const Stall& stall) { return uid_budgets_.is_news(stall.uid); }
 
   // The act upon it took until now: what it did to the process may show only after this.
   void completed(const Stall& stall, std::uint64_t now_ns);
@@ -68,10 +79,12 @@ class RecoveryPolicy {
   [[nodiscard]] Gate exit(const Stall& stall) const;
   [[nodiscard]] Gate startup(std::uint64_t now_ns) const;
   [[nodiscard]] Gate debounce(const Stall& stall, std::uint64_t now_ns);
+  [[nodiscard]] Gate uid_budget(const Stall& stall, std::uint64_t now_ns);
   [[nodiscard]] Gate budget(std::uint64_t now_ns) const;
 
   const Config config_;
   DebounceTable debounce_;
+  UidBudgets uid_budgets_;
   ActBudget budget_;
 };
 

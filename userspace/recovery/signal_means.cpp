@@ -1,28 +1,60 @@
 #include "recovery/signal_means.hpp"
 
 #include <cerrno>
+#include <string>
 
 #include "recovery/pidfd.hpp"
 
 namespace hb {
 namespace {
 
-// A process that has ended but was not waited for would take the signal without a word.
-Status send_to_living(const Fd& pidfd, int signal) {
-  if (has_exited(pidfd)) return Error{"it has ended", ESRCH};
-  return send_signal(pidfd, signal);
+using Kind = SignalAnswer::Kind;
+
+constexpr const char* kLost = "the process that sends signals has ended: restart the observer";
+
+RecoveryOutcome outcome_of(const EndedSignal& ended) {
+  switch (ended.kind) {
+    case Kind::Sent:
+      if (ended.code == 0) return RecoveryOutcome::Signalled;
+      return ended.code == ESRCH ? RecoveryOutcome::Gone : RecoveryOutcome::SignalFailed;
+    case Kind::NotSent: return RecoveryOutcome::SignalFailed;
+    case Kind::Killed:
+    case Kind::TimedOut: return RecoveryOutcome::SignalUnanswered;
+  }
+  return RecoveryOutcome::SignalFailed;
 }
 
-RecoveryOutcome outcome_of(const Status& sent) {
-  if (sent) return RecoveryOutcome::Signalled;
-  return sent.error().code == ESRCH ? RecoveryOutcome::Gone : RecoveryOutcome::SignalFailed;
+std::string in_words(const EndedSignal& ended, int signal) {
+  const std::string uid = std::to_string(ended.stall.uid.value_or(0));
+  switch (ended.kind) {
+    case Kind::Sent:
+      if (ended.code == 0) return {};
+      return os_error(ended.code, "cannot send signal " + std::to_string(signal)).message;
+    case Kind::NotSent:
+      if (ended.code == EPIPE) return kLost;
+      return os_error(ended.code, "no process of uid " + uid + " could be had to send it").message;
+    case Kind::Killed:
+      return "its sender, a process of uid " + uid + ", was killed by signal " +
+             std::to_string(ended.code);
+    case Kind::TimedOut:
+      return "its sender, a process of uid " + uid + ", did not end in time (was it stopped?)";
+  }
+  return {};
 }
 
 }  // namespace
 
+Status SignalMeans::hear(const Beat& beat) {
+  auto heard = pidfds_.hear(beat);
+  return signaller_->is_lost() ? Status(Error{kLost, EPIPE}) : heard;
+}
+
 std::optional<RecoveryRefusal> SignalMeans::refusal(const Stall& stall) {
+  if (!stall.uid) return RecoveryRefusal::UidUnknown;
+  if (!signaller_->authority().covers(*stall.uid)) return RecoveryRefusal::CannotActAsUid;
   const auto found = pidfds_.find(process_of(stall));
   if (const auto* reason = std::get_if<RecoveryRefusal>(&found)) return *reason;
+  if (!signaller_->has_room_for(*stall.uid)) return RecoveryRefusal::TooManyRunning;
   return std::nullopt;
 }
 
@@ -33,12 +65,28 @@ AuditRecord SignalMeans::intent(const Stall& /*stall*/) const {
   return record;
 }
 
-RecoveryReport SignalMeans::act(const Stall& stall, std::uint64_t /*now_ns*/) {
+// A process that has ended but was not waited for would take the signal without a word.
+std::optional<RecoveryReport> SignalMeans::act(const Stall& stall, std::uint64_t now_ns) {
   const auto found = pidfds_.find(process_of(stall));
-  const Status sent = send_to_living(*std::get<const Fd*>(found), signal_);
-  RecoveryReport report{outcome_of(sent), stall, sent ? "" : sent.error().message, intent(stall)};
-  if (report.outcome == RecoveryOutcome::Gone) pidfds_.forget(process_of(stall));
-  return report;
+  const Fd& pidfd = *std::get<const Fd*>(found);
+  if (has_exited(pidfd)) {
+    pidfds_.forget(process_of(stall));
+    return RecoveryReport{RecoveryOutcome::Gone, stall, "it has ended", intent(stall)};
+  }
+  signaller_->send(pidfd, *stall.uid, signal_, stall, now_ns);
+  return std::nullopt;
+}
+
+std::optional<RecoveryMeans::Ended> SignalMeans::next(std::uint64_t now_ns) {
+  const auto ended = signaller_->next(now_ns);
+  if (!ended) return std::nullopt;
+  const Stall& stall = ended->stall;
+  if (ended->kind == Kind::Sent && ended->code == EPERM) {
+    return DeniedAct{RecoveryRefusal::CredentialsChanged, stall, ended->acted_ns, intent(stall)};
+  }
+  const RecoveryOutcome outcome = outcome_of(*ended);
+  if (outcome == RecoveryOutcome::Gone) pidfds_.forget(process_of(stall));
+  return RecoveryReport{outcome, stall, in_words(*ended, signal_), intent(stall)};
 }
 
 }  // namespace hb

@@ -1,30 +1,44 @@
-// SignalMeans: a signal, by a pidfd that is proven to be the process that stalled (see PidfdTable).
-// Whoever has its pid by then is never hit.
+// SignalMeans: a signal, by a pidfd that is proven to be the process that stalled (see PidfdTable),
+// with the authority of the user whose beats it sent (see Signaller).
+//
+// Whoever has its pid by then is never hit. And the process itself only if its own user could do
+// so: pid and start time stay the same over an exec of a setuid program, the authority over it does
+// not. What the kernel refuses to that user is CredentialsChanged.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "observer/clock.hpp"
 #include "recovery/pidfd_table.hpp"
 #include "recovery/recovery_means.hpp"
+#include "recovery/signaller.hpp"
 
 namespace hb {
 
 class SignalMeans final : public RecoveryMeans {
  public:
-  SignalMeans(int signal, const Clock& clock, std::size_t capacity, std::uint64_t seed)
-      : signal_(signal), pidfds_(clock, capacity, seed) {}
+  SignalMeans(int signal, std::unique_ptr<Signaller> signaller, const Clock& clock,
+              const PidfdTable::Config& pidfds)
+      : signal_(signal), signaller_(std::move(signaller)), pidfds_(clock, pidfds) {}
 
-  Status hear(const Beat& beat) override { return pidfds_.hear(beat); }
+  Status hear(const Beat& beat) override;
   void forget(const Stall& stall) override { pidfds_.forget(process_of(stall)); }
 
   [[nodiscard]] std::optional<RecoveryRefusal> refusal(const Stall& stall) override;
   [[nodiscard]] AuditRecord intent(const Stall& stall) const override;
-  RecoveryReport act(const Stall& stall, std::uint64_t now_ns) override;
+  std::optional<RecoveryReport> act(const Stall& stall, std::uint64_t now_ns) override;
+
+  [[nodiscard]] int fd() const override { return signaller_->fd(); }
+  [[nodiscard]] std::uint64_t wake_ns() const override { return signaller_->wake_ns(); }
+  [[nodiscard]] std::size_t running() const override { return signaller_->running(); }
+  std::optional<Ended> next(std::uint64_t now_ns) override;
+  void kill_all() override { signaller_->give_up(); }
 
  private:
   const int signal_;
+  const std::unique_ptr<Signaller> signaller_;
   PidfdTable pidfds_;
 };
 
