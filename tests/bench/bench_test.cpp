@@ -77,7 +77,7 @@ TEST(Bench, SaysWhereItWasMeasuredAndHasEveryTarget) {
   }
   EXPECT_EQ(json["targets"].size(), 17U);
   EXPECT_TRUE(json["targets"]["scale_beat_1e6_over_1e3"]["value"].is_number());
-  EXPECT_TRUE(json["targets"]["idle_50_agents_cpu_percent"]["value"].is_null());
+  EXPECT_TRUE(json["targets"]["idle_50_agents_over_raw"]["value"].is_null());
 }
 
 TEST(Bench, MeasuresOnlyWhatIsAskedFor) {

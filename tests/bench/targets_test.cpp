@@ -28,7 +28,7 @@ TEST(Targets, AreTheContractedOnes) {
                        "scale_beat_1e6_over_1e3",
                        "scale_stall_check_1e6_over_1e3",
                        "bytes_per_tracked_agent",
-                       "idle_50_agents_cpu_percent",
+                       "idle_50_agents_over_raw",
                        "idle_50_agents_rss_mib",
                        "exit_to_event_p99_ms",
                        "stall_past_threshold_p99_ms",

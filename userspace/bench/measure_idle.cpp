@@ -16,11 +16,10 @@ namespace {
 
 constexpr double kBytesPerMib = 1'048'576;
 
-// Who is watched: the real observer, with these flags, or the bare one.
+// Who is watched: the real observer, or the bare one.
 struct Subject {
   const char* name;
   Way way;
-  std::vector<std::string> flags;
   std::vector<std::size_t> agents;  // how many; for each a crowd
 };
 
@@ -28,10 +27,9 @@ constexpr std::size_t kFew = 50;
 
 std::vector<Subject> subjects(const Lab& lab) {
   const std::size_t many = lab.effort.pick(1000, 100);
-  return {{"raw", Way::Raw, {}, {kFew}},
-          {"kernel-socket", Way::KernelSocket, {}, {kFew, many}},
-          {"kernel-ring", Way::KernelRing, {}, {kFew, many}},
-          {"kernel-ring-100ms", Way::KernelRing, {"--drain-interval-ms", "100"}, {kFew}}};
+  return {{"raw", Way::Raw, {kFew}},
+          {"kernel-socket", Way::KernelSocket, {kFew, many}},
+          {"kernel-ring", Way::KernelRing, {kFew, many}}};
 }
 
 using Watched = std::variant<ObserverProcess, BareObserver>;
@@ -53,9 +51,7 @@ Result<Watched> start(const Lab& lab, const Subject& subject, const std::string&
     if (!bare) return bare.error();
     return Watched(std::move(bare).value());
   }
-  auto flags = quiet();
-  flags.insert(flags.end(), subject.flags.begin(), subject.flags.end());
-  auto real = ObserverProcess::start(lab, subject.way, socket, flags);
+  auto real = ObserverProcess::start(lab, subject.way, socket, quiet());
   if (!real) return real.error();
   return Watched(std::move(real).value());
 }
