@@ -1,5 +1,7 @@
 #include <spdlog/spdlog.h>
 
+#include <CLI/CLI.hpp>
+
 #include "cli/intake.hpp"
 #include "cli/run_options.hpp"
 #include "cli/run_session.hpp"
