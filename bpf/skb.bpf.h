@@ -8,7 +8,7 @@
 
 /* kfuncs since Linux 6.2, kernel/bpf/helpers.c; weak, so that older kernels load the program. */
 extern void *bpf_cast_to_kern_ctx(void *) __ksym __weak;
-extern void *bpf_rdonly_cast(void *, __u32) __ksym __weak;
+extern void *bpf_rdonly_cast(const void *, __u32) __ksym __weak; /* as libbpf 1.5 declares it */
 
 static __always_inline bool can_see_skb(void)
 {

@@ -26,7 +26,7 @@ check_format() {
 
 check_shell() {
   # Files that are only sourced have no first line of their own, and are checked where they are used.
-  grep -rlE --null '^#!.*bash$' scripts .ci |
+  grep -rlE --null '^#!.*bash$' scripts tests .ci |
     xargs -0 shellcheck --external-sources --source-path=SCRIPTDIR
   echo "shell: shellcheck has nothing to say"
 }
@@ -38,6 +38,7 @@ check_layers() {
 
 # One process a file; whatever one says is printed together.
 check_tidy() {
+  scripts/setup.sh build test
   cmake --preset release --log-level=WARNING
   cmake --build --preset release --target hb_skeleton_header
   # shellcheck disable=SC2016 # the inner shell expands it
@@ -67,7 +68,7 @@ main() {
         ;;
     esac
   done
-  scripts/setup.sh build test check
+  scripts/setup.sh check
   for part in "${parts[@]}"; do "check_$part"; done
 }
 

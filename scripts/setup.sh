@@ -10,10 +10,13 @@ packages_for() {
   case $1 in
     build)
       echo cmake ninja-build g++ pkgconf clang llvm bpftool libbpf-dev libcap-dev \
-        libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev libgtest-dev libssl-dev
+        libcli11-dev libspdlog-dev libfmt-dev nlohmann-json3-dev libssl-dev
       ;;
-    test) echo libclang-rt-dev strace procps runc jq libbenchmark-dev gnuplot-nox qemu-system-x86 busybox-static cpio libxml2-utils ;;
-    check) echo clang-format clang-tidy shellcheck ;;
+    test)
+      echo libgtest-dev libbenchmark-dev libclang-rt-dev strace procps runc jq gnuplot-nox \
+        qemu-system-x86 busybox-static cpio libxml2-utils
+      ;;
+    check) echo clang-format clang-tidy shellcheck mmdebstrap ;;
     *)
       echo "setup: there is nothing called '$1'; say build, test or check" >&2
       return 2

@@ -8,7 +8,8 @@
 #   --preset NAME   release, asan-ubsan, dev or tsan, instead of the first two
 #   TIER            unit, bpf, e2e, flood, vm: only these (a tier is a ctest label; tests/CMakeLists.txt)
 #
-# A tier that cannot run here is said aloud; where CI is set to true, that is a failure.
+# A tier that cannot run here is said aloud; where CI is set to true, that is a failure. A preset that
+# fails does not keep the next from being tried; the last lines say which passed.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -42,50 +43,61 @@ parse_arguments() {
   ((${#presets[@]})) || presets=(release asan-ubsan)
 }
 
-# Whether the kernel program runs here, and if not, why.
+# Whether the kernel program runs here; says why not.
 kernel_takes_us() {
-  if ((EUID != 0)); then
-    if ! command -v sudo >/dev/null; then
-      echo "neither root nor is there sudo"
-      return 1
-    fi
-    as_root=(sudo "--preserve-env=CI,HB_FLOOD_SECONDS")
+  if ((EUID != 0 && ${#as_root[@]} == 0)); then
+    echo "neither root nor is there sudo"
+    return 1
   fi
   "${as_root[@]}" "build/$1/hb-ebpf" doctor
 }
 
-skip_privileged_tiers() {
+tell_privileged_tiers_cannot_run() {
   printf '%s\n' '' "THE TIERS ${kPrivilegedTiers//|/ AND } CANNOT RUN HERE:" "$1" '' >&2
   if [[ ${CI:-} == true ]]; then
     echo "test: in CI this is a failure" >&2
-    exit 1
+    return 1
   fi
 }
 
 # Tests are processes and sockets of their own, so they run side by side.
 run_tests() {
-  local preset=$1 why selection=() status=0
+  local preset=$1 why selection=() command=("${as_root[@]}") status=0
   if ((${#tiers[@]})); then selection=(-L "^($(IFS='|' && echo "${tiers[*]}"))\$"); fi
   if ! why=$(kernel_takes_us "$preset"); then
-    skip_privileged_tiers "$why"
-    as_root=()
+    tell_privileged_tiers_cannot_run "$why" || return
+    command=()
     selection+=(-LE "^($kPrivilegedTiers)\$")
   fi
-  "${as_root[@]}" ctest --preset "$preset" --parallel "$(nproc)" "${selection[@]}" || status=$?
+  "${command[@]}" ctest --preset "$preset" --parallel "$(nproc)" "${selection[@]}" || status=$?
   # The next one may be run without sudo.
-  if ((${#as_root[@]})); then sudo chown -R "$(id -u):$(id -g)" "build/$preset/Testing"; fi
+  if ((${#command[@]})); then sudo chown -R "$(id -u):$(id -g)" "build/$preset"; fi
   return "$status"
 }
 
+# Where it ends, `step` says at what. (Called in a condition, where errexit does nothing.)
+test_preset() {
+  step=configuring && cmake --preset "$1" --log-level=WARNING &&
+    step=building && cmake --build --preset "$1" &&
+    step=testing && run_tests "$1"
+}
+
 main() {
-  local preset
+  local preset step summary=() status=0
   parse_arguments "$@"
+  trap 'exit 130' INT TERM HUP # what is run may take the signal for itself, and we would go on
   scripts/setup.sh build test
+  if ((EUID != 0)) && command -v sudo >/dev/null; then as_root=(sudo "--preserve-env=CI,HB_FLOOD_SECONDS"); fi
   for preset in "${presets[@]}"; do
-    cmake --preset "$preset" --log-level=WARNING
-    cmake --build --preset "$preset"
-    run_tests "$preset"
+    if test_preset "$preset"; then
+      summary+=("$preset: passed")
+    else
+      summary+=("$preset: FAILED at $step")
+      status=1
+    fi
   done
+  printf 'test: %s\n' "${summary[@]}"
+  return "$status"
 }
 
 main "$@"

@@ -24,7 +24,7 @@ void decode_a_beat(benchmark::State& state) {
   Bytes bytes = encode(kBeat);
   for (auto _ : state) {
     benchmark::DoNotOptimize(bytes);
-    const auto decoded = decode(bytes);
+    auto decoded = decode(bytes);
     if (!std::holds_alternative<Frame>(decoded)) state.SkipWithError("not a frame");
     benchmark::DoNotOptimize(decoded);
   }

@@ -110,7 +110,7 @@ void correlator_pairs_a_batch(benchmark::State& state) {
     for (const Datagram& frame : batch.frames) correlator.add_frame(frame, 0, nonce, nonce);
     for (const hb_stamp& stamp : batch.stamps) correlator.add_stamp(stamp, nonce);
     for (std::size_t i = 0; i < kBatch; ++i) {
-      const auto paired = correlator.next(nonce, nonce);
+      auto paired = correlator.next(nonce, nonce);
       if (!paired || !std::holds_alternative<Identity>(paired->sender)) {
         state.SkipWithError("a frame was not paired");
       }

@@ -124,7 +124,8 @@ TEST(JsonLines, Failures) {
             R"({"event":"io","errno":12,"message":"Cannot allocate memory","observer_ns":1})"
             "\n");
   EXPECT_EQ(json(CtrlTruncated{{"Message too long", 90}, 1}),
-            R"({"event":"ctrl_truncated","errno":90,"message":"Message too long","observer_ns":1})"
+            R"({"event":"ctrl_truncated","errno":90,"message":"Message too long","observer_ns":1,)"
+            R"("datagrams":1})"
             "\n");
 }
 

@@ -255,8 +255,9 @@ std::string nice_of(const std::filesystem::path& task) {
   return field;
 }
 
-// Before an exec: no privilege to take a priority.
+// Before an exec: no priority, and no privilege to take one.
 void renounce_nice() {
+  ::setpriority(PRIO_PROCESS, 0, 0);
   ::prctl(PR_SET_SECUREBITS, 0, 0, 0, 0);
   ::prctl(PR_CAPBSET_DROP, 23 /* CAP_SYS_NICE */, 0, 0, 0);
   const rlimit none{0, 0};

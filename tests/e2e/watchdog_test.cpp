@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/wait.h>
 
 #include <array>
@@ -102,7 +103,7 @@ TEST_F(WatchdogTest, EndsASystemCallThatHoldsTheLoop) {
     EXPECT_EQ(::read(silent.read.get(), &byte, 1), -1);
     EXPECT_EQ(errno, EINTR);
   }
-  EXPECT_GE(watchdog.interrupts(), 3U);
+  while (watchdog.interrupts() < 3) ::sched_yield();  // it counts after it has interrupted
 }
 
 TEST_F(WatchdogTest, DoesNotInterruptALoopThatSleeps) {

@@ -2,6 +2,7 @@
 # file changes only when the answer does. Without git, or outside of a checkout: "unknown".
 #
 #   cmake -D SOURCE_DIR=... -D OUTPUT=... -P revision.cmake
+cmake_minimum_required(VERSION 3.25) # a script has no policies of the project's
 set(revision "")
 find_program(GIT git)
 if(GIT)

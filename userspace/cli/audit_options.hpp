@@ -1,8 +1,7 @@
 // Where the audit log is, and how much of it is kept.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
+#include "cli/cli11_fwd.hpp"
 #include "recovery/audit_log.hpp"
 
 namespace hb::cli {

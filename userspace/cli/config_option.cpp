@@ -1,5 +1,6 @@
 #include "cli/config_option.hpp"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <numeric>
 

@@ -1,7 +1,7 @@
 // --config FILE: flags from a file; whatever the command line gives too, the command line decides.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "cli/cli11_fwd.hpp"
 
 namespace hb::cli {
 

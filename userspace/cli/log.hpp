@@ -1,8 +1,7 @@
 // Diagnostics: to standard error, by spdlog's default logger. Data never goes here.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
+#include "cli/cli11_fwd.hpp"
 #include "report/line_writer.hpp"
 
 namespace hb::cli {

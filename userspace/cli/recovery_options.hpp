@@ -1,12 +1,12 @@
 // The flags of recovery: what is done on a stall, and what keeps it from being done.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "cli/cli11_fwd.hpp"
 #include "recovery/act_budget.hpp"
 #include "recovery/command_line.hpp"
 

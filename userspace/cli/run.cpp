@@ -1,5 +1,7 @@
 #include <spdlog/spdlog.h>
 
+#include <CLI/CLI.hpp>
+
 #include "cli/intake.hpp"
 #include "cli/recovery_member.hpp"
 #include "cli/run_options.hpp"

@@ -1,13 +1,13 @@
 // What `hb-ebpf run` can be told. The defaults are here and nowhere else.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "cli/audit_options.hpp"
+#include "cli/cli11_fwd.hpp"
 #include "cli/log.hpp"
 #include "cli/recovery_options.hpp"
 #include "cli/standstill.hpp"

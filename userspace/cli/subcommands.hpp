@@ -3,9 +3,9 @@
 // the command line is found before anything has happened.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 
+#include "cli/cli11_fwd.hpp"
 #include "cli/exit_code.hpp"
 
 namespace hb::cli {

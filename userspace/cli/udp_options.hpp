@@ -1,10 +1,11 @@
 // What `hb-ebpf run` can be told about UDP.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
+
+#include "cli/cli11_fwd.hpp"
 
 namespace hb::cli {
 

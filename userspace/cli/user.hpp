@@ -3,12 +3,12 @@
 
 #include <sys/types.h>
 
-#include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.hpp"
+#include "cli/cli11_fwd.hpp"
 
 namespace hb::cli {
 
