@@ -17,6 +17,7 @@ readonly kTestProgramsOfOthers="attest_test exit_event_test flood_attack_test"
 # Emulated, a datagram takes ten times as long; the million is for the machine that builds.
 readonly kOracleDatagrams=50000
 readonly kTestProcesses=30
+readonly kTestPatience_s=120
 # Packed too when this machine has them: tests and scenarios run them.
 readonly kGuestPrograms="bash unshare nsenter setpriv strace bwrap crun runc"
 
@@ -56,7 +57,7 @@ pack_standard_set() {
     if path=$(type -P "$program"); then add_path "$root" "$path"; fi
   done
   add_path "$root" "$hb"
-  echo "export HB_ORACLE_DATAGRAMS=$kOracleDatagrams HB_TEST_PROCESSES=$kTestProcesses" >"$root/vm/steps"
+  echo "export HB_ORACLE_DATAGRAMS=$kOracleDatagrams HB_TEST_PROCESSES=$kTestProcesses HB_TEST_PATIENCE_S=$kTestPatience_s" >"$root/vm/steps"
   while IFS=$' |' read -r name file arguments; do
     case $name in
       '') ;;

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,7 +25,7 @@ class ObserverProcess {
     arguments.insert(arguments.end(), more.begin(), more.end());
     process_ = std::make_unique<Process>(hb_ebpf(arguments));
     ready_ = next_event();
-    if (value(ready_, "event") != "ready") ADD_FAILURE() << "not ready: " << ready_;
+    if (value(ready_, "event") != "ready") give_up("not ready: " + ready_.dump());
   }
 
   [[nodiscard]] const std::string& socket() const { return socket_; }
@@ -48,8 +49,7 @@ class ObserverProcess {
       if (line.empty()) break;
       if (value(line, "event") == "loss") losses_.push_back(std::move(line));
     }
-    ADD_FAILURE() << "no notice of a loss: " << reason;
-    return Json::object();
+    give_up("no notice of a loss: " + reason);
   }
 
   // Every notice so far.
@@ -60,15 +60,24 @@ class ObserverProcess {
     for (auto line = process_->next_error(); line; line = process_->next_error()) {
       if (line->find(part) != std::string::npos) return *line;
     }
-    ADD_FAILURE() << "not in the log: " << part;
-    return {};
+    give_up("not in the log: " + part);
   }
 
   // The next event is one of this kind.
   Json expect(const std::string& kind) {
     Json event = next_event();
-    EXPECT_EQ(value(event, "event"), kind) << event;
+    if (value(event, "event") != kind) give_up("no " + kind + ", but " + event.dump());
     return event;
+  }
+
+  // Ends the test: what comes after an expectation that is not met would fail for that alone.
+  [[noreturn]] void give_up(const std::string& why) {
+    std::string log;
+    constexpr std::chrono::milliseconds kNoTime{0};
+    for (auto line = process_->next_error(kNoTime); line; line = process_->next_error(kNoTime)) {
+      log += "\n  " + *line;
+    }
+    throw std::runtime_error(why + "; the observer's log:" + log);
   }
 
   void expect_nothing(std::chrono::milliseconds patience = std::chrono::milliseconds(200)) {
@@ -84,7 +93,7 @@ class ObserverProcess {
     for (; value(stopped, "cause") == "exited"; stopped = next_event()) {
       if (ends) ends(stopped);
     }
-    EXPECT_EQ(value(stopped, "event"), "stopped") << stopped;
+    if (value(stopped, "event") != "stopped") give_up("not stopped, but " + stopped.dump());
     EXPECT_EQ(process_->wait(), 0) << process_->errors();
     return stopped.value("counters", Json::object());
   }

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,7 +15,13 @@
 
 namespace hb::test {
 
-inline constexpr std::chrono::seconds kPatience{10};
+// How long a test waits for what must come. Long, as a wait that is met costs nothing; emulated
+// machines, which are slow, ask for more by HB_TEST_PATIENCE_S.
+inline std::chrono::seconds patience() {
+  const char* asked = std::getenv("HB_TEST_PATIENCE_S");
+  return std::chrono::seconds(asked != nullptr ? std::atoi(asked) : 30);
+}
+inline const std::chrono::seconds kPatience = patience();
 
 using Argv = std::vector<std::string>;
 

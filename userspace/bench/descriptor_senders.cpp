@@ -43,6 +43,15 @@ void send_until_full(const Fd& socket) {
   }
 }
 
+// A signal ends the call, not the attempt: asked again it says that it goes on, or is done.
+bool connects(const Fd& socket, const sockaddr_in& address) {
+  while (::connect(socket.get(), as_sockaddr(address), sizeof(address)) != 0) {
+    if (errno == EISCONN) return true;
+    if (errno != EINTR && errno != EALREADY) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 ssize_t send_descriptor(int socket, std::span<const std::uint8_t> bytes, int passed) {
@@ -91,8 +100,7 @@ Result<Fd> LingeringSockets::next() {
   const sockaddr_in address = loopback(port_);
   const linger lingers{1, kLingers_s};
   const bool connected = socket && set(socket, SO_SNDBUF, kSmallBuffer_bytes) &&
-                         set(socket, SO_LINGER, lingers) &&
-                         ::connect(socket.get(), as_sockaddr(address), sizeof(address)) == 0;
+                         set(socket, SO_LINGER, lingers) && connects(socket, address);
   int code = errno;
   if (!connected) return os_error(code, "cannot connect on the loopback");
   Fd peer(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
