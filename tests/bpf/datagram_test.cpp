@@ -42,6 +42,9 @@ class DatagramTest : public ::testing::Test {
 
   hb_counters counters() { return socket_.program().counters(); }
 
+  // False where the kernel does not show the program what a datagram carries (6.1 under lockdown).
+  bool queues() { return socket_.program().delivery() == kernel::Delivery::Socket; }
+
   AttestedSocket socket_;
   Fd sender_ = socket_.connected();
 };
@@ -64,7 +67,7 @@ TEST_F(DatagramTest, WrongLengthsAreDroppedAndCounted) {
 
 TEST_F(DatagramTest, StampIsThereWhenTheFrameIs) {
   EXPECT_EQ(send(HB_FRAME_BYTES), HB_FRAME_BYTES);
-  EXPECT_EQ(socket_.received(), 1U);
+  EXPECT_EQ(socket_.received(), queues() ? 1U : 0U);
   EXPECT_EQ(socket_.stamps().size(), 1U);
 }
 
@@ -73,8 +76,8 @@ TEST_F(DatagramTest, FullQueueLeavesOrphans) {
   for (int i = 0; i < 2000; i++) {
     if (send(HB_FRAME_BYTES) < 0) refused++;
   }
-  EXPECT_GT(refused, 0);
-  EXPECT_EQ(socket_.received(), 2000U - static_cast<std::size_t>(refused));
+  EXPECT_EQ(refused > 0, queues());
+  EXPECT_EQ(socket_.received(), queues() ? 2000U - static_cast<std::size_t>(refused) : 0U);
   EXPECT_EQ(socket_.stamps().size(), 2000U);
 }
 
@@ -88,6 +91,11 @@ TEST(FullRing, IsToldToTheSenderByAFullQueue) {
   }
   const hb_counters counters = socket.program().counters();
   EXPECT_GT(counters.drops[HB_DROP_RING_FULL], 0U);
+  if (socket.program().delivery() == kernel::Delivery::Ring) {
+    EXPECT_EQ(counters.kept_unstamped, 0U) << "nothing is queued whose descriptors cannot be seen";
+    EXPECT_EQ(socket.received(), 0U);
+    return;
+  }
   EXPECT_EQ(counters.kept_unstamped, counters.drops[HB_DROP_RING_FULL]);
   EXPECT_EQ(counters.stamps + counters.drops[HB_DROP_RING_FULL], counters.attempts);
   EXPECT_EQ(socket.program().kept_unstamped(), counters.kept_unstamped);

@@ -132,7 +132,14 @@ bool may_be_ambiguous(const Content& content, bool credentials) {
   return content.kind == Kind::ForgedCommon || (!credentials && content.kind == Kind::Common);
 }
 
+// Where the kernel does not show the program what a datagram carries (6.1 under lockdown), none is
+// queued: there is nothing to pair, by either key.
 TEST(OracleTest, ContentAndBufferAgreeOnEveryDatagram) {
+  const auto exact = kernel::StampProgram::open({.correlate_skb = true});
+  if (!exact && exact.error().code == ENOTSUP) {
+    EXPECT_EQ(kernel::StampProgram::open({}).value()->delivery(), kernel::Delivery::Ring);
+    return;
+  }
   const std::string path = "/tmp/hb-oracle-" + std::to_string(::getpid());
   const std::uint64_t per_sender = datagrams() / kSenders;
   Oracle oracle(path);

@@ -10,12 +10,22 @@ namespace {
 TEST_F(Attest, BelievesNobodyWhenStampsDisagree) {
   ObserverProcess observer = observe();
   agent_and_forger_send_the_same(observer);
+  if (!queues_datagrams()) {  // each frame comes in its own stamp
+    EXPECT_EQ(observer.expect("beat")["pid"], own_pid());
+    EXPECT_EQ(observer.expect("auth_failure")["cause"], "pid_mismatch");
+    return stop(observer);
+  }
   EXPECT_EQ(observer.expect("auth_failure")["cause"], "ambiguous_stamp");
   EXPECT_EQ(observer.expect("auth_failure")["cause"], "ambiguous_stamp");
   stop(observer);
 }
 
 TEST_F(Attest, TellsEvenThoseApartBySocketBuffer) {
+  if (!queues_datagrams()) {
+    const Outcome refused = run_to_end({"run", "--socket", socket_, "--correlate", "skb"});
+    EXPECT_EQ(refused.code, 3) << "there is nothing to pair";
+    return;
+  }
   ObserverProcess observer = observe({"--correlate", "skb"});
   agent_and_forger_send_the_same(observer);
   EXPECT_EQ(observer.expect("beat")["pid"], own_pid());
@@ -38,6 +48,11 @@ TEST_F(Attest, AccountsForAFullQueue) {
       if (sent.value() == UnixAgent::Outcome::Queued) ++queued;
     }
   });
+  if (!queues_datagrams()) {
+    EXPECT_EQ(queued, 100U) << "there is no queue that could be full";
+    for (std::uint64_t nonce = 1; nonce <= 100; ++nonce) observer.expect("beat");
+    return stop(observer);
+  }
   EXPECT_EQ(queued, 33U);
   for (std::uint64_t nonce = 1; nonce <= queued; ++nonce) {
     EXPECT_EQ(observer.expect("beat")["nonce"], nonce);
@@ -75,7 +90,7 @@ TEST_F(RingDelivery, TellsASenderThatTheRingIsFull) {
       if (sent.value() == UnixAgent::Outcome::QueueFull) ++refused;
     }
   });
-  EXPECT_GT(refused, 0U);
+  EXPECT_EQ(refused > 0, queues_datagrams());
   for (std::uint64_t nonce = 1; nonce <= 31; ++nonce) {
     EXPECT_EQ(observer.expect("beat")["nonce"], nonce);
   }

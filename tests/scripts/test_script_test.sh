@@ -97,8 +97,8 @@ runs_tests_by_sudo_when_not_root() {
 says_aloud_which_tiers_cannot_run() {
   CI='' as root '^hb-ebpf doctor' --preset release
   expect "it passes" ended_with 0
-  expect "it says so" said 'THE TIERS bpf AND e2e CANNOT RUN HERE:'
-  expect "it leaves them out" called '^ctest .*-LE \^\(bpf\|e2e\)\$'
+  expect "it says so" said 'THE TIERS bpf AND e2e AND flood CANNOT RUN HERE:'
+  expect "it leaves them out" called '^ctest .*-LE \^\(bpf\|e2e\|flood\)\$'
 }
 
 takes_that_for_a_failure_in_ci() {

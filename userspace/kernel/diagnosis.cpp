@@ -96,6 +96,16 @@ Finding exits(const StampProgram& program) {
       "none needed: a process that ends is reported when its silence has lasted --threshold-ms"};
 }
 
+Finding descriptors(const StampProgram& program) {
+  if (program.reads_credentials()) {
+    return {"descriptors", State::Ok, "a datagram that carries descriptors is dropped", ""};
+  }
+  return {"descriptors", State::Warning,
+          "this kernel does not show whether a datagram carries any: frames come in their stamps, "
+          "as by --delivery ring, and a sender is not told when the ring is full",
+          "none needed; Linux 6.2 or newer shows it under lockdown too"};
+}
+
 void attestation(const Config& config, std::vector<Finding>& findings) {
   Config plain = config;
   plain.correlate_skb = false;
@@ -105,6 +115,7 @@ void attestation(const Config& config, std::vector<Finding>& findings) {
     return;
   }
   findings.push_back({"attestation", State::Ok, how_it_reads(*program.value()), ""});
+  findings.push_back(descriptors(*program.value()));
   findings.push_back(exits(*program.value()));
 }
 
