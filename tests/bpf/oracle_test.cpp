@@ -135,8 +135,8 @@ bool may_be_ambiguous(const Content& content, bool credentials) {
 // Where the kernel does not show the program what a datagram carries (6.1 under lockdown), none is
 // queued: there is nothing to pair, by either key.
 TEST(OracleTest, ContentAndBufferAgreeOnEveryDatagram) {
-  const auto exact = kernel::StampProgram::open({.correlate_skb = true});
-  if (!exact && exact.error().code == ENOTSUP) {
+  const auto paired_exactly = kernel::StampProgram::open({.correlate_skb = true});
+  if (!paired_exactly && paired_exactly.error().code == ENOTSUP) {
     EXPECT_EQ(kernel::StampProgram::open({}).value()->delivery(), kernel::Delivery::Ring);
     return;
   }
