@@ -6,7 +6,8 @@
 #   scripts/test.sh [--preset NAME]... [TIER]...
 #
 #   --preset NAME   release, asan-ubsan, dev or tsan, instead of the first two
-#   TIER            unit, bpf, e2e, flood, vm: only these (a tier is a ctest label; tests/CMakeLists.txt)
+#   TIER            unit, bpf, e2e, vm: only these (a tier is a ctest label; tests/CMakeLists.txt).
+#                   flood, which takes both cores for minutes, runs when it is named.
 #
 # A tier that cannot run here is said aloud; where CI is set to true, that is a failure. A preset that
 # fails does not keep the next from being tried; the last lines say which passed.
@@ -63,7 +64,12 @@ tell_privileged_tiers_cannot_run() {
 # Tests are processes and sockets of their own, so they run side by side.
 run_tests() {
   local preset=$1 why selection=() command=("${as_root[@]}") status=0
-  if ((${#tiers[@]})); then selection=(-L "^($(IFS='|' && echo "${tiers[*]}"))\$"); fi
+  if ((${#tiers[@]})); then
+    selection=(-L "^($(IFS='|' && echo "${tiers[*]}"))\$")
+  else
+    selection=(-LE '^flood$')
+    echo "test: the tier flood is left out; scripts/test.sh flood runs it"
+  fi
   if ! why=$(kernel_takes_us "$preset"); then
     tell_privileged_tiers_cannot_run "$why" || return
     command=()

@@ -1,5 +1,8 @@
 #include "bench/flood_trial.hpp"
 
+#include <sched.h>
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -171,9 +174,35 @@ void count(HonestAgents& agents, FloodOutcome& outcome) {
   outcome.hung_is_killed = ends[hung] == HonestAgents::End::Killed;
 }
 
+// The judge reads every event of a flood, beside an observer that runs at a raised priority: it
+// must not be starved by the flood that it judges. What it forks is not raised (sched(7)). Where it
+// may not raise itself it goes on as it is.
+class RaisedPriority {
+ public:
+  RaisedPriority() : before_(::getpriority(PRIO_PROCESS, 0)) {
+    const sched_param none{};
+    if (::sched_setscheduler(0, SCHED_OTHER | SCHED_RESET_ON_FORK, &none) == 0) {
+      ::setpriority(PRIO_PROCESS, 0, kHighest);
+    }
+  }
+  RaisedPriority(const RaisedPriority&) = delete;
+  RaisedPriority& operator=(const RaisedPriority&) = delete;
+  ~RaisedPriority() {
+    const sched_param none{};
+    ::setpriority(PRIO_PROCESS, 0, before_);
+    ::sched_setscheduler(0, SCHED_OTHER, &none);
+  }
+
+ private:
+  static constexpr int kHighest = -20;
+
+  const int before_;
+};
+
 }  // namespace
 
 Result<FloodOutcome> hold(const Lab& lab, const FloodTrial& trial) {
+  const RaisedPriority raised;
   const std::string socket =
       lab.socket(std::string(name(trial.flood.kind)) + "-" + name(trial.way));
   auto observer = ObserverProcess::start(lab, trial.way, socket, flags_of(trial));
