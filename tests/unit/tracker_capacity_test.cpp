@@ -1,8 +1,5 @@
 // How many agents there can be, and what a million of them cost.
-#include <unistd.h>
-
 #include <chrono>
-#include <fstream>
 
 #include "tracker_fixture.hpp"
 
@@ -62,39 +59,6 @@ TEST(AMillionAgents, CostNoScan) {
   }
   EXPECT_LE(std::chrono::steady_clock::now() - began, std::chrono::seconds(60));
 }
-
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-std::size_t resident_bytes() {
-  std::size_t size_pages = 0;
-  std::size_t resident_pages = 0;
-  std::ifstream("/proc/self/statm") >> size_pages >> resident_pages;
-  return resident_pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-}
-
-TEST(AMillionAgents, CostLittleUntilTheyCome) {
-  const std::size_t before = resident_bytes();
-  Tracker tracker(Tracker::kMaxCapacity, kThreshold, 1);
-  for (std::uint32_t pid = 2; pid < 52; ++pid) tracker.record({.pid = pid, .nonce = 1}, 0);
-  EXPECT_LE(resident_bytes() - before, std::size_t{8} << 20);
-}
-
-TEST(ATableOfDefaultSize, CostsNothingUntilAgentsCome) {
-  const std::size_t before = resident_bytes();
-  Tracker tracker(4096, kThreshold, 1);
-  for (std::uint32_t pid = 2; pid < 52; ++pid) tracker.record({.pid = pid, .nonce = 1}, 0);
-  // Less than half of it; code that is touched for the first time counts too.
-  EXPECT_LE(resident_bytes() - before, tracker.reserved_bytes() / 2);
-}
-
-TEST(AMillionAgents, TouchNoMoreThanIsReserved) {
-  const std::size_t before = resident_bytes();
-  Tracker tracker(Tracker::kMaxCapacity, kThreshold, 1);
-  ASSERT_NO_FATAL_FAILURE(beat_all(tracker, 1, 0));
-  const std::size_t touched = resident_bytes() - before;
-  EXPECT_LE(touched, tracker.reserved_bytes() + (std::size_t{4} << 20));
-  EXPECT_GE(touched, tracker.reserved_bytes() / 2) << "the measurement measures";
-}
-#endif
 
 }  // namespace
 }  // namespace hb
