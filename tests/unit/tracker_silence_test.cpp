@@ -90,5 +90,77 @@ TEST_F(TrackerTest, AThresholdOfForeverIsNeverReached) {
   EXPECT_EQ(patient.next_deadline_ns(), Tracker::kNever);
 }
 
+// Of a source that is read every 30: found when every stall was told up to a reading's delay late.
+class LateReaderTest : public testing::Test {
+ protected:
+  static constexpr std::uint64_t kThreshold = 100;
+  static constexpr std::uint64_t kDelay = 30;
+
+  void beat(std::uint32_t pid, std::uint64_t sent_ns, std::uint64_t read_ns) {
+    tracker_.record({.pid = pid, .generation_ns = 1, .nonce = ++nonce_, .sent_ns = sent_ns},
+                    read_ns);
+  }
+  std::vector<std::uint32_t> silent_at(std::uint64_t at_ns) {
+    std::vector<std::uint32_t> pids;
+    while (const auto stall = tracker_.expire(at_ns)) pids.push_back(stall->pid);
+    return pids;
+  }
+
+  using Pids = std::vector<std::uint32_t>;
+
+  Tracker tracker_{256, kThreshold, /*seed=*/1, Eviction::Strict, 0, kDelay};
+  std::uint64_t nonce_ = 0;
+};
+
+TEST_F(LateReaderTest, CountsSilenceFromTheSending) {
+  beat(7, 1000, 1020);
+  EXPECT_EQ(tracker_.next_deadline_ns(), 1100U);
+  EXPECT_EQ(silent_at(1099), Pids{});
+  EXPECT_EQ(silent_at(1100), Pids{7});
+}
+
+TEST_F(LateReaderTest, DoesNotBlameASenderThatWaitedForRoom) {
+  beat(7, 500, 1000);
+  EXPECT_EQ(tracker_.next_deadline_ns(), 1000 - kDelay + kThreshold);
+}
+
+TEST_F(LateReaderTest, ReadsNothingIntoABeatWhoseSendingIsNotKnown) {
+  tracker_.record({.pid = 7, .nonce = 1}, 1000);
+  EXPECT_EQ(tracker_.next_deadline_ns(), 1100U);
+}
+
+TEST_F(LateReaderTest, PutsBeatsIntoTheOrderOfTheirSending) {
+  beat(7, 1010, 1020);
+  beat(8, 1000, 1020);
+  beat(9, 1005, 1020);
+  EXPECT_EQ(silent_at(1100), Pids{8});
+  EXPECT_EQ(silent_at(1105), Pids{9});
+  EXPECT_EQ(silent_at(1110), Pids{7});
+}
+
+TEST_F(LateReaderTest, PutsAnOldBeatBeforeAllOthers) {
+  beat(7, 1020, 1020);
+  beat(8, 1020, 1020);
+  beat(7, 1021, 1021);
+  beat(9, 1000, 1021);
+  EXPECT_EQ(silent_at(1100), Pids{9});
+  EXPECT_EQ(silent_at(1121), (Pids{8, 7}));
+}
+
+TEST_F(LateReaderTest, IsLateRatherThanSlowWhereMuchIsOutOfOrder) {
+  constexpr std::uint32_t kNewer = 2 * Tracker::kOutOfOrder;
+  for (std::uint32_t n = 0; n < kNewer; ++n) beat(100 + n, 1020, 1020);
+  beat(7, 1000, 1020);
+  EXPECT_EQ(silent_at(1119), Pids{});
+  EXPECT_EQ(silent_at(1120).size(), kNewer + 1);
+}
+
+// So that who beats twice within the threshold is not called silent for our delay.
+TEST(LateReader, MayBeLateForAThirdOfTheThreshold) {
+  Tracker tracker(4, 90, /*seed=*/1, Eviction::Strict, 0, 60);
+  tracker.record({.pid = 7, .generation_ns = 1, .nonce = 1, .sent_ns = 940}, 1000);
+  EXPECT_EQ(tracker.next_deadline_ns(), 1000U - 30 + 90);
+}
+
 }  // namespace
 }  // namespace hb

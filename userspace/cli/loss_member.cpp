@@ -66,10 +66,10 @@ void LossMember::finish(std::uint64_t now_ns) {
   for (const Loss& loss : report_.finish(totals(), now_ns)) say(loss);
 }
 
-Totals LossMember::totals() {
-  Totals totals;
-  count_(totals);
-  return totals;
+const Totals& LossMember::totals() {
+  totals_.clear();
+  count_(totals_);
+  return totals_;
 }
 
 // What is missing in the stream or in the log is told there at the place of the gap.

@@ -39,7 +39,7 @@ void declare_attestation(CLI::App& run, RunOptions& o) {
       "How frames come: as datagrams, or inside their stamps at no system call a beat [socket]");
   add_number(run, "--drain-interval-ms", o.drain_interval_ms, 1, 1'000,
              "How long a frame may wait to be read; exits and stalls never do [5 where the event "
-             "stream shows every beat, else 100]");
+             "stream shows every beat, else 100, or a quarter of a short threshold]");
   add_number(run, "--max-beat-rate", o.max_beat_rate, 0, 1'000'000'000,
              "Beats per second and process; what is more is dropped in the kernel; 0: no limit");
   run.add_option("--ring-bytes", o.ring_bytes, "Size of the stamp ring")
@@ -119,7 +119,10 @@ kernel::Config RunOptions::kernel_config() const {
   config.queue_length = queue_length;
   config.delivery = delivery;
   const bool shows_every_beat = events != EventFormat::None && beats_shown() == BeatsShown::All;
-  config.drain_interval_ns = drain_interval_ms.value_or(shows_every_beat ? 5 : 100) * kNsPerMs;
+  // What waits must not make a silence late.
+  const std::uint64_t longest_ms = std::clamp<std::uint64_t>(threshold_ms / 4, 1, 100);
+  config.drain_interval_ns =
+      drain_interval_ms.value_or(shows_every_beat ? 5 : longest_ms) * kNsPerMs;
   config.max_beat_rate = max_beat_rate;
   config.senders = std::max<std::size_t>(config.senders, 2 * tracker_capacity);
   config.agents_per_owner = agents_per_owner();

@@ -37,6 +37,7 @@ Observer::Config observer_config(const RunOptions& options, const Intake& intake
   config.tracker_capacity = options.tracker_capacity;
   config.eviction = options.eviction;
   config.agents_per_owner = options.agents_per_owner();
+  config.read_delay_ns = options.kernel_config().drain_interval_ns;
   config.policy.observer_ns_inode = intake.observer_ns_inode().value_or(0);
   config.policy.allow_cross_namespace = options.allow_cross_namespace;
   return config;

@@ -28,7 +28,7 @@ class AgentTable {
   static constexpr std::size_t kMaxCapacity = std::size_t{1} << 20;
 
   enum class List : std::uint8_t {
-    Live,     // in the order of their last beat
+    Live,     // in the order in which the tracker puts them: of their last beat
     Unheard,  // they tried to send, but did not get through; in the order in which that was looked
               // up
     Stalled,  // silent; in the order in which they were named
@@ -102,6 +102,19 @@ class AgentTable {
     unlink(slot);
     --lengths_[index(slot.list)];
     append(number, to);
+  }
+
+  // The next older one of its list; kNone: it is the oldest. For the live ones.
+  [[nodiscard]] Number older(Number number) const { return slots_[number].older; }
+
+  // Within the list of the live ones: to the place after `older`; kNone: before all others.
+  void move_after(Number number, Number older) {
+    Slot& slot = slots_[number];
+    unlink(slot);
+    slot.older = older;
+    slot.newer = slots_[older].newer;
+    slots_[slot.newer].older = number;
+    slots_[older].newer = number;
   }
 
   [[nodiscard]] Number oldest(List list) const {

@@ -44,7 +44,7 @@ Observer::Observer(const Clock& clock, const Config& config)
       start_ns_(clock.now_ns()),
       feeds_(config.empty_rest_ns),
       tracker_(config.tracker_capacity, config.threshold_ns, config.seed, config.eviction,
-               config.agents_per_owner),
+               config.agents_per_owner, config.read_delay_ns),
       clock_watch_(clock, config.threshold_ns) {}
 
 void Observer::add(Source& source) {

@@ -60,6 +60,7 @@ class Observer {
     Eviction eviction = Eviction::Strict;
     std::size_t agents_per_owner = 0;      // see Tracker; 0: any number
     std::uint64_t empty_rest_ns = 50'000;  // of a source, see Feeds
+    std::uint64_t read_delay_ns = 0;       // for so long a source may leave frames unread
     Policy policy;
     std::uint64_t seed = random_seed();  // of the tracker's index
   };

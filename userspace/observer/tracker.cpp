@@ -36,10 +36,11 @@ std::uint64_t random_seed() {
 }
 
 Tracker::Tracker(std::size_t capacity, std::uint64_t threshold_ns, std::uint64_t seed,
-                 Eviction eviction, std::size_t agents_per_owner)
+                 Eviction eviction, std::size_t agents_per_owner, std::uint64_t read_delay_ns)
     : threshold_ns_(threshold_ns),
       look_again_ns_(std::max<std::uint64_t>(threshold_ns / 4, 1)),
       long_silence_ns_(times(threshold_ns, kLongSilence)),
+      read_delay_ns_(std::min(read_delay_ns, threshold_ns / 3)),
       eviction_(eviction),
       agents_per_owner_(agents_per_owner),
       table_(std::clamp<std::size_t>(capacity, 1, kMaxCapacity), seed),
@@ -125,7 +126,25 @@ std::uint64_t Tracker::first_deadline_ns(List list) const {
 std::uint64_t Tracker::deadline_ns(Number number) const {
   const Slot& slot = table_[number];
   if (slot.list == List::Unheard) return plus(table_.rest(number).looked_ns, look_again_ns_);
-  return plus(slot.last_ns, threshold_ns_);
+  return plus(heard_ns(slot), threshold_ns_);
+}
+
+std::uint64_t Tracker::heard_ns(const Slot& slot) const {
+  if (slot.sent_ns == 0 || slot.sent_ns >= slot.last_ns) return slot.last_ns;
+  return slot.last_ns - std::min(slot.last_ns - slot.sent_ns, read_delay_ns_);
+}
+
+// Beats come nearly in the order in which they were sent: a step or two.
+void Tracker::put_in_order(Number number) {
+  table_.move(number, List::Live);
+  const std::uint64_t heard = heard_ns(table_[number]);
+  const Number newest = table_.older(number);
+  Number older = newest;
+  for (std::size_t n = 0; n < kOutOfOrder && older != AgentTable::kNone; ++n) {
+    if (heard_ns(table_[older]) <= heard) break;
+    older = table_.older(older);
+  }
+  if (older != newest) table_.move_after(number, older);
 }
 
 bool Tracker::owner_has_room(std::uint32_t owner) const {
@@ -190,7 +209,7 @@ Tracker::Outcome Tracker::refresh(Number number, const TrackedBeat& beat, std::u
   const bool changed = new_session || slot.list == List::Stalled || slot.status != beat.status;
   learn(number, beat);
   hear(slot, beat, now_ns);
-  table_.move(number, List::Live);
+  put_in_order(number);
   return Refreshed{changed, new_session};
 }
 
@@ -207,7 +226,7 @@ void Tracker::take_over(Number number, const TrackedBeat& beat, std::uint64_t no
   charge(number, beat.owner);
   slot.heard = Heard::OnlyTerminal;
   hear(slot, beat, now_ns);
-  table_.move(number, List::Live);
+  put_in_order(number);
 }
 
 void Tracker::learn(Number number, const TrackedBeat& beat) {

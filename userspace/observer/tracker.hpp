@@ -29,7 +29,10 @@
 //
 // With one threshold for all, agents in the order of their last beat are also in the order of their
 // deadline: record(), expire() and bury() are O(1), whatever the number of agents, and nothing is
-// scanned.
+// scanned. A beat counts from when it was sent, as far as it waited for us: for up to
+// `read_delay_ns` before it was recorded. (One that was sent earlier waited for room in the queue.
+// That is not its sender's silence.) It is put in order among the kOutOfOrder newest; a place that
+// is still too new makes a stall late, never early.
 //
 // Capacity is fixed. When it is used up, a newcomer takes the slot of who has been dead longest;
 // else, as the Eviction policy allows, of who has been silent longest; else it is dropped (Full).
@@ -87,6 +90,7 @@ class Tracker {
   static constexpr std::uint64_t kFirstNonce = 1;
   static constexpr std::uint64_t kLongSilence = 10;
   static constexpr std::size_t kDuePerCall = 64;
+  static constexpr std::size_t kOutOfOrder = 64;
   static constexpr std::uint64_t kNever = ~std::uint64_t{0};
 
   struct Inserted {  // the first beat of an agent
@@ -129,10 +133,12 @@ class Tracker {
                                NamespaceConflict, Full>;
 
   // `capacity` is brought into 1..kMaxCapacity. `seed` is PidHash's: give it
-  // random_seed() wherever strangers can choose pids. `agents_per_owner` 0: any number. Throws
-  // std::bad_alloc.
+  // random_seed() wherever strangers can choose pids. `agents_per_owner` 0: any number.
+  // `read_delay_ns`: how long beats may wait to be read; counted up to a third of the threshold.
+  // Throws std::bad_alloc.
   Tracker(std::size_t capacity, std::uint64_t threshold_ns, std::uint64_t seed,
-          Eviction eviction = Eviction::Strict, std::size_t agents_per_owner = 0);
+          Eviction eviction = Eviction::Strict, std::size_t agents_per_owner = 0,
+          std::uint64_t read_delay_ns = 0);
 
   // record() will be called for these: brings their slots into the cache. No promise.
   void fetch(std::span<const std::uint32_t> pids) const;
@@ -200,6 +206,8 @@ class Tracker {
   static bool in_order(const Slot& slot, const TrackedBeat& beat);
   static bool begins_session(const Slot& slot, const TrackedBeat& beat);
   [[nodiscard]] Stalled describe(Number number) const;
+  void put_in_order(Number number);
+  [[nodiscard]] std::uint64_t heard_ns(const Slot& slot) const;
   [[nodiscard]] std::uint64_t deadline_ns(Number number) const;
   [[nodiscard]] std::uint64_t first_deadline_ns(List list) const;
   [[nodiscard]] Number first_due(std::uint64_t at_ns) const;
@@ -214,6 +222,7 @@ class Tracker {
   const std::uint64_t threshold_ns_;
   const std::uint64_t look_again_ns_;
   const std::uint64_t long_silence_ns_;
+  const std::uint64_t read_delay_ns_;
   const Eviction eviction_;
   const std::size_t agents_per_owner_;
   AgentTable table_;
