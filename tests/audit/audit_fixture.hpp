@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
+#include "audit/audit_log.hpp"
+#include "audit/audit_verify.hpp"
 #include "e2e/process.hpp"
-#include "recovery/audit_log.hpp"
-#include "recovery/audit_verify.hpp"
 
 namespace hb::test {
 

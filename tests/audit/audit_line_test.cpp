@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "audit/audit_fixture.hpp"
-#include "recovery/sha256.hpp"
+#include "audit/sha256.hpp"
 
 namespace hb::test {
 namespace {

@@ -1,6 +1,6 @@
 // The processes that measurements are made with: they send what they are told, and none outlives
 // its owner.
-#include "bench/agents.hpp"
+#include "lab/bench/agents.hpp"
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "bench/bench_fixture.hpp"
-#include "bench/pump.hpp"
-#include "bench/squad.hpp"
+#include "lab/bench/pump.hpp"
+#include "lab/bench/squad.hpp"
 
 namespace hb::bench {
 namespace {

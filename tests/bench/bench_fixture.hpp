@@ -11,9 +11,9 @@
 #include <memory>
 #include <string>
 
-#include "bench/lab.hpp"
-#include "bench/station.hpp"
-#include "bench/time.hpp"
+#include "lab/bench/lab.hpp"
+#include "lab/bench/station.hpp"
+#include "lab/bench/time.hpp"
 
 namespace hb::bench {
 

@@ -1,6 +1,6 @@
 // Flooders do what their name says, as the users that they say they are, and none outlives its
 // owner; honest agents beside them tell how they ended.
-#include "bench/flooder.hpp"
+#include "lab/bench/flooder.hpp"
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -15,8 +15,8 @@
 #include <stdexcept>
 
 #include "bench/bench_fixture.hpp"
-#include "bench/descriptor_senders.hpp"
-#include "bench/honest_agents.hpp"
+#include "lab/bench/descriptor_senders.hpp"
+#include "lab/bench/honest_agents.hpp"
 #include "transport/unix_address.hpp"
 
 namespace hb::bench {
@@ -234,7 +234,7 @@ TEST_F(FlooderTest, WithoutAnObserverDoesNotStart) {
 // A change of credentials clears PR_SET_PDEATHSIG; the owner is killed where it has no say.
 TEST_F(FlooderTest, DiesWithItsOwner) {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-  auto owner = compare::Child::start([&](compare::Line& line) {
+  auto owner = lab::Child::start([&](lab::Line& line) {
     const Flooder flooder = flood(FloodKind::LongLived);
     return line.hold();
   });

@@ -1,4 +1,4 @@
-#include "bench/report.hpp"
+#include "lab/bench/report.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "bench/samples.hpp"
+#include "lab/bench/samples.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,12 +1,12 @@
 // Every way of learning who sent a frame, by the path that is measured.
-#include "bench/station.hpp"
+#include "lab/bench/station.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
 #include "bench/bench_fixture.hpp"
-#include "bench/connection.hpp"
-#include "bench/squad.hpp"
+#include "lab/bench/connection.hpp"
+#include "lab/bench/squad.hpp"
 #include "vlp/frame.hpp"
 
 namespace hb::bench {

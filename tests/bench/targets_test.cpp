@@ -1,4 +1,4 @@
-#include "bench/targets.hpp"
+#include "lab/bench/targets.hpp"
 
 #include <gtest/gtest.h>
 

@@ -16,7 +16,7 @@
 #include "bpf/child.hpp"
 #include "bpf/frames.hpp"
 #include "bpf/how_many.hpp"
-#include "kernel/ring_exits.hpp"
+#include "intake/ring_exits.hpp"
 
 namespace hb::test {
 namespace {
@@ -28,7 +28,7 @@ class ExitTest : public ::testing::Test {
  protected:
   void SetUp() override {
     ASSERT_FALSE(socket_.program().exits_problem()) << socket_.program().exits_problem()->message;
-    watch_ = std::make_unique<kernel::RingExits>(*socket_.program().exits());
+    watch_ = std::make_unique<intake::RingExits>(*socket_.program().exits());
   }
 
   void send() { send_frame(sender_.get(), own_frame()); }
@@ -65,7 +65,7 @@ class ExitTest : public ::testing::Test {
 
   AttestedSocket socket_;
   Fd sender_ = socket_.connected();
-  std::unique_ptr<kernel::RingExits> watch_;
+  std::unique_ptr<intake::RingExits> watch_;
 };
 
 TEST_F(ExitTest, TellsTheCode) {

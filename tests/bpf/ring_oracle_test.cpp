@@ -10,7 +10,7 @@
 
 #include "bpf/child.hpp"
 #include "bpf/oracle_senders.hpp"
-#include "kernel/ring_source.hpp"
+#include "intake/ring_source.hpp"
 #include "transport/unix_listener.hpp"
 
 namespace hb::test {
@@ -30,7 +30,7 @@ class RingOracle {
     listener_ = std::move(listener).value();
     if (!program_->attach(listener_->fd())) throw std::runtime_error("attach");
     if (!listener_->bind(SocketPlace{.path = path, .group = {}})) throw std::runtime_error("bind");
-    source_ = std::make_unique<kernel::RingSource>(*program_, *listener_, kernel::Config{}, 0);
+    source_ = std::make_unique<intake::RingSource>(*program_, *listener_, kernel::Config{}, 0);
   }
 
   std::optional<Reception> next() { return source_->next(1); }
@@ -39,7 +39,7 @@ class RingOracle {
  private:
   std::unique_ptr<kernel::StampProgram> program_;
   std::unique_ptr<UnixListener> listener_;
-  std::unique_ptr<kernel::RingSource> source_;
+  std::unique_ptr<intake::RingSource> source_;
 };
 
 TEST(OracleTest, RingDeliversEveryDatagramUnderItsSendersName) {

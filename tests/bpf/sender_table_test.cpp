@@ -8,6 +8,7 @@
 #include "bpf/child.hpp"
 #include "bpf/frames.hpp"
 #include "bpf/now.hpp"
+#include "intake/sender_attempts.hpp"
 
 namespace hb::test {
 namespace {
@@ -25,11 +26,12 @@ class SenderTableTest : public ::testing::Test {
     return stamps.empty() ? hb_stamp{} : stamps.front();
   }
   std::optional<LastAttempt> attempt_of(const hb_stamp& stamp) {
-    return socket_.program().senders().last_attempt(stamp.slot, stamp.generation_ns);
+    return attempts_.last_attempt(stamp.slot, stamp.generation_ns);
   }
   std::uint64_t drops(hb_drop reason) { return socket_.program().counters().drops[reason]; }
 
   AttestedSocket socket_;
+  intake::SenderAttempts attempts_{socket_.program().senders()};
   Fd sender_ = socket_.connected();
 };
 

@@ -1,6 +1,6 @@
 // StampedSource over the real program and ring, with a queue that the test fills: how much it does
 // in one call, and what it says when the queue never runs dry.
-#include "kernel/stamped_source.hpp"
+#include "intake/stamped_source.hpp"
 
 #include <gtest/gtest.h>
 
@@ -72,7 +72,7 @@ class StampedSourceTest : public ::testing::Test {
   Fd sender_ = socket_.connected();
   Queue queue_;
   std::uint64_t now_ns_ = 1'000 * kSecond;
-  kernel::StampedSource source_{socket_.program(), queue_, config_, {1, 2}, now_ns_};
+  intake::StampedSource source_{socket_.program(), queue_, config_, {1, 2}, now_ns_};
 };
 
 // The story: one call read the whole ring, 32 MiB if that was its size, before signals were heard.

@@ -1,5 +1,5 @@
 // What the reports make of a comparison that says all there is to say.
-#include "compare/report.hpp"
+#include "lab/compare/report.hpp"
 
 #include <gtest/gtest.h>
 

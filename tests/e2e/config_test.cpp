@@ -18,7 +18,7 @@
 namespace hb::test {
 namespace {
 
-using cli::RunOptions;
+using daemon::RunConfig;
 
 // `run` as declared, without the rest of the program.
 class Config : public ::testing::Test {
@@ -49,18 +49,18 @@ class Config : public ::testing::Test {
 
   TemporaryDirectory directory_;
   const std::string path_ = directory_.path("hb.conf");
-  std::shared_ptr<RunOptions> options_;
+  std::shared_ptr<RunConfig> options_;
 };
 
 TEST_F(Config, GivesValues) {
   ASSERT_EQ(parse_text("# ours\n\nthreshold-ms=500\n  events =\tjson \nsocket = /tmp/a b#c\n"), "");
   EXPECT_EQ(options_->threshold_ms, 500U);
-  EXPECT_EQ(options_->events, cli::EventFormat::Json);
+  EXPECT_EQ(options_->events, daemon::EventFormat::Json);
   EXPECT_EQ(options_->socket.path, "/tmp/a b#c");
 }
 
 TEST_F(Config, LeavesTheRestAsItWas) {
-  const RunOptions untouched;
+  const RunConfig untouched;
   ASSERT_EQ(parse_text(""), "");
   EXPECT_EQ(options_->threshold_ms, untouched.threshold_ms);
   EXPECT_EQ(options_->socket.path, untouched.socket.path);

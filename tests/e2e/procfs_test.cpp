@@ -9,8 +9,8 @@
 #include "bpf/child.hpp"
 #include "bpf/own_network.hpp"
 #include "e2e/needs.hpp"
+#include "intake/procfs_source.hpp"
 #include "procfs/namespace_link.hpp"
-#include "procfs/procfs_source.hpp"
 #include "procfs/queue_length.hpp"
 #include "procfs/user_ids.hpp"
 
@@ -99,7 +99,7 @@ class Procfs : public ::testing::Test {
   }
 
   ScriptedReceiver receiver_;
-  ProcfsSource source_{receiver_, 0, 10};
+  intake::ProcfsSource source_{receiver_, 0, 10};
 };
 
 std::uint32_t dead_pid() {

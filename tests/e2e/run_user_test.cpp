@@ -8,8 +8,9 @@
 #include <fstream>
 #include <thread>
 
-#include "cli/privileges.hpp"
-#include "cli/user.hpp"
+#include "cli/options.hpp"
+#include "daemon/privileges.hpp"
+#include "daemon/user.hpp"
 #include "e2e/attest_fixture.hpp"
 #include "e2e/needs.hpp"
 
@@ -139,13 +140,13 @@ TEST_F(User, OpensItsExportFileAgain) {
 
 TEST_F(User, CanNeverBeRootAgain) {
   CLI::App app;
-  std::optional<cli::User> user;
+  std::optional<daemon::User> user;
   cli::add_user(app, "--user", user, "");
   app.parse(std::vector<std::string>{"nobody", "--user"});
   ASSERT_TRUE(user);
   Child child = Child::run([&] {
     const bool dropped =
-        cli::become_user(*user) && cli::drop_privileges({}) && cli::confirm_user(*user);
+        daemon::become_user(*user) && daemon::drop_privileges({}) && daemon::confirm_user(*user);
     const bool is_back = ::setuid(0) == 0 || ::setresuid(0, 0, 0) == 0 || ::seteuid(0) == 0 ||
                          ::setgid(0) == 0 || ::setegid(0) == 0 || ::setgroups(0, nullptr) == 0;
     ::_exit(!dropped ? 1 : is_back ? 2 : 42);
@@ -155,11 +156,11 @@ TEST_F(User, CanNeverBeRootAgain) {
 
 // What confirm_user() is for: here the drop of the capabilities is missing.
 TEST_F(User, IsNotConfirmedWhileAWayBackIsOpen) {
-  const cli::User user{"nobody", nobody().uid, nobody().gid, {nobody().gid}};
+  const daemon::User user{"nobody", nobody().uid, nobody().gid, {nobody().gid}};
   Child child = Child::run([&] {
     const bool way_back =
         ::setresgid(user.gid, user.gid, user.gid) == 0 && ::setresuid(user.uid, user.uid, 0) == 0;
-    ::_exit(!way_back ? 1 : cli::confirm_user(user) ? 2 : 42);
+    ::_exit(!way_back ? 1 : daemon::confirm_user(user) ? 2 : 42);
   });
   EXPECT_EQ(WEXITSTATUS(child.wait()), 42);
 }

@@ -1,15 +1,15 @@
 // When a loop stands still, look by look: no thread, no clock.
-#include "cli/standstill.hpp"
+#include "daemon/standstill.hpp"
 
 #include <gtest/gtest.h>
 
 namespace hb::test {
 namespace {
 
-using cli::Progress;
-using cli::Standstill;
-using cli::Step;
-using Verdict = cli::Standstill::Verdict;
+using daemon::Progress;
+using daemon::Standstill;
+using daemon::Step;
+using Verdict = daemon::Standstill::Verdict;
 
 class StandstillTest : public ::testing::Test {
  protected:

@@ -1,5 +1,5 @@
 // The watchdog's thread and the process that it looks after, within one process or a forked one.
-#include "cli/watchdog.hpp"
+#include "daemon/watchdog.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -24,9 +24,9 @@
 namespace hb::test {
 namespace {
 
-using cli::LogOptions;
-using cli::Step;
-using cli::Watchdog;
+using daemon::LogConfig;
+using daemon::Step;
+using daemon::Watchdog;
 
 struct Pipe {
   Pipe() {
@@ -66,7 +66,7 @@ constexpr std::uint64_t kNever_ms = 3'600'000;
 int hang(const Watchdog::Config& config, Step step, const Pipe& errors, int signal = 0) {
   return Child::run([&] {
            ::dup2(errors.write.get(), STDERR_FILENO);
-           auto signals = cli::Signals::take();
+           auto signals = daemon::Signals::take();
            Watchdog watchdog(config, signals.value());
            if (!watchdog.start()) ::_exit(70);
            watchdog.progress().begin(step);
@@ -84,12 +84,12 @@ std::size_t threads() {
 class WatchdogTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    auto taken = cli::Signals::take();
+    auto taken = daemon::Signals::take();
     ASSERT_TRUE(taken);
     signals_.emplace(std::move(taken).value());
   }
 
-  std::optional<cli::Signals> signals_;
+  std::optional<daemon::Signals> signals_;
 };
 
 // Nothing ever comes through the pipe: only a signal ends the call.
@@ -168,7 +168,7 @@ TEST(WatchdogEnd, SaysThatCommandsAreLeft) {
 TEST(WatchdogEnd, IsJsonWhereTheLogIs) {
   const Pipe errors;
   Watchdog::Config json = config(100);
-  json.log.format = LogOptions::Format::Json;
+  json.log.format = LogConfig::Format::Json;
   hang(json, Step::Exporting, errors);
   const auto line = nlohmann::json::parse(content(errors), nullptr, false);
   ASSERT_FALSE(line.is_discarded());
@@ -179,7 +179,7 @@ TEST(WatchdogEnd, IsJsonWhereTheLogIs) {
 TEST(WatchdogEnd, SaysNothingWhereNothingIsLogged) {
   Pipe errors;
   Watchdog::Config silent = config(100);
-  silent.log.level = LogOptions::Level::Off;
+  silent.log.level = LogConfig::Level::Off;
   EXPECT_EQ(WEXITSTATUS(hang(silent, Step::Receiving, errors)), 5);
   errors.write.reset();
   EXPECT_EQ(content(errors), "");
@@ -196,7 +196,7 @@ TEST(WatchdogEnd, ComesThoughStandardErrorIsFull) {
 TEST(WatchdogEnd, DoesNotComeForAProcessThatWasStopped) {
   const Pipe to_child;
   Child child = Child::run([&] {
-    auto signals = cli::Signals::take();
+    auto signals = daemon::Signals::take();
     Watchdog watchdog(config(1'000), signals.value());
     if (!watchdog.start()) ::_exit(70);
     // Each step of it waits, so that it is stopped at one.

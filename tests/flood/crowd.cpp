@@ -15,7 +15,7 @@
 #include <climits>
 #include <functional>
 
-#include "bench/time.hpp"
+#include "lab/bench/time.hpp"
 #include "transport/unix_connection.hpp"
 #include "vlp/frame.hpp"
 
@@ -23,11 +23,11 @@ namespace hb::test {
 namespace {
 
 using bench::kNsPerMs;
-using compare::Child;
-using compare::Line;
+using lab::Child;
+using lab::Line;
 
 constexpr std::size_t kStack_bytes = 8 * 1024;
-constexpr compare::Patience kPatience{-1, 60'000};
+constexpr lab::Patience kPatience{-1, 60'000};
 
 // What one process of the crowd is told. Written by its parent before it may send.
 struct Member {

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "bench/shared.hpp"
-#include "compare/child.hpp"
+#include "lab/bench/shared.hpp"
+#include "lab/child.hpp"
 
 namespace hb::test {
 
@@ -44,14 +44,14 @@ class Crowd {
   };
 
  private:
-  Crowd(bench::Shared<Board> board, std::size_t processes, compare::Child parent)
+  Crowd(bench::Shared<Board> board, std::size_t processes, lab::Child parent)
       : board_(std::move(board)),
         processes_(processes),
-        parent_(std::make_unique<compare::Child>(std::move(parent))) {}
+        parent_(std::make_unique<lab::Child>(std::move(parent))) {}
 
   bench::Shared<Board> board_;
   std::size_t processes_;
-  std::unique_ptr<compare::Child> parent_;  // nothing: they have left
+  std::unique_ptr<lab::Child> parent_;  // nothing: they have left
 };
 
 }  // namespace hb::test

@@ -3,14 +3,14 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "bench/descriptor_senders.hpp"
-#include "compare/child.hpp"
 #include "flood/senders.hpp"
+#include "lab/bench/descriptor_senders.hpp"
+#include "lab/child.hpp"
 
 namespace hb::test {
 namespace {
 
-using compare::Line;
+using lab::Line;
 
 // Sends `datagrams` that each carry the last reference to a lingering TCP socket, and keeps the
 // peers alive, so that whoever closes one goes on sleeping.
@@ -40,13 +40,13 @@ class Descriptors : public EveryDelivery {
 
   // Nothing but the datagrams refers to what they carry when this returns.
   void send_lingering_sockets(int datagrams) {
-    auto sender = compare::Child::start(
+    auto sender = lab::Child::start(
         [&, owner = ::getpid()](Line& line) {
           return send_lingering(line, socket_, datagrams, owner);
         },
         {}, {-1, 10'000});
     ASSERT_TRUE(sender) << sender.error().message;
-    sender_ = std::make_unique<compare::Child>(std::move(sender).value());
+    sender_ = std::make_unique<lab::Child>(std::move(sender).value());
     const auto sent = sender_->hear();
     ASSERT_TRUE(sent) << sent.error().message;
   }
@@ -79,7 +79,7 @@ class Descriptors : public EveryDelivery {
     EXPECT_EQ(observer.process().wait(), 0) << "SIGTERM is not heard";
   }
 
-  std::unique_ptr<compare::Child> sender_;
+  std::unique_ptr<lab::Child> sender_;
 };
 
 // One datagram held the observer's thread in tcp_close(): nothing was judged, SIGTERM was not

@@ -11,10 +11,10 @@
 #include <memory>
 #include <ostream>
 
-#include "bench/flood_trial.hpp"
-#include "bench/time.hpp"
 #include "e2e/needs.hpp"
 #include "e2e/process.hpp"
+#include "lab/bench/flood_trial.hpp"
+#include "lab/bench/time.hpp"
 
 namespace hb::test {
 namespace {

@@ -8,8 +8,8 @@
 #include <set>
 #include <vector>
 
-#include "bench/ordinary_user.hpp"
 #include "e2e/attest_fixture.hpp"
+#include "lab/bench/ordinary_user.hpp"
 #include "transport/unix_connection.hpp"
 
 namespace hb::test {

@@ -1,5 +1,5 @@
 // Datagrams in, receptions out, and up to when the socket has been read.
-#include "secure/udp_source.hpp"
+#include "intake/udp_source.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,8 +7,10 @@
 
 #include "secure_bytes.hpp"
 
-namespace hb::secure {
+namespace hb::intake {
 namespace {
+
+using secure::Bytes;
 
 // A working model of a socket.
 class FakeUdp final : public UdpReceiver {
@@ -48,7 +50,7 @@ class Udp : public ::testing::Test {
   }
 
   FakeUdp socket_;
-  NoWrapping plain_;
+  secure::NoWrapping plain_;
   UdpSource source_{socket_, plain_, BeatOrigin::NetworkUnverified, Horizon(1, 10)};
 };
 
@@ -104,4 +106,4 @@ TEST_F(Udp, AFloodDoesNotHideASilenceForever) {
 }
 
 }  // namespace
-}  // namespace hb::secure
+}  // namespace hb::intake

@@ -6,9 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "audit/audit_verify.hpp"
 #include "cli/options.hpp"
 #include "cli/subcommands.hpp"
-#include "recovery/audit_verify.hpp"
 #include "report/line_writer.hpp"
 
 namespace hb::cli {

@@ -28,20 +28,20 @@ CLI::Validator max_bytes() {
 
 }  // namespace
 
-void declare_audit_options(CLI::App& run, AuditOptions& options) {
+void declare_audit_options(CLI::App& run, AuditConfig& config) {
   CLI::Option* file =
-      run.add_option("--recovery-audit-file", options.path,
+      run.add_option("--recovery-audit-file", config.path,
                      "Record every decision there, on disk before it is acted on; chained lines "
                      "(hb-ebpf audit verify)")
           ->check(CLI::Validator(check_path, ""))
           ->type_name("PATH");
-  run.add_option("--audit-max-bytes", options.max_bytes,
+  run.add_option("--audit-max-bytes", config.max_bytes,
                  "Rotate the audit log before it is longer than this; 0 = never")
       ->transform(max_bytes())
       ->type_name("BYTES")
       ->capture_default_str()
       ->needs(file);
-  add_number(run, "--audit-keep", options.keep, 1, kMaxKeep, "Rotated audit logs that are kept")
+  add_number(run, "--audit-keep", config.keep, 1, kMaxKeep, "Rotated audit logs that are kept")
       ->needs(file);
 }
 

@@ -1,15 +1,12 @@
 // Where the audit log is, and how much of it is kept.
 #pragma once
 
+#include "audit/audit_log.hpp"
 #include "cli/cli11_fwd.hpp"
-#include "recovery/audit_log.hpp"
 
 namespace hb::cli {
 
-// An empty path: no audit log.
-using AuditOptions = AuditConfig;
-
 // --recovery-audit-file, --audit-max-bytes, --audit-keep.
-void declare_audit_options(CLI::App& run, AuditOptions& options);
+void declare_audit_options(CLI::App& run, AuditConfig& config);
 
 }  // namespace hb::cli

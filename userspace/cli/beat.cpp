@@ -5,11 +5,11 @@
 #include <ctime>
 
 #include "cli/beat_link.hpp"
-#include "cli/log.hpp"
+#include "cli/log_options.hpp"
 #include "cli/options.hpp"
-#include "cli/signals.hpp"
 #include "cli/subcommands.hpp"
 #include "cli/udp_options.hpp"
+#include "daemon/signals.hpp"
 #include "observer/clock.hpp"
 #include "transport/udp_address.hpp"
 #include "vlp/frame.hpp"
@@ -38,7 +38,7 @@ struct BeatOptions {
   std::uint32_t payload = 0;
   std::optional<std::uint32_t> claimed_pid;
   bool terminal = false;
-  LogOptions log;
+  daemon::LogConfig log;
 };
 
 // Says at most one thing a second, and then how often it was true.
@@ -92,7 +92,7 @@ class Session {
 };
 
 // False: a signal came.
-bool sleep_until(std::uint64_t deadline_ns, const Clock& clock, Signals& signals) {
+bool sleep_until(std::uint64_t deadline_ns, const Clock& clock, daemon::Signals& signals) {
   for (;;) {
     if (signals.next_ending()) return false;
     const std::uint64_t now_ns = clock.now_ns();
@@ -106,7 +106,8 @@ bool sleep_until(std::uint64_t deadline_ns, const Clock& clock, Signals& signals
 }
 
 // Beats are due at fixed instants: what a beat takes does not add up.
-void beat_on(const BeatOptions& options, const Clock& clock, Signals& signals, Session& session) {
+void beat_on(const BeatOptions& options, const Clock& clock, daemon::Signals& signals,
+             Session& session) {
   std::uint64_t due_ns = clock.now_ns();
   for (std::uint64_t sent = 0; options.count == 0 || sent < options.count; ++sent) {
     if (!sleep_until(due_ns, clock, signals)) return;
@@ -116,8 +117,8 @@ void beat_on(const BeatOptions& options, const Clock& clock, Signals& signals, S
 }
 
 ExitCode beat(const BeatOptions& options) {
-  auto signals = Signals::take();
-  open_log(options.log, signals ? signals.value().fd() : LineWriter::kNoStop);
+  auto signals = daemon::Signals::take();
+  daemon::open_log(options.log, signals ? signals.value().fd() : LineWriter::kNoStop);
   if (!signals) {
     spdlog::error("{}", signals.error().message);
     return ExitCode::Failed;

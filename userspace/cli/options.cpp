@@ -97,4 +97,14 @@ std::string words_of(const std::vector<std::string>& words) {
   return all;
 }
 
+void add_user(CLI::App& app, const std::string& name, std::optional<daemon::User>& user,
+              const std::string& help) {
+  const auto set = [&user, name](const std::string& text) {
+    auto found = daemon::find_user(text);
+    if (!found) throw CLI::ValidationError(name, found.error().message);
+    user = std::move(found).value();
+  };
+  app.add_option_function<std::string>(name, set, help)->type_name("NAME");
+}
+
 }  // namespace hb::cli

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/user.hpp"
+
 namespace hb::cli {
 
 // Decimal digits alone, within the bounds. Rewrites the text (hence transform() and not check()),
@@ -36,6 +38,10 @@ CLI::Option* add_number(CLI::App& app, const std::string& name, Target& target,
 void add_mode(CLI::App& app, const std::string& name, mode_t& mode, const std::string& help);
 void add_group(CLI::App& app, const std::string& name, std::optional<gid_t>& group,
                const std::string& help);
+
+// "hb": a user that exists and is not root.
+void add_user(CLI::App& app, const std::string& name, std::optional<daemon::User>& user,
+              const std::string& help);
 
 // One word out of a few.
 template <typename Value>

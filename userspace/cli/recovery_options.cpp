@@ -52,13 +52,13 @@ std::optional<int> signal_number(std::string name) {
   return std::nullopt;
 }
 
-void set_command(RecoveryOptions& o, const std::string& text) {
+void set_command(daemon::RecoveryConfig& o, const std::string& text) {
   auto command = CommandLine::parse(text);
   if (!command) throw CLI::ValidationError(kExec, command.error().message);
   o.command = std::move(command).value();
 }
 
-void set_signal(RecoveryOptions& o, const std::string& text) {
+void set_signal(daemon::RecoveryConfig& o, const std::string& text) {
   o.signal = signal_number(text);
   if (o.signal) return;
   throw CLI::ValidationError(kSignal, "'" + text + "' is no signal (kill -l shows them)");
@@ -77,7 +77,7 @@ ActBudget::Config budget_of(const char* flag, const std::string& text) {
   return {.acts = *acts, .window_ns = *seconds * kNsPerSecond};
 }
 
-void set_environment(RecoveryOptions& o, const std::vector<std::string>& variables) {
+void set_environment(daemon::RecoveryConfig& o, const std::vector<std::string>& variables) {
   for (const auto& variable : variables) {
     if (auto checked = check_variable(variable); !checked) {
       throw CLI::ValidationError("--recovery-env", checked.error().message);
@@ -92,7 +92,7 @@ void set_environment(RecoveryOptions& o, const std::vector<std::string>& variabl
   }
 }
 
-void declare_means(CLI::App& run, RecoveryOptions& o) {
+void declare_means(CLI::App& run, daemon::RecoveryConfig& o) {
   const auto command = [&o](const std::string& text) { set_command(o, text); };
   const auto signal = [&o](const std::string& text) { set_signal(o, text); };
   auto* exec =
@@ -105,7 +105,7 @@ void declare_means(CLI::App& run, RecoveryOptions& o) {
       ->excludes(exec);
 }
 
-void declare_limits(CLI::App& run, RecoveryOptions& o) {
+void declare_limits(CLI::App& run, daemon::RecoveryConfig& o) {
   add_number(run, "--recovery-debounce-ms", o.debounce_ms, 0, kMsPerDay,
              "Pause after an act upon a process before the next upon the same");
   const auto budget = [&o](const std::string& text) { o.budget = budget_of(kBudget, text); };
@@ -128,7 +128,7 @@ void declare_limits(CLI::App& run, RecoveryOptions& o) {
       ->disable_flag_override();
 }
 
-void declare_command(CLI::App& run, RecoveryOptions& o) {
+void declare_command(CLI::App& run, daemon::RecoveryConfig& o) {
   auto* exec = run.get_option(kExec);
   add_number(run, "--recovery-timeout-ms", o.timeout_ms, 1, kMsPerDay,
              "Then the command and its process group are ended")
@@ -161,13 +161,13 @@ bool is_given(const CLI::App& run, const char* name) {
 
 }  // namespace
 
-void declare_recovery_options(CLI::App& run, RecoveryOptions& o) {
+void declare_recovery_options(CLI::App& run, daemon::RecoveryConfig& o) {
   declare_means(run, o);
   declare_limits(run, o);
   declare_command(run, o);
 }
 
-void check_recovery_options(const CLI::App& run, RecoveryOptions& o) {
+void check_recovery_options(const CLI::App& run, daemon::RecoveryConfig& o) {
   o.accept_unauthenticated = is_given(run, kAccept);
   if (o.audit_required && !is_given(run, kAuditFile)) {
     throw CLI::ValidationError("--audit-required", "needs --recovery-audit-file");

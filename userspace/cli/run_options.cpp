@@ -1,22 +1,27 @@
 #include "cli/run_options.hpp"
 
-#include <algorithm>
-
+#include "cli/audit_options.hpp"
 #include "cli/config_option.hpp"
+#include "cli/log_options.hpp"
 #include "cli/options.hpp"
-#include "cli/priority.hpp"
+#include "cli/recovery_options.hpp"
+#include "cli/udp_options.hpp"
+#include "daemon/priority.hpp"
 #include "observer/tracker.hpp"
 
 namespace hb::cli {
 namespace {
 
+using daemon::Attest;
+using daemon::EventFormat;
+using daemon::RunConfig;
+using daemon::WhenFull;
+
 constexpr std::uint64_t kMsPerDay = 86'400'000;
 constexpr std::uint64_t kSecondsPerYear = 31'536'000;
 constexpr std::uint64_t kMaxRingBytes = std::uint64_t{1} << 30;
-constexpr std::uint64_t kNsPerMs = 1'000'000;
-constexpr std::uint64_t kLongestCalm_ms = Standstill::Config{}.calm_ms;
 
-void declare_socket(CLI::App& run, RunOptions& o) {
+void declare_socket(CLI::App& run, RunConfig& o) {
   run.add_option("--socket", o.socket.path, "Where agents send")
       ->check(socket_path())
       ->type_name("PATH")
@@ -27,7 +32,7 @@ void declare_socket(CLI::App& run, RunOptions& o) {
              "Datagrams that may wait on the socket");
 }
 
-void declare_attestation(CLI::App& run, RunOptions& o) {
+void declare_attestation(CLI::App& run, RunConfig& o) {
   add_choice<Attest>(run, "--attest", o.attest,
                      {{"kernel", Attest::Kernel}, {"procfs", Attest::Procfs}},
                      "Who says who sent a frame; procfs is the old way, for comparison [kernel]");
@@ -56,7 +61,7 @@ void declare_attestation(CLI::App& run, RunOptions& o) {
       ->disable_flag_override();
 }
 
-void declare_tracking(CLI::App& run, RunOptions& o) {
+void declare_tracking(CLI::App& run, RunConfig& o) {
   add_number(run, "--threshold-ms", o.threshold_ms, 1, kMsPerDay, "Silence before a stall");
   add_number(run, "--tracker-capacity", o.tracker_capacity, 1, Tracker::kMaxCapacity,
              "Agents that can be tracked");
@@ -69,7 +74,7 @@ void declare_tracking(CLI::App& run, RunOptions& o) {
                        "longest silent, after 10 thresholds or once it has stalled [strict]");
 }
 
-void declare_output(CLI::App& run, RunOptions& o) {
+void declare_output(CLI::App& run, RunConfig& o) {
   add_choice<EventFormat>(
       run, "--events", o.events,
       {{"text", EventFormat::Text}, {"json", EventFormat::Json}, {"none", EventFormat::None}},
@@ -87,13 +92,13 @@ void declare_output(CLI::App& run, RunOptions& o) {
   add_log_options(run, o.log);
 }
 
-void declare_process(CLI::App& run, RunOptions& o) {
+void declare_process(CLI::App& run, RunConfig& o) {
   add_user(run, "--user", o.user, "Drop to this user once everything is open");
   add_number(run, "--shutdown-after-secs", o.shutdown_after_s, 1, kSecondsPerYear,
              "End cleanly by itself");
   run.add_option("--nice", o.nice,
                  "Run the loop at this nice value; children run at 0 where it is below [-20]")
-      ->check(CLI::Range(kHighestPriority, kLowestPriority))
+      ->check(CLI::Range(daemon::kHighestPriority, daemon::kLowestPriority))
       ->type_name("N");
   add_number(run, "--self-watchdog-ms", o.self_watchdog_ms, 0, kMsPerDay,
              "End with exit code 5 when the loop has not turned for so long; 0: no watchdog");
@@ -101,42 +106,7 @@ void declare_process(CLI::App& run, RunOptions& o) {
 
 }  // namespace
 
-std::uint64_t RunOptions::threshold_ns() const { return threshold_ms * kNsPerMs; }
-
-BeatsShown RunOptions::beats_shown() const {
-  return beats.value_or(events == EventFormat::Json ? BeatsShown::All : BeatsShown::Changes);
-}
-
-std::uint64_t RunOptions::agents_per_owner() const {
-  return agents_per_uid.value_or(std::max<std::uint64_t>(1, tracker_capacity / 4));
-}
-
-kernel::Config RunOptions::kernel_config() const {
-  kernel::Config config;
-  config.ring_bytes = ring_bytes;
-  config.correlate_skb = correlate_skb;
-  config.stamp_wait_ns = stamp_wait_ms * kNsPerMs;
-  config.queue_length = queue_length;
-  config.delivery = delivery;
-  const bool shows_every_beat = events != EventFormat::None && beats_shown() == BeatsShown::All;
-  // What waits must not make a silence late.
-  const std::uint64_t longest_ms = std::clamp<std::uint64_t>(threshold_ms / 4, 1, 100);
-  config.drain_interval_ns =
-      drain_interval_ms.value_or(shows_every_beat ? 5 : longest_ms) * kNsPerMs;
-  config.max_beat_rate = max_beat_rate;
-  config.senders = std::max<std::size_t>(config.senders, 2 * tracker_capacity);
-  config.agents_per_owner = agents_per_owner();
-  return config;
-}
-
-// What holds the loop is to be noticed long before somebody seems silent for it.
-Standstill::Config RunOptions::standstill() const {
-  return {.limit_ms = self_watchdog_ms,
-          .calm_ms = std::clamp(threshold_ms / 4, Standstill::kAlert_ms, kLongestCalm_ms),
-          .commands_ms = recovery.is_on() ? recovery.shutdown_grace_ms : 0};
-}
-
-void check_together(const RunOptions& options) {
+void check_together(const RunConfig& options) {
   check_udp_options(options.udp);
   if (options.delivery != kernel::Delivery::Ring) return;
   if (options.attest == Attest::Procfs) {
@@ -147,8 +117,8 @@ void check_together(const RunOptions& options) {
   }
 }
 
-std::shared_ptr<RunOptions> declare_run_options(CLI::App& run) {
-  auto options = std::make_shared<RunOptions>();
+std::shared_ptr<RunConfig> declare_run_options(CLI::App& run) {
+  auto options = std::make_shared<RunConfig>();
   const auto group = [&run](const char* name) { run.option_defaults()->group(name); };
   add_config(run);  // before all others
   group("Socket");

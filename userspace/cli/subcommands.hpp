@@ -6,17 +6,16 @@
 #include <functional>
 
 #include "cli/cli11_fwd.hpp"
-#include "cli/exit_code.hpp"
+#include "daemon/exit_code.hpp"
 
 namespace hb::cli {
 
+using daemon::ExitCode;
 using Action = std::function<ExitCode()>;
 
 void add_audit(CLI::App& app, Action& chosen);
 void add_run(CLI::App& app, Action& chosen);
 void add_beat(CLI::App& app, Action& chosen);
-void add_bench(CLI::App& app, Action& chosen);
-void add_compare(CLI::App& app, Action& chosen);
 void add_decode(CLI::App& app, Action& chosen);
 void add_doctor(CLI::App& app, Action& chosen);
 

@@ -37,7 +37,7 @@ void declare_key_files(CLI::App& app, std::string& key_file, std::string& master
       ->type_name("FILE");
 }
 
-void declare_udp_options(CLI::App& run, UdpOptions& o) {
+void declare_udp_options(CLI::App& run, intake::UdpConfig& o) {
   add_number(run, "--udp-port", o.port, 1, kHighestPort, "Receive over UDP too");
   run.add_option("--udp-bind-addr", o.bind_address, "On which IP address")
       ->check(ip_address())
@@ -52,12 +52,12 @@ void declare_udp_options(CLI::App& run, UdpOptions& o) {
       ->disable_flag_override();
 }
 
-void check_udp_options(const UdpOptions& o) {
+void check_udp_options(const intake::UdpConfig& o) {
   if (!o.port) {
     need_port("--key-file", !o.key_file.empty());
     need_port("--master-key-file", !o.master_key_file.empty());
     need_port("--i-accept-plaintext-udp", o.accept_plaintext);
-    need_port("--udp-bind-addr", o.bind_address != UdpOptions{}.bind_address);
+    need_port("--udp-bind-addr", o.bind_address != intake::UdpConfig{}.bind_address);
     return;
   }
   if (!o.has_keys() && !o.accept_plaintext) {

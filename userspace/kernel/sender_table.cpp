@@ -13,14 +13,6 @@ T read(T& word) {
   return std::atomic_ref(word).load(std::memory_order_acquire);
 }
 
-Unheard reason_of(std::uint32_t refused_for) {
-  switch (refused_for) {
-    case HB_DROP_RATE_LIMITED: return Unheard::RateLimited;
-    case HB_DROP_SHARE: return Unheard::Share;
-    default: return Unheard::RingFull;
-  }
-}
-
 }  // namespace
 
 Result<std::unique_ptr<SenderTable>> SenderTable::map(int map_fd, std::size_t senders) {
@@ -34,16 +26,18 @@ Result<std::unique_ptr<SenderTable>> SenderTable::map(int map_fd, std::size_t se
 SenderTable::~SenderTable() { ::munmap(memory_, bytes_); }
 
 // The generation is read before and after the rest: between the two the entry was this process's.
-std::optional<LastAttempt> SenderTable::last_attempt(std::uint32_t slot,
-                                                     std::uint64_t generation_ns) const {
+std::optional<Attempt> SenderTable::last_attempt(std::uint32_t slot,
+                                                 std::uint64_t generation_ns) const {
   if (slot >= senders_) return std::nullopt;
   hb_sender& sender = static_cast<hb_sender*>(memory_)[slot];
   if (read(sender.generation_ns) != generation_ns) return std::nullopt;
   const std::uint64_t attempted_ns = read(sender.attempted_ns);
-  const bool refused = read(sender.refused_ns) >= attempted_ns;
-  const Unheard reason = refused ? reason_of(read(sender.refused_for)) : Unheard::QueueFull;
+  Attempt attempt{attempted_ns, std::nullopt};
+  if (read(sender.refused_ns) >= attempted_ns) {
+    attempt.refused_for = static_cast<hb_drop>(read(sender.refused_for));
+  }
   if (read(sender.generation_ns) != generation_ns || attempted_ns == 0) return std::nullopt;
-  return LastAttempt{attempted_ns, reason};
+  return attempt;
 }
 
 }  // namespace hb::kernel

@@ -4,7 +4,6 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
-#include <spdlog/spdlog.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -106,7 +105,15 @@ Status same_buffer(const SelfTest::Echo& echo) {
   return Error{"self-test: the receipt names another socket buffer than the stamp"};
 }
 
+Explain explain_to = nullptr;
+
+void explain(const std::string& what, bool is_last) {
+  if (explain_to != nullptr) explain_to(what, is_last);
+}
+
 }  // namespace
+
+void set_explain(Explain explain) { explain_to = explain; }
 
 const char* name(ReadMethod method) {
   switch (method) {
@@ -142,15 +149,16 @@ Status StampProgram::load() {
         if (with_exits) exits_problem_.reset();
         return loaded;
       }
-      spdlog::debug("{} ({}{}): {}", loaded.error().message, name(method),
-                    with_exits ? ", exits" : "", log.text());
+      explain(loaded.error().message + " (" + name(method) + (with_exits ? ", exits): " : "): ") +
+                  log.text(),
+              /*is_last=*/false);
       const int code = loaded.error().code;
       if (code == EPERM) return loaded;  // every other way needs the same privilege
       if (code == ENOTSUP) return loaded;
       exits_problem_ = Error{"load: this kernel's verifier refuses to trace exits"};
     }
   }
-  spdlog::error("the kernel took neither program; it and libbpf said:\n{}", log.text());
+  explain("the kernel took neither program; it and libbpf said:\n" + log.text(), /*is_last=*/true);
   return Error{"load: this kernel's verifier refuses the program"};
 }
 

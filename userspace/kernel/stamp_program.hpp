@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "base/result.hpp"
 #include "identity/correlator.hpp"
@@ -28,6 +29,11 @@
 struct hb_program;  // the skeleton that bpftool makes
 
 namespace hb::kernel {
+
+// Called by open() with what libbpf and the verifier said of a way of loading that was refused (at
+// most 64 KiB); `is_last`: no other is tried. Not called when not set.
+using Explain = void (*)(const std::string& what, bool is_last);
+void set_explain(Explain explain);
 
 // How frames come to user space.
 enum class Delivery : std::uint8_t {

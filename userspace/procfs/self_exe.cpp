@@ -24,4 +24,10 @@ Result<std::string> own_executable() {
   return std::string(path.data());
 }
 
+Result<std::string> beside_own_executable(std::string_view name) {
+  const auto self = own_executable();
+  if (!self) return self.error();
+  return self.value().substr(0, self.value().rfind('/') + 1) + std::string(name);
+}
+
 }  // namespace hb

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "base/result.hpp"
 
@@ -9,5 +10,8 @@ namespace hb {
 
 // Its path in this mount namespace. Fails when it has been deleted or lies out of sight.
 [[nodiscard]] Result<std::string> own_executable();
+
+// The path of a file in the same directory, whether or not it is there.
+[[nodiscard]] Result<std::string> beside_own_executable(std::string_view name);
 
 }  // namespace hb

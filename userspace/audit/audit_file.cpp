@@ -1,0 +1,192 @@
+#include "audit/audit_file.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/uninterrupted.hpp"
+
+namespace hb {
+namespace {
+
+using Seen = struct stat;
+
+constexpr int kAttempts = 16;  // to lock a file before it is renamed
+
+// 0, or errno.
+int sync_data(int fd) {
+  return uninterrupted([&] { return ::fdatasync(fd); }) == 0 ? 0 : errno;
+}
+
+// 0, or errno.
+int truncate(int fd, std::uint64_t size_bytes) {
+  const auto size = static_cast<off_t>(size_bytes);
+  return uninterrupted([&] { return ::ftruncate(fd, size); }) == 0 ? 0 : errno;
+}
+
+std::string why_not_opened(int code, const std::string& path) {
+  std::string doing = "cannot open the audit log " + path;
+  if (code == ELOOP) return doing + " (it is a symbolic link: name the file itself)";
+  if (code == ENOENT) return doing + " (its directory is missing: mkdir -p)";
+  return doing;
+}
+
+Result<Fd> open_file(const AuditPlace& place, const std::string& name, const std::string& path) {
+  // O_NONBLOCK: a FIFO or a device that waits under the name holds nobody up.
+  constexpr int kFlags =
+      O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+  Fd fd(uninterrupted([&] { return ::openat(place.directory.get(), name.c_str(), kFlags, 0600); }));
+  const int code = errno;
+  if (fd) return fd;
+  return os_error(code, why_not_opened(code, path));
+}
+
+Status check_kind(const Seen& seen, const std::string& path) {
+  const std::string doing = "cannot use " + path + " as the audit log: ";
+  if (!S_ISREG(seen.st_mode)) return Error{doing + "it is not a regular file", EINVAL};
+  if (seen.st_uid != ::geteuid()) {
+    return Error{doing + "it belongs to user " + std::to_string(seen.st_uid) + ", not to user " +
+                     std::to_string(::geteuid()) + " (chown, or name another file)",
+                 EPERM};
+  }
+  if ((seen.st_mode & 077) != 0) {
+    return Error{doing + "others than its owner may use it (chmod 600)", EPERM};
+  }
+  if (seen.st_nlink > 1) {
+    return Error{doing + "it has " + std::to_string(seen.st_nlink) +
+                     " names, so it may be somebody else's file (remove the other hard links)",
+                 EMLINK};
+  }
+  return ok();
+}
+
+Result<Seen> look_at(int fd, const std::string& path) {
+  Seen seen{};
+  if (::fstat(fd, &seen) == 0) return seen;
+  const int code = errno;
+  return os_error(code, "cannot look at the audit log " + path);
+}
+
+Status lock(int fd, const std::string& path) {
+  if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return ok();
+  const int code = errno;
+  if (code != EWOULDBLOCK) return os_error(code, "cannot lock the audit log " + path);
+  return Error{"another observer writes the audit log " + path + ": stop it, or name another file",
+               EWOULDBLOCK};
+}
+
+// Its size, which nobody else changes any more.
+Result<std::uint64_t> check_and_lock(int fd, const std::string& path) {
+  const auto seen = look_at(fd, path);
+  if (!seen) return seen.error();
+  if (auto good = check_kind(seen.value(), path); !good) return good.error();
+  if (auto locked = lock(fd, path); !locked) return locked.error();
+  const auto now = look_at(fd, path);
+  if (!now) return now.error();
+  return static_cast<std::uint64_t>(now.value().st_size);
+}
+
+}  // namespace
+
+int write_all(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+    const int code = errno;
+    if (written < 0 && code == EINTR) continue;
+    if (written <= 0) return written < 0 ? code : EIO;
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return 0;
+}
+
+Result<AuditPlace> AuditPlace::open(const std::string& path) {
+  const auto slash = path.rfind('/');
+  const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
+  if (name.empty() || name == "." || name == "..") {
+    return Error{"'" + path + "' names no file for the audit log", EINVAL};
+  }
+  const std::string parent = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  Fd directory(
+      uninterrupted([&] { return ::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
+  const int code = errno;
+  if (!directory) return os_error(code, why_not_opened(code, path));
+  return AuditPlace{std::move(directory), name, path};
+}
+
+Status AuditPlace::sync() const {
+  if (uninterrupted([&] { return ::fsync(directory.get()); }) == 0) return ok();
+  const int code = errno;
+  if (code == EINVAL) return ok();  // a file system that has nothing to do for it (fsync(2))
+  return os_error(code, "cannot make the name of the audit log " + path + " last");
+}
+
+// An observer that rotates renames its file before it lets go of it: what has been locked may not
+// be what has the name.
+Result<AuditFile> AuditFile::open(const AuditPlace& place, const std::string& suffix) {
+  const std::string path = place.path + suffix;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    auto fd = open_file(place, place.name + suffix, path);
+    if (!fd) return fd.error();
+    const auto size_bytes = check_and_lock(fd.value().get(), path);
+    if (!size_bytes) return size_bytes.error();
+    AuditFile file(std::move(fd).value(), path, size_bytes.value());
+    if (file.is_named(place, suffix)) return file;
+  }
+  return Error{"the audit log " + path + " is renamed all the time: stop whoever does it", EBUSY};
+}
+
+bool AuditFile::is_named(const AuditPlace& place, const std::string& suffix) const {
+  struct stat held {};
+  struct stat named {};
+  return ::fstat(fd_.get(), &held) == 0 &&
+         ::fstatat(place.directory.get(), (place.name + suffix).c_str(), &named,
+                   AT_SYMLINK_NOFOLLOW) == 0 &&
+         held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+}
+
+Status AuditFile::append(std::string_view line) {
+  if (auto settled = settle(); !settled) return settled;
+  int code = write_all(fd_.get(), line);
+  if (code == 0) code = sync_data(fd_.get());
+  if (code != 0) {
+    undo();
+    return os_error(code, "cannot write the audit log " + path_);
+  }
+  size_bytes_ += line.size();
+  return ok();
+}
+
+// O_APPEND goes wherever the end is: a chain must not go on behind what somebody else has written,
+// nor in a file that nobody will find again.
+Status AuditFile::settle() {
+  if (torn_) {
+    if (auto whole = cut(size_bytes_); !whole) return whole;
+    torn_ = false;
+  }
+  const auto seen = look_at(fd_.get(), path_);
+  if (!seen) return seen.error();
+  if (seen.value().st_nlink == 0) {
+    return Error{"the audit log " + path_ + " has been removed: SIGHUP begins a new file", ENOENT};
+  }
+  if (static_cast<std::uint64_t>(seen.value().st_size) == size_bytes_) return ok();
+  return Error{"somebody else has changed the audit log " + path_ + ": it has " +
+                   std::to_string(seen.value().st_size) + " bytes, not " +
+                   std::to_string(size_bytes_) +
+                   " (see `hb-ebpf audit verify`; move it away and send SIGHUP)",
+               EBUSY};
+}
+
+void AuditFile::undo() { torn_ = truncate(fd_.get(), size_bytes_) != 0; }
+
+Status AuditFile::cut(std::uint64_t size_bytes) {
+  int code = truncate(fd_.get(), size_bytes);
+  if (code == 0) code = sync_data(fd_.get());
+  if (code != 0) return os_error(code, "cannot cut half a record off the audit log " + path_);
+  size_bytes_ = size_bytes;
+  return ok();
+}
+
+}  // namespace hb

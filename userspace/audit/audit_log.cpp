@@ -1,0 +1,115 @@
+#include "audit/audit_log.hpp"
+
+#include <cerrno>
+#include <utility>
+
+#include "audit/audit_rotation.hpp"
+
+namespace hb {
+namespace {
+
+Error too_long(std::size_t line_bytes) {
+  return Error{"a record of " + std::to_string(line_bytes) +
+                   " bytes is too long for the audit log" + " (at most " +
+                   std::to_string(kMaxAuditLine_bytes) + "): shorten the command",
+               EMSGSIZE};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<AuditLog>> AuditLog::open(AuditConfig config) {
+  auto place = AuditPlace::open(config.path);
+  if (!place) return place.error();
+  auto file = AuditFile::open(place.value());
+  if (!file) return file.error();
+  std::unique_ptr<AuditLog> log(
+      new AuditLog(std::move(config), std::move(place).value(), std::move(file).value()));
+  if (auto taken = log->take_up(); !taken) return taken.error();
+  return log;
+}
+
+Status AuditLog::take_up() {
+  if (auto synced = sync_names(); !synced) return synced;
+  const auto ending = read_audit_ending(file_.fd(), place_.path);
+  if (!ending) return ending.error();
+  if (auto whole = repair(ending.value()); !whole) return whole;
+  if (ending.value().last) {
+    end_ = *ending.value().last;
+    return ok();
+  }
+  auto rotated = read_rotated_end(place_);
+  if (!rotated) return rotated.error();
+  end_ = std::move(rotated).value();
+  return ok();
+}
+
+Status AuditLog::repair(const AuditEnding& ending) {
+  if (ending.torn.empty()) return ok();
+  const auto aside = set_torn_aside(place_, file_, ending);
+  if (!aside) return aside.error();
+  notes_.push_back("the audit log " + place_.path +
+                   " ended in the middle of a record, as after a " + "crash: its last " +
+                   std::to_string(ending.torn.size()) + " bytes are in " + aside.value() +
+                   " now, and the chain goes on without them");
+  return ok();
+}
+
+Status AuditLog::append(const AuditRecord& record) {
+  auto line = compose_audit_line(record, AuditTime::now(), end_);
+  if (line.text.size() > kMaxAuditLine_bytes) return too_long(line.text.size());
+  rotate_for(line.text.size());
+  if (auto synced = sync_names(); !synced) return synced;
+  if (auto written = file_.append(line.text); !written) return written;
+  end_ = std::move(line.end);
+  return ok();
+}
+
+// A file without a record takes one of any length. One that is not whole keeps its name: append()
+// says why.
+void AuditLog::rotate_for(std::size_t line_bytes) {
+  if (config_.max_bytes == 0 || file_.size_bytes() == 0) return;
+  if (file_.size_bytes() + line_bytes <= config_.max_bytes) return;
+  if (!file_.settle()) return;
+  names_last_ = false;
+  const auto rotated = rotate(place_, file_, config_.keep);
+  const std::string problem = rotated ? "" : rotated.error().message;
+  if (!rotated && problem != told_) {
+    notes_.push_back("the audit log is not rotated and grows on: " + problem);
+  }
+  told_ = problem;
+}
+
+// A record is on disk only when its file can be found there, too.
+Status AuditLog::sync_names() {
+  if (names_last_) return ok();
+  auto synced = place_.sync();
+  names_last_ = static_cast<bool>(synced);
+  return synced;
+}
+
+Status AuditLog::reopen() {
+  auto place = AuditPlace::open(config_.path);
+  if (!place) return place.error();
+  if (file_.is_named(place.value())) return ok();
+  auto file = AuditFile::open(place.value());
+  if (!file) return file.error();
+  const auto ending = read_audit_ending(file.value().fd(), config_.path);
+  if (!ending) return ending.error();
+  if (!ending.value().torn.empty() || ending.value().last.value_or(end_) != end_) {
+    return Error{"the audit log " + config_.path +
+                     " is another file now and has records of another" +
+                     " chain: move it away and send SIGHUP again",
+                 EEXIST};
+  }
+  if (const auto settled = file_.settle(); !settled) {
+    notes_.push_back("leaving an audit log that is not whole: " + settled.error().message);
+  }
+  place_ = std::move(place).value();
+  file_ = std::move(file).value();
+  names_last_ = false;
+  return ok();
+}
+
+std::vector<std::string> AuditLog::take_notes() { return std::exchange(notes_, {}); }
+
+}  // namespace hb

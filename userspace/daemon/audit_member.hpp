@@ -1,0 +1,36 @@
+// AuditMember: the audit log as a member of the run loop, and its voice in the log.
+//
+// One thread. Opened before privileges are dropped; opens the file again, with what privileges are
+// left, on SIGHUP.
+#pragma once
+
+#include <memory>
+
+#include "audit/audit_log.hpp"
+#include "daemon/config.hpp"
+#include "daemon/loop_member.hpp"
+
+namespace hb::daemon {
+
+class AuditMember final : public LoopMember {
+ public:
+  // nullptr: the options ask for none.
+  static Result<std::unique_ptr<AuditMember>> open(const AuditConfig& options);
+
+  [[nodiscard]] AuditTrail& trail() { return *log_; }
+
+  void handle(const Event&) override {}
+  void tick(std::uint64_t now_ns) override;
+  [[nodiscard]] Step step() const override { return Step::Auditing; }
+  [[nodiscard]] bool has_files() const override { return true; }
+  void reopen() override;
+
+ private:
+  explicit AuditMember(std::unique_ptr<AuditLog> log) : log_(std::move(log)) {}
+
+  void say_notes();
+
+  std::unique_ptr<AuditLog> log_;
+};
+
+}  // namespace hb::daemon

@@ -1,0 +1,52 @@
+#include "daemon/config.hpp"
+
+#include <algorithm>
+
+namespace hb::daemon {
+namespace {
+
+constexpr std::uint64_t kNsPerMs = 1'000'000;
+constexpr std::uint64_t kLongestCalm_ms = Standstill::Config{}.calm_ms;
+
+}  // namespace
+
+std::uint64_t RunConfig::threshold_ns() const { return threshold_ms * kNsPerMs; }
+
+BeatsShown RunConfig::beats_shown() const {
+  return beats.value_or(events == EventFormat::Json ? BeatsShown::All : BeatsShown::Changes);
+}
+
+std::uint64_t RunConfig::agents_per_owner() const {
+  return agents_per_uid.value_or(std::max<std::uint64_t>(1, tracker_capacity / 4));
+}
+
+kernel::Config RunConfig::kernel_config() const {
+  kernel::Config config;
+  config.ring_bytes = ring_bytes;
+  config.correlate_skb = correlate_skb;
+  config.stamp_wait_ns = stamp_wait_ms * kNsPerMs;
+  config.queue_length = queue_length;
+  config.delivery = delivery;
+  const bool shows_every_beat = events != EventFormat::None && beats_shown() == BeatsShown::All;
+  // What waits must not make a silence late.
+  const std::uint64_t longest_ms = std::clamp<std::uint64_t>(threshold_ms / 4, 1, 100);
+  config.drain_interval_ns =
+      drain_interval_ms.value_or(shows_every_beat ? 5 : longest_ms) * kNsPerMs;
+  config.max_beat_rate = max_beat_rate;
+  config.senders = std::max<std::size_t>(config.senders, 2 * tracker_capacity);
+  config.agents_per_owner = agents_per_owner();
+  return config;
+}
+
+intake::IntakeConfig RunConfig::intake_config() const {
+  return {.kernel = kernel_config(), .udp = udp, .threshold_ns = threshold_ns()};
+}
+
+// What holds the loop is to be noticed long before somebody seems silent for it.
+Standstill::Config RunConfig::standstill() const {
+  return {.limit_ms = self_watchdog_ms,
+          .calm_ms = std::clamp(threshold_ms / 4, Standstill::kAlert_ms, kLongestCalm_ms),
+          .commands_ms = recovery.is_on() ? recovery.shutdown_grace_ms : 0};
+}
+
+}  // namespace hb::daemon

@@ -1,0 +1,93 @@
+// What `hb-ebpf run` can be told. The defaults are here and nowhere else.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "audit/audit_log.hpp"
+#include "daemon/log.hpp"
+#include "daemon/standstill.hpp"
+#include "daemon/user.hpp"
+#include "intake/config.hpp"
+#include "kernel/stamp_program.hpp"
+#include "observer/tracker.hpp"
+#include "recovery/act_budget.hpp"
+#include "recovery/command_line.hpp"
+#include "report/event_sink.hpp"
+#include "transport/unix_listener.hpp"
+
+namespace hb::daemon {
+
+// What is done on a stall, and what keeps it from being done.
+struct RecoveryConfig {
+  std::optional<CommandLine> command;  // at most one of these two; neither: no recovery
+  std::optional<int> signal;
+
+  std::uint64_t debounce_ms = 1000;
+  ActBudget::Config budget;
+  std::optional<ActBudget::Config> budget_per_uid;  // unset: a quarter of it
+  std::optional<std::uint64_t> startup_grace_ms;    // unset: one threshold
+  bool dry_run = false;
+  bool audit_required = false;
+  bool accept_unauthenticated = false;
+
+  // Of a command.
+  bool require_same_uid = false;
+  std::uint64_t timeout_ms = 10'000;
+  std::uint64_t shutdown_grace_ms = 5'000;
+  std::uint64_t output_bytes = 4096;
+  std::vector<std::string> environment;
+
+  [[nodiscard]] bool is_on() const { return command || signal; }
+};
+
+enum class Attest { Kernel, Procfs };
+enum class EventFormat { Text, Json, None };
+enum class WhenFull { Drop, End };
+
+struct RunConfig {
+  SocketPlace socket{"/run/hb-ebpf/hb.sock", 0600, std::nullopt};
+  std::uint64_t queue_length = 512;
+
+  Attest attest = Attest::Kernel;
+  bool correlate_skb = false;
+  std::uint64_t ring_bytes = std::uint64_t{1} << 20;
+  std::uint64_t stamp_wait_ms = 50;
+  kernel::Delivery delivery = kernel::Delivery::Socket;
+  std::optional<std::uint64_t> drain_interval_ms;  // unset: as the event stream needs it
+  std::uint64_t max_beat_rate = 1000;
+
+  intake::UdpConfig udp;
+
+  std::uint64_t threshold_ms = 2000;
+  std::uint64_t tracker_capacity = 4096;
+  Eviction eviction = Eviction::Strict;
+  std::optional<std::uint64_t> agents_per_uid;  // unset: a quarter of the capacity; 0: any number
+  bool allow_cross_namespace = false;
+  bool strict_namespace = false;
+
+  AuditConfig audit;
+
+  EventFormat events = EventFormat::Text;
+  std::optional<BeatsShown> beats;  // unset: as the format has it
+  WhenFull when_stdout_is_full = WhenFull::Drop;
+  std::optional<std::string> export_file;
+  LogConfig log;
+  std::optional<User> user;
+  std::optional<std::uint64_t> shutdown_after_s;
+  std::optional<int> nice;  // unset: the highest priority, if it is to be had
+  std::uint64_t self_watchdog_ms = 10'000;
+
+  RecoveryConfig recovery;
+
+  [[nodiscard]] std::uint64_t threshold_ns() const;
+  [[nodiscard]] BeatsShown beats_shown() const;
+  [[nodiscard]] std::uint64_t agents_per_owner() const;
+  [[nodiscard]] kernel::Config kernel_config() const;
+  [[nodiscard]] intake::IntakeConfig intake_config() const;
+  [[nodiscard]] Standstill::Config standstill() const;
+};
+
+}  // namespace hb::daemon

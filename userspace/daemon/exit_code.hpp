@@ -1,0 +1,15 @@
+// What a process status tells scripts. Part of the contract: never renumbered.
+#pragma once
+
+namespace hb::daemon {
+
+enum class ExitCode : int {
+  Success = 0,
+  Failed = 1,           // it ran and failed
+  Usage = 2,            // bad usage or configuration
+  Unavailable = 3,      // kernel attestation is not available here
+  StrictNamespace = 4,  // --strict-namespace-check saw a foreigner
+  Stuck = 5,            // the loop did not turn (--self-watchdog-ms)
+};
+
+}  // namespace hb::daemon

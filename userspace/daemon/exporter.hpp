@@ -1,0 +1,52 @@
+// Exporter: --export-file: every event as a line of tab-separated values (report/tsv_line.hpp).
+//
+// Lines are written once a turn of the loop, not one by one. While the file takes nothing (the disk
+// is full) they wait in a buffer of 64 KiB, then they are lost and counted; that is logged once,
+// and once again when it is over. Never ends the observer.
+//
+// A member of the run loop: one thread. Opened before privileges are dropped; opens the file again,
+// with what privileges are left, on SIGHUP. end() after the last event.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "daemon/loop_member.hpp"
+#include "report/append_file.hpp"
+#include "report/loss.hpp"
+#include "report/totals.hpp"
+
+namespace hb::daemon {
+
+class Exporter final : public LoopMember {
+ public:
+  // `heir`: see AppendFile::open.
+  static Result<std::unique_ptr<Exporter>> open(const std::string& path, std::optional<uid_t> heir);
+
+  void handle(const Event& event) override;
+  void handle(const Loss& loss);
+  void tick(std::uint64_t now_ns) override;
+  [[nodiscard]] std::uint64_t wake_ns() const override;
+  [[nodiscard]] Step step() const override { return Step::Exporting; }
+  [[nodiscard]] bool has_files() const override { return true; }
+  void reopen() override;
+
+  void end();
+  void append_totals(Totals& totals) const;
+
+ private:
+  explicit Exporter(AppendFile file) : file_(std::move(file)) {}
+
+  void append_line();
+  bool flush();
+
+  AppendFile file_;
+  fmt::memory_buffer line_;
+  bool failing_ = false;
+  std::uint64_t retry_ns_ = 0;  // while it fails
+};
+
+}  // namespace hb::daemon

@@ -1,0 +1,105 @@
+#include "daemon/log.hpp"
+
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/base_sink.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "report/loss_report.hpp"
+
+namespace hb::daemon {
+namespace {
+
+constexpr std::size_t kLogBytes = std::size_t{64} << 10;  // that may wait
+
+class StderrSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+ public:
+  explicit StderrSink(int stop_fd) : out_(STDERR_FILENO, stop_fd) {
+    out_.tell_gaps_with([this](const LineWriter::Gap& gap) { say(gap); });
+  }
+  LineWriter& out() { return out_; }
+
+ private:
+  void say(const LineWriter::Gap& gap) {
+    const std::string text = "lost (" + std::string(kLogLoss) + "): " + std::to_string(gap.lines) +
+                             " lines of this log that were to be here";
+    sink_it_({"hb-ebpf", spdlog::level::warn, text});
+  }
+
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    out_.write({line.data(), line.size()});
+  }
+  void flush_() override {}
+
+  LineWriter out_;
+};
+
+// The message is quoted as JSON wants it, whatever bytes it holds.
+class QuotedMessage final : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm&,
+              spdlog::memory_buf_t& line) override {
+    const std::string text(message.payload.data(), message.payload.size());
+    const std::string quoted =
+        nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    line.append(quoted.data(), quoted.data() + quoted.size());
+  }
+  std::unique_ptr<spdlog::custom_flag_formatter> clone() const override {
+    return std::make_unique<QuotedMessage>();
+  }
+};
+
+std::unique_ptr<spdlog::formatter> formatter(LogConfig::Format format) {
+  auto made = std::make_unique<spdlog::pattern_formatter>();
+  switch (format) {
+    case LogConfig::Format::Text: made->set_pattern("hb-ebpf: %l: %v"); break;
+    case LogConfig::Format::Json:
+      made->add_flag<QuotedMessage>('*').set_pattern(
+          R"({"time":"%Y-%m-%dT%H:%M:%S.%f%z","level":"%l","message":%*})");
+      break;
+  }
+  return made;
+}
+
+spdlog::level::level_enum level(LogConfig::Level level) {
+  switch (level) {
+    case LogConfig::Level::Trace: return spdlog::level::trace;
+    case LogConfig::Level::Debug: return spdlog::level::debug;
+    case LogConfig::Level::Info: return spdlog::level::info;
+    case LogConfig::Level::Warn: return spdlog::level::warn;
+    case LogConfig::Level::Error: return spdlog::level::err;
+    case LogConfig::Level::Off: return spdlog::level::off;
+  }
+  return spdlog::level::info;
+}
+
+}  // namespace
+
+void open_log(const LogConfig& config, int stop_fd) {
+  auto logger = std::make_shared<spdlog::logger>("hb-ebpf", std::make_shared<StderrSink>(stop_fd));
+  logger->set_formatter(formatter(config.format));
+  logger->set_level(level(config.level));
+  spdlog::set_default_logger(std::move(logger));
+}
+
+LineWriter* log_writer() {
+  for (const auto& sink : spdlog::default_logger()->sinks()) {
+    if (auto* ours = dynamic_cast<StderrSink*>(sink.get())) return &ours->out();
+  }
+  return nullptr;
+}
+
+void never_wait_for_log() {
+  if (LineWriter* out = log_writer()) out->never_wait(kLogBytes);
+}
+
+void end_log() {
+  if (LineWriter* out = log_writer()) out->end();
+}
+
+}  // namespace hb::daemon

@@ -1,0 +1,273 @@
+#include "daemon/recovery_member.hpp"
+
+#include <linux/capability.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "observer/tracker.hpp"
+#include "procfs/user_ids.hpp"
+#include "recovery/command_means.hpp"
+#include "recovery/pidfd.hpp"
+#include "recovery/printable.hpp"
+#include "recovery/signal_means.hpp"
+
+namespace hb::daemon {
+namespace {
+
+constexpr std::uint64_t kNsPerMs = 1'000'000;
+
+// Uids that are not known to mean the same are not acted upon.
+bool uids_are_initial() {
+  const auto are = own_uids_are_initial();
+  return are && are.value();
+}
+
+Recovery::Config config_of(const RecoveryConfig& options,
+                           const RecoveryMember::Surroundings& observer, std::uint64_t now_ns) {
+  Recovery::Config config;
+  RecoveryPolicy::Config& policy = config.policy;
+  policy.signals = options.signal.has_value();
+  policy.accept_unauthenticated = options.accept_unauthenticated;
+  policy.observer_ns_inode = observer.observer_ns_inode.value_or(0);
+  policy.allow_cross_namespace = observer.allow_cross_namespace;
+  policy.act_from_ns = now_ns + options.startup_grace_ms.value_or(observer.threshold_ms) * kNsPerMs;
+  policy.debounce_ns = options.debounce_ms * kNsPerMs;
+  policy.debounce_capacity = observer.tracker_capacity;
+  policy.budget = options.budget;
+  policy.budget_per_uid = options.budget_per_uid;
+  policy.seed = random_seed();
+  config.dry_run = options.dry_run;
+  config.audit_required = options.audit_required;
+  return config;
+}
+
+// A group that nobody is in: who shares a uid with a process but no group may neither ptrace(2) nor
+// prlimit(2) it.
+constexpr gid_t kNobodysGroup = 4'294'967'294;
+
+// Whom the signaller process is to be: who the observer is or will be, but in no group if it is to
+// become other users.
+std::optional<User> identity_of_signaller(const std::optional<User>& user,
+                                          const SignalAuthority& authority) {
+  if (!authority.any_uid) return user;
+  const std::string name = user ? user->name : std::to_string(authority.own_uid);
+  return User{name, authority.own_uid, kNobodysGroup, {}};
+}
+
+// CAP_SETGID is not needed once the groups are given up. CAP_KILL: for agents of root, as root may
+// signal everybody.
+Result<SignalAuthority> become_signaller(const std::optional<User>& user) {
+  SignalAuthority authority;
+  authority.own_uid = user ? user->uid : ::getuid();
+  authority.uids_are_initial = uids_are_initial();
+  authority.any_uid =
+      authority.uids_are_initial && is_permitted(CAP_SETUID) && is_permitted(CAP_SETGID);
+  if (const auto identity = identity_of_signaller(user, authority)) {
+    if (auto became = become_user(*identity); !became) return became.error();
+  }
+  KeptPrivileges kept;
+  if (authority.any_uid) kept.capabilities = {CAP_SETUID, CAP_KILL};
+  if (auto dropped = drop_privileges(kept); !dropped) return dropped.error();
+  return authority;
+}
+
+void warn_of_limits(const SignalAuthority& authority) {
+  if (!authority.uids_are_initial) {
+    spdlog::warn(
+        "--recovery-signal: no agent can be signalled, since uids may mean something else here "
+        "than "
+        "in the initial user namespace (/proc/self/uid_map): run the observer there, with /proc "
+        "mounted");
+  } else if (!authority.any_uid) {
+    spdlog::warn(
+        "--recovery-signal: only agents of uid {} can be signalled: start as root, or with "
+        "CAP_SETUID, CAP_SETGID and CAP_KILL, to signal those of all users",
+        authority.own_uid);
+  }
+}
+
+// Says what the limit of descriptors leaves out, and how many must be allowed for.
+PidfdTable::Config pidfds(const RecoveryMember::Surroundings& observer, bool are_needed) {
+  const std::size_t room = room_for_pidfds(descriptor_limit());
+  if (are_needed && room < observer.tracker_capacity) {
+    spdlog::warn(
+        "{} descriptors (RLIMIT_NOFILE) are enough for recovery to hold on to {} agents at a time, "
+        "--tracker-capacity is {}: allow for {} (LimitNOFILE=, ulimit -Hn)",
+        descriptor_limit(), room, observer.tracker_capacity,
+        observer.tracker_capacity + kReservedDescriptors);
+  }
+  return {std::min<std::size_t>(observer.tracker_capacity, room), random_seed()};
+}
+
+Result<std::unique_ptr<RecoveryMeans>> signal_means(const RecoveryConfig& options,
+                                                    const RecoveryMember::Surroundings& observer,
+                                                    std::unique_ptr<Signaller> signaller,
+                                                    const Clock& clock) {
+  if (auto raised = raise_descriptor_limit(); !raised) spdlog::warn("{}", raised.error().message);
+  return std::unique_ptr<RecoveryMeans>(std::make_unique<SignalMeans>(
+      *options.signal, std::move(signaller), clock, pidfds(observer, true)));
+}
+
+// The limit of descriptors is not raised: a command would inherit it, and programs that use
+// select(2) do not expect more than 1024.
+Result<std::unique_ptr<RecoveryMeans>> command_means(const RecoveryConfig& options,
+                                                     const RecoveryMember::Surroundings& observer,
+                                                     const Clock& clock) {
+  CommandMeans::Config config;
+  config.runner.timeout_ns = options.timeout_ms * kNsPerMs;
+  config.runner.output_bytes = options.output_bytes;
+  config.pidfds = pidfds(observer, options.require_same_uid);
+  config.uid_of_pid = real_uid_of;
+  config.uids_are_initial = uids_are_initial();
+  config.require_same_uid = options.require_same_uid;
+  auto means = CommandMeans::open(*options.command, options.environment, clock, config);
+  if (!means) return means.error();
+  return std::unique_ptr<RecoveryMeans>(std::move(means).value());
+}
+
+std::string uid_of(const Stall& stall) {
+  return stall.uid ? "uid " + std::to_string(*stall.uid) : "unknown uid";
+}
+
+std::string why(RecoveryRefusal reason, const Stall& stall) {
+  if (reason != RecoveryRefusal::CredentialsChanged) return name(reason);
+  return std::string(name(reason)) + ": it may not be the process of " + uid_of(stall) +
+         " any more that it was at its last beat";
+}
+
+std::string who(const Stall& stall) {
+  return "agent " + std::to_string(stall.pid) + " (" + name(stall.cause) + ")";
+}
+
+// A failure is for somebody to look at.
+spdlog::level::level_enum level_of(RecoveryOutcome outcome) {
+  switch (outcome) {
+    case RecoveryOutcome::Signalled:
+    case RecoveryOutcome::Gone:
+    case RecoveryOutcome::Spawned:
+    case RecoveryOutcome::CompletedZero:
+    case RecoveryOutcome::DryRun: return spdlog::level::info;
+    case RecoveryOutcome::CompletedNonzero:
+    case RecoveryOutcome::EndedBySignal:
+    case RecoveryOutcome::KilledTimeout:
+    case RecoveryOutcome::KilledShutdown: return spdlog::level::warn;
+    case RecoveryOutcome::SignalUnanswered:
+    case RecoveryOutcome::SpawnFailed:
+    case RecoveryOutcome::SignalFailed: return spdlog::level::err;
+  }
+  return spdlog::level::err;
+}
+
+template <typename Table>
+void append(Totals& totals, std::string_view metric, const Table& table) {
+  table.for_each([&](auto value, std::uint64_t count) {
+    totals.push_back({metric, name(value), count});
+  });
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Signaller>> RecoveryMember::start_signaller(
+    const RecoveryConfig& options, const std::optional<User>& user) {
+  if (!options.signal) return std::unique_ptr<Signaller>();
+  auto started = Signaller::start([&user] { return become_signaller(user); });
+  if (started) warn_of_limits(started.value()->authority());
+  return started;
+}
+
+Result<std::unique_ptr<RecoveryMember>> RecoveryMember::open(const RecoveryConfig& options,
+                                                             const Surroundings& observer,
+                                                             std::unique_ptr<Signaller> signaller,
+                                                             const Clock& clock,
+                                                             AuditTrail* trail) {
+  if (!options.is_on()) return std::unique_ptr<RecoveryMember>();
+  auto means = options.signal ? signal_means(options, observer, std::move(signaller), clock)
+                              : command_means(options, observer, clock);
+  if (!means) return means.error();
+  return std::unique_ptr<RecoveryMember>(
+      new RecoveryMember(config_of(options, observer, clock.now_ns()), std::move(means).value(),
+                         clock, trail, options.shutdown_grace_ms));
+}
+
+RecoveryMember::RecoveryMember(const Recovery::Config& config, std::unique_ptr<RecoveryMeans> means,
+                               const Clock& clock, AuditTrail* trail,
+                               std::uint64_t shutdown_grace_ms)
+    : recovery_(config, std::move(means), clock, trail, *this),
+      shutdown_grace_ms_(shutdown_grace_ms) {}
+
+// CAP_KILL: a command that became another user must still meet its deadline.
+KeptPrivileges RecoveryMember::needed_privileges(const RecoveryConfig& options) {
+  KeptPrivileges kept;
+  if (options.command) kept.capabilities.push_back(CAP_KILL);
+  kept.may_exec = options.command.has_value();
+  return kept;
+}
+
+void RecoveryMember::handle(const Event& event) {
+  if (const auto* beat = std::get_if<Beat>(&event)) recovery_.hear(*beat);
+  if (const auto* stall = std::get_if<Stall>(&event)) recovery_.handle(*stall);
+}
+
+void RecoveryMember::finish() {
+  if (const auto running = recovery_.running(); running > 0) {
+    spdlog::info("waiting for {} recovery act(s) to end, at most {} ms", running,
+                 shutdown_grace_ms_);
+  }
+  recovery_.finish(shutdown_grace_ms_ * kNsPerMs);
+}
+
+// That a budget is exhausted has been said by then.
+void RecoveryMember::refused(const Stall& stall, RecoveryRefusal reason) {
+  const bool said =
+      reason == RecoveryRefusal::BudgetExhausted || reason == RecoveryRefusal::UidBudgetExhausted;
+  spdlog::log(said ? spdlog::level::debug : spdlog::level::warn, "recovery of {} refused: {}",
+              who(stall), why(reason, stall));
+}
+
+void RecoveryMember::reported(const RecoveryReport& report) {
+  const auto level = level_of(report.outcome);
+  const char* separator = report.detail.empty() ? "" : ": ";
+  spdlog::log(level, "recovery of {}: {}{}{}", who(report.stall), name(report.outcome), separator,
+              report.detail);
+  for (const auto& line : printable_lines(report.output)) {
+    spdlog::log(level, "recovery of {}: output: {}", who(report.stall), line);
+  }
+  if (report.discarded_bytes == 0) return;
+  spdlog::log(level, "recovery of {}: output: {} more bytes (--recovery-output-bytes keeps more)",
+              who(report.stall), report.discarded_bytes);
+}
+
+void RecoveryMember::budget_is_exhausted() {
+  spdlog::error(
+      "the recovery budget is exhausted: no agent is recovered until it allows for it again "
+      "(--recovery-budget). So many stalls at once have a common cause");
+}
+
+void RecoveryMember::uid_budget_is_exhausted(const Stall& stall) {
+  spdlog::error(
+      "the recovery budget of {} is exhausted: none of its agents is recovered until it allows for "
+      "it again (--recovery-budget-per-uid). Those of other users are",
+      uid_of(stall));
+}
+
+void RecoveryMember::is_without_audit(const Error& error) {
+  spdlog::error("recovery is not on record: {}", error.message);
+}
+
+void RecoveryMember::is_unprepared(const Error& error) {
+  spdlog::error("an agent that stalls could not be recovered: {}", error.message);
+}
+
+void append_totals(Totals& totals, const RecoveryCounters& counters) {
+  append(totals, "recovery_total", counters.outcomes);
+  append(totals, "recovery_refused_total", counters.refusals);
+  totals.push_back({"recovery_unaudited_total", {}, counters.unaudited});
+  totals.push_back({"recovery_unrecorded_total", {}, counters.unrecorded});
+  totals.push_back({"recovery_unprepared_total", {}, counters.unprepared});
+}
+
+}  // namespace hb::daemon

@@ -1,0 +1,81 @@
+// RecoveryMember: recovery as a member of the run loop, and its voice in the log.
+//
+// Owns the recovery; borrows clock and trail, which must live as long. Order of calls:
+// start_signaller() before a key is read, open() before privileges are dropped, begin() when
+// everything is open, finish() after the loop. One thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "daemon/config.hpp"
+#include "daemon/loop_member.hpp"
+#include "daemon/privileges.hpp"
+#include "daemon/user.hpp"
+#include "observer/clock.hpp"
+#include "recovery/recovery.hpp"
+#include "recovery/signaller.hpp"
+#include "report/totals.hpp"
+
+namespace hb::daemon {
+
+class RecoveryMember final : public LoopMember, private RecoveryListener {
+ public:
+  // What it has to know of the observer.
+  struct Surroundings {
+    std::optional<std::uint32_t> observer_ns_inode;
+    bool allow_cross_namespace = false;
+    std::uint64_t threshold_ms = 0;
+    std::uint64_t tracker_capacity = 0;
+  };
+
+  // The process that signals agents, with what privileges it needs and no other; as `user`, if the
+  // observer is to become one. nullptr: no signal is wanted. Warns where it cannot act as every
+  // agent's user.
+  static Result<std::unique_ptr<Signaller>> start_signaller(const RecoveryConfig& options,
+                                                            const std::optional<User>& user);
+
+  // nullptr: the options ask for no recovery. `trail`: nullptr when none is kept.
+  static Result<std::unique_ptr<RecoveryMember>> open(const RecoveryConfig& options,
+                                                      const Surroundings& observer,
+                                                      std::unique_ptr<Signaller> signaller,
+                                                      const Clock& clock, AuditTrail* trail);
+
+  // What the process must keep to act: nothing to signal, which another process does.
+  [[nodiscard]] static KeptPrivileges needed_privileges(const RecoveryConfig& options);
+
+  // Puts the start on record.
+  [[nodiscard]] Status begin() { return recovery_.begin(); }
+
+  void handle(const Event& event) override;
+  void tick(std::uint64_t now_ns) override { recovery_.tick(now_ns); }
+  [[nodiscard]] int fd() const override { return recovery_.fd(); }
+  [[nodiscard]] Step step() const override { return Step::Recovering; }
+  [[nodiscard]] std::uint64_t wake_ns() const override { return recovery_.wake_ns(); }
+
+  // Nothing is begun any more. Waits for the commands that run, for as long as the options say.
+  void finish();
+
+  [[nodiscard]] const RecoveryCounters& counters() const { return recovery_.counters(); }
+
+ private:
+  RecoveryMember(const Recovery::Config& config, std::unique_ptr<RecoveryMeans> means,
+                 const Clock& clock, AuditTrail* trail, std::uint64_t shutdown_grace_ms);
+
+  void refused(const Stall& stall, RecoveryRefusal reason) override;
+  void reported(const RecoveryReport& report) override;
+  void budget_is_exhausted() override;
+  void uid_budget_is_exhausted(const Stall& stall) override;
+  void is_without_audit(const Error& error) override;
+  void is_unprepared(const Error& error) override;
+
+  Recovery recovery_;
+  const std::uint64_t shutdown_grace_ms_;
+};
+
+// recovery_total, recovery_refused_total and what else is counted. Of a run without recovery, all
+// are 0.
+void append_totals(Totals& totals, const RecoveryCounters& counters);
+
+}  // namespace hb::daemon

@@ -1,0 +1,62 @@
+#include "daemon/run.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include "daemon/recovery_member.hpp"
+#include "daemon/run_session.hpp"
+#include "intake/intake.hpp"
+#include "kernel/diagnosis.hpp"
+
+namespace hb::daemon {
+namespace {
+
+ExitCode give_up(const Error& error) {
+  spdlog::error("{}", error.message);
+  return ExitCode::Failed;
+}
+
+ExitCode misconfigured(const Error& error) {
+  spdlog::error("{}", error.message);
+  return ExitCode::Usage;
+}
+
+ExitCode unavailable(const Error& error, const kernel::Config& config) {
+  spdlog::error("kernel attestation is not available: {}", error.message);
+  for (const auto& finding : kernel::diagnose(config)) {
+    if (finding.state != kernel::Finding::State::Failed) continue;
+    spdlog::error("{}: {}; {}", finding.check, finding.detail, finding.remedy);
+  }
+  spdlog::error("`hb-ebpf doctor` shows every check; --attest procfs needs none of them");
+  return ExitCode::Unavailable;
+}
+
+}  // namespace
+
+ExitCode run(const RunConfig& config) {
+  auto signals = Signals::take();
+  open_log(config.log, signals ? signals.value().fd() : LineWriter::kNoStop);
+  if (!signals) return give_up(signals.error());
+  const MonotonicClock clock;
+  auto signaller = RecoveryMember::start_signaller(config.recovery, config.user);
+  if (!signaller) return give_up(signaller.error());
+  Watchdog watchdog({config.standstill(), config.log, config.recovery.command.has_value()},
+                    signals.value());
+  auto keys = intake::read_key_files(config.udp.key_file, config.udp.master_key_file);
+  if (!keys) return misconfigured(keys.error());
+  std::unique_ptr<kernel::StampProgram> program;
+  if (config.attest == Attest::Kernel) {
+    auto opened = kernel::StampProgram::open(config.kernel_config());
+    if (!opened) return unavailable(opened.error(), config.kernel_config());
+    program = std::move(opened).value();
+  }
+  auto intake = intake::Intake::open(config.intake_config(), std::move(program), clock.now_ns());
+  if (!intake) return give_up(intake.error());
+  const auto udp =
+      intake.value()->open_udp(config.intake_config(), std::move(keys).value(), clock.now_ns());
+  if (!udp) return give_up(udp.error());
+  const auto code = observe(config, signals.value(), *intake.value(), std::move(signaller).value(),
+                            clock, watchdog);
+  return code ? code.value() : give_up(code.error());
+}
+
+}  // namespace hb::daemon

@@ -1,0 +1,223 @@
+#include "daemon/run_loop.hpp"
+
+#include <poll.h>
+#include <spdlog/spdlog.h>
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "daemon/log.hpp"
+
+namespace hb::daemon {
+namespace {
+
+constexpr std::size_t kEnding = 0;  // in polled_
+constexpr std::size_t kHangup = 1;
+constexpr std::size_t kFirstRoom = 2;
+constexpr std::size_t kFirstSource = 4;
+
+constexpr int kEventsPerTurn = 256;  // between two looks at the signals
+constexpr std::uint64_t kLastLook_ns = 1'000'000'000;
+constexpr std::uint64_t kRest_ns = 10'000'000;
+constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
+constexpr std::uint64_t kNsPerMs = 1'000'000;
+
+timespec as_timespec(std::uint64_t ns) {
+  return {static_cast<time_t>(ns / kNsPerSecond), static_cast<long>(ns % kNsPerSecond)};
+}
+
+}  // namespace
+
+RunLoop::RunLoop(Observer& observer, const Clock& clock, std::vector<intake::PollSource> sources,
+                 Signals& signals, EventSink& sink, LineWriter& out, Progress& progress,
+                 const Config& config)
+    : observer_(observer),
+      clock_(clock),
+      signals_(signals),
+      sink_(sink),
+      out_(out),
+      progress_(progress),
+      config_(config),
+      polled_{pollfd{signals.fd(), POLLIN, 0}, pollfd{signals.hangup_fd(), POLLIN, 0}},
+      sources_(std::move(sources)),
+      rooms_{RoomWatch(&out), RoomWatch(log_writer())} {
+  polled_.resize(kFirstSource, {-1, POLLOUT, 0});
+  for (const intake::PollSource& source : sources_) polled_.push_back({source.fd, POLLIN, 0});
+}
+
+void RunLoop::add(LoopMember& member) {
+  members_.push_back(&member);
+  if (member.fd() >= 0) polled_.push_back({member.fd(), POLLIN, 0});
+}
+
+ExitCode RunLoop::run() {
+  for (;;) {
+    wait();
+    take_hangup();
+    if (is_told_to_end()) return ExitCode::Success;
+    if (const auto end = serve_readers()) return *end;
+    if (const auto end = turn()) return *end;
+    warn_of_clock_jump();
+    tick();
+  }
+}
+
+// Only what poll(2) named is read: a wake for a frame costs no look at the signals.
+void RunLoop::take_hangup() {
+  if (polled_[kHangup].revents == 0 || !signals_.take_hangup()) return;
+  progress_.begin(Step::Reopening);
+  for (LoopMember* member : members_) member->reopen();
+}
+
+bool RunLoop::is_told_to_end() {
+  return (polled_[kEnding].revents != 0 && takes_ending_signal()) || is_over();
+}
+
+bool RunLoop::takes_ending_signal() {
+  const auto signal = signals_.next_ending();
+  if (signal) spdlog::info("{}: ending", name(*signal));
+  return signal.has_value();
+}
+
+bool RunLoop::is_over() {
+  if (config_.end_ns == Source::kNever || clock_.now_ns() < config_.end_ns) return false;
+  spdlog::info("the time given by --shutdown-after-secs is over: ending");
+  return true;
+}
+
+std::uint64_t RunLoop::wake_ns() const {
+  std::uint64_t wake_ns = std::min(observer_.wake_ns(), config_.end_ns);
+  for (const LoopMember* member : members_) wake_ns = std::min(wake_ns, member->wake_ns());
+  return wake_ns;
+}
+
+// Leaves out those that rest; says when the first of them has rested. A socket that failed would be
+// ready again at once: all rest then, so that we do not spin on it.
+std::uint64_t RunLoop::ask_sources(std::uint64_t now_ns) {
+  std::uint64_t rested_ns = Source::kNever;
+  pollfd* polled = &polled_[kFirstSource];
+  for (const intake::PollSource& source : sources_) {
+    const std::uint64_t wanted_ns = source.source ? source.source->rests_until_ns() : 0;
+    const std::uint64_t until_ns = std::max(wanted_ns, sources_poll_after_ns_);
+    const bool rests = until_ns > now_ns;
+    if (rests) rested_ns = std::min(rested_ns, until_ns);
+    *polled++ = {rests ? -1 : source.fd, POLLIN, 0};
+  }
+  return rested_ns;
+}
+
+void RunLoop::wait() {
+  const std::uint64_t now_ns = clock_.now_ns();
+  std::uint64_t until_ns = ask_sources(now_ns);
+  for (std::size_t i = 0; i < rooms_.size(); ++i) {
+    polled_[kFirstRoom + i] = rooms_[i].ask(now_ns);
+    until_ns = std::min(until_ns, rooms_[i].wake_ns(now_ns));
+  }
+  until_ns = std::min(until_ns, now_ns < sources_poll_after_ns_ ? config_.end_ns : wake_ns());
+  const timespec timeout = as_timespec(until_ns > now_ns ? until_ns - now_ns : 0);
+  const auto* limit = until_ns == Source::kNever ? nullptr : &timeout;
+  progress_.begin(Step::Sleeping);
+  const bool named = ::ppoll(polled_.data(), polled_.size(), limit, nullptr) >= 0;
+  progress_.begin(Step::Receiving);
+  if (named) return empty_epolls();
+  for (pollfd& polled : polled_) polled.revents = 0;  // interrupted: it has named nothing
+}
+
+void RunLoop::empty_epolls() {
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    const pollfd& polled = polled_[kFirstSource + i];
+    epoll_event event{};
+    if (sources_[i].is_epoll && polled.revents != 0) ::epoll_wait(polled.fd, &event, 1, 0);
+  }
+}
+
+void RunLoop::warn_of_clock_jump() {
+  const auto jump = observer_.take_clock_jump();
+  if (!jump) return;
+  spdlog::warn(
+      "did not run for {}.{:03} s (stopped, suspended, or the machine was paused): unless what "
+      "agents sent meanwhile shows that they could, nobody is called silent before one more "
+      "threshold has passed",
+      jump->gap_ns / kNsPerSecond, jump->gap_ns % kNsPerSecond / kNsPerMs);
+}
+
+void RunLoop::tick() {
+  if (members_.empty()) return;
+  const std::uint64_t now_ns = clock_.now_ns();
+  for (LoopMember* member : members_) {
+    progress_.begin(member->step());
+    member->tick(now_ns);
+  }
+}
+
+void RunLoop::tell(const Event& event) {
+  if (is_shown(event, config_.beats)) {
+    progress_.begin(Step::WritingStream);
+    sink_.write(event);
+  }
+  for (LoopMember* member : members_) {
+    progress_.begin(member->step());
+    member->handle(event);
+  }
+}
+
+std::optional<ExitCode> RunLoop::turn() {
+  for (int i = 0; i < kEventsPerTurn; ++i) {
+    progress_.begin(Step::Receiving);
+    const auto event = observer_.poll();
+    if (!event) return std::nullopt;
+    if (const auto end = handle(*event)) return end;
+    if (std::holds_alternative<Io>(*event)) {
+      sources_poll_after_ns_ = clock_.now_ns() + kRest_ns;
+      return std::nullopt;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<ExitCode> RunLoop::handle(const Event& event) {
+  tell(event);
+  if (const auto end = end_for_want_of_a_reader()) return end;
+  if (config_.strict_namespace && std::holds_alternative<NamespaceConflict>(event)) {
+    spdlog::error("--strict-namespace-check: an agent of another PID namespace: ending");
+    return ExitCode::StrictNamespace;
+  }
+  return std::nullopt;
+}
+
+// What waits for the readers of the stream and of the log, and what they have missed.
+std::optional<ExitCode> RunLoop::serve_readers() {
+  for (std::size_t i = 0; i < rooms_.size(); ++i) rooms_[i].take(polled_[kFirstRoom + i], clock_);
+  return end_for_want_of_a_reader();
+}
+
+std::optional<ExitCode> RunLoop::end_for_want_of_a_reader() {
+  if (const auto problem = out_.take_problem()) spdlog::error("{}", problem->message);
+  if (out_.closed()) {
+    // That may be why nobody was waited for; poll(2) may not have seen it yet.
+    if (takes_ending_signal() || is_over()) return ExitCode::Success;
+    spdlog::error("nobody reads the event stream any more: ending (--events none needs no reader)");
+    return ExitCode::Failed;
+  }
+  if (config_.end_when_stream_is_full && out_.lost() > 0) {
+    spdlog::error(
+        "the event stream is full, its reader does not keep up: ending, as --when-stdout-is-full "
+        "end says (drop goes on, and counts what is lost)");
+    return ExitCode::Failed;
+  }
+  return std::nullopt;
+}
+
+// Whoever is still connected may go on sending: a time bounds it.
+void RunLoop::finish() {
+  const std::uint64_t deadline_ns = clock_.now_ns() + kLastLook_ns;
+  while (clock_.now_ns() < deadline_ns) {
+    progress_.begin(Step::Ending);
+    const auto event = observer_.poll();
+    if (!event || std::holds_alternative<Io>(*event)) return;
+    tell(*event);
+  }
+}
+
+}  // namespace hb::daemon

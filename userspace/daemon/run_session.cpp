@@ -1,0 +1,243 @@
+#include "daemon/run_session.hpp"
+
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <memory>
+#include <vector>
+
+#include "daemon/audit_member.hpp"
+#include "daemon/exporter.hpp"
+#include "daemon/loss_member.hpp"
+#include "daemon/priority.hpp"
+#include "daemon/privileges.hpp"
+#include "daemon/recovery_member.hpp"
+#include "daemon/run_loop.hpp"
+#include "report/json_sink.hpp"
+#include "report/text_sink.hpp"
+
+namespace hb::daemon {
+namespace {
+
+constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
+constexpr std::size_t kStreamBytes = std::size_t{1} << 20;  // that may wait for its reader
+
+std::unique_ptr<EventSink> make_sink(EventFormat format, LineWriter& out) {
+  switch (format) {
+    case EventFormat::Text: return std::make_unique<TextSink>(out, wants_colour(STDOUT_FILENO));
+    case EventFormat::Json: return std::make_unique<JsonSink>(out);
+    case EventFormat::None: return std::make_unique<SilentSink>();
+  }
+  return std::make_unique<SilentSink>();
+}
+
+Observer::Config observer_config(const RunConfig& options, const intake::Intake& intake) {
+  Observer::Config config;
+  config.threshold_ns = options.threshold_ns();
+  config.tracker_capacity = options.tracker_capacity;
+  config.eviction = options.eviction;
+  config.agents_per_owner = options.agents_per_owner();
+  config.read_delay_ns = options.kernel_config().drain_interval_ns;
+  config.policy.observer_ns_inode = intake.observer_ns_inode().value_or(0);
+  config.policy.allow_cross_namespace = options.allow_cross_namespace;
+  return config;
+}
+
+RunLoop::Config loop_config(const RunConfig& options, std::uint64_t now_ns) {
+  RunLoop::Config config;
+  config.beats = options.beats_shown();
+  config.strict_namespace = options.strict_namespace;
+  config.end_when_stream_is_full = options.when_stdout_is_full == WhenFull::End;
+  if (options.shutdown_after_s) config.end_ns = now_ns + *options.shutdown_after_s * kNsPerSecond;
+  return config;
+}
+
+std::optional<uid_t> heir(const RunConfig& options) {
+  return options.user ? std::optional(options.user->uid) : std::nullopt;
+}
+
+SocketPlace socket_place(const RunConfig& options) {
+  SocketPlace place = options.socket;
+  place.heir = heir(options);
+  return place;
+}
+
+Status shed_privileges(const RunConfig& options, const intake::Intake& intake) {
+  KeptPrivileges kept = RecoveryMember::needed_privileges(options.recovery);
+  if (const auto needed = intake.needed_capability()) kept.capabilities.push_back(*needed);
+  if (options.user) {
+    if (auto became = become_user(*options.user); !became) return became;
+  }
+  if (auto dropped = drop_privileges(kept); !dropped) return dropped;
+  return options.user ? confirm_user(*options.user) : ok();
+}
+
+// Whoever names a priority relies on it; the default is what there is to be had.
+Status take_priority(const RunConfig& options) {
+  auto taken = daemon::take_priority(options.nice.value_or(kHighestPriority));
+  if (taken) return taken;
+  if (options.nice) return Error{"--nice: " + taken.error().message, taken.error().code};
+  spdlog::info("{}: a flood of processes may delay the observer", taken.error().message);
+  return ok();
+}
+
+// The watchdog's thread is to have the privileges that are left, and the priority.
+Status start_watchdog(Watchdog& watchdog) {
+  if (auto started = watchdog.start(); !started) return started;
+  return keep_priority_to_ourselves();
+}
+
+// A user who owns nothing of the socket's directory cannot take the socket out of it.
+void withdraw(intake::Intake& intake, bool is_expected_to_fail) {
+  const auto withdrawn = intake.withdraw();
+  if (withdrawn) return;
+  const auto level = is_expected_to_fail ? spdlog::level::info : spdlog::level::warn;
+  spdlog::log(level, "{} (the next start replaces it)", withdrawn.error().message);
+}
+
+// What lives in the loop beside the observer. Each is null where no flag asks for it.
+struct Members {
+  std::unique_ptr<Exporter> exporter;
+  std::unique_ptr<AuditMember> audit;
+  std::unique_ptr<RecoveryMember> recovery;
+
+  Status open(const RunConfig& options, const intake::Intake& intake,
+              std::unique_ptr<Signaller> signaller, const Clock& clock) {
+    if (auto opened = open_exporter(options); !opened) return opened;
+    if (auto opened = open_audit(options); !opened) return opened;
+    return open_recovery(options, intake, std::move(signaller), clock);
+  }
+
+  Status open_exporter(const RunConfig& options) {
+    if (!options.export_file) return ok();
+    auto opened = Exporter::open(*options.export_file, heir(options));
+    if (!opened) return opened.error();
+    exporter = std::move(opened).value();
+    return ok();
+  }
+
+  Status open_audit(const RunConfig& options) {
+    auto opened = AuditMember::open(options.audit);
+    if (!opened) return opened.error();
+    audit = std::move(opened).value();
+    return ok();
+  }
+
+  Status open_recovery(const RunConfig& options, const intake::Intake& intake,
+                       std::unique_ptr<Signaller> signaller, const Clock& clock) {
+    const RecoveryMember::Surroundings observer{intake.observer_ns_inode(),
+                                                options.allow_cross_namespace, options.threshold_ms,
+                                                options.tracker_capacity};
+    AuditTrail* trail = audit ? &audit->trail() : nullptr;
+    auto opened =
+        RecoveryMember::open(options.recovery, observer, std::move(signaller), clock, trail);
+    if (!opened) return opened.error();
+    recovery = std::move(opened).value();
+    return recovery ? recovery->begin() : ok();
+  }
+
+  [[nodiscard]] std::vector<LoopMember*> all() const {
+    std::vector<LoopMember*> members;
+    if (exporter) members.push_back(exporter.get());
+    if (recovery) members.push_back(recovery.get());
+    if (audit) members.push_back(audit.get());  // after recovery, whose records it speaks of
+    return members;
+  }
+
+  void append_totals(Totals& totals) const {
+    if (exporter) exporter->append_totals(totals);
+    daemon::append_totals(totals, recovery ? recovery->counters() : RecoveryCounters{});
+  }
+};
+
+// With nothing to open again, SIGHUP ends the program.
+Status set_hangup_apart(Signals& signals, const Members& members) {
+  for (const LoopMember* member : members.all()) {
+    if (member->has_files()) return signals.set_hangup_apart();
+  }
+  return ok();
+}
+
+// Everything that a run counts.
+void append_totals(Totals& totals, const Observer& observer, const intake::Intake& intake,
+                   const Members& members, const LineWriter& out, const Watchdog& watchdog) {
+  const Totals counted = totals_of(observer.counters());
+  totals.insert(totals.end(), counted.begin(), counted.end());
+  intake.append_totals(totals);
+  members.append_totals(totals);
+  totals.push_back({"events_lost_total", {}, out.lost()});
+  const LineWriter* log = log_writer();
+  totals.push_back({"log_lines_lost_total", {}, log != nullptr ? log->lost() : 0});
+  totals.push_back({"loop_interrupted_total", {}, watchdog.interrupts()});
+}
+
+// The line that stands for those that are missing.
+void tell_gap(EventSink& sink, const LineWriter& out, const LineWriter::Gap& gap,
+              const Observer& observer, const Clock& clock) {
+  sink.loss({kStreamLoss, gap.lines, observer.since_start(gap.since_ns), out.lost(),
+             observer.since_start(clock.now_ns())});
+}
+
+// The loop does, with each event; but first and last words are written outside of it.
+void say_if_unwritten(LineWriter& out) {
+  if (const auto problem = out.take_problem()) spdlog::error("{}", problem->message);
+}
+
+}  // namespace
+
+Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Intake& intake,
+                         std::unique_ptr<Signaller> signaller, const Clock& clock,
+                         Watchdog& watchdog) {
+  LineWriter out(STDOUT_FILENO, signals.fd());
+  const auto sink = make_sink(options.events, out);
+  Observer observer(clock, observer_config(options, intake));
+  for (Source* source : intake.sources()) observer.add(*source);
+  if (ExitWatch* exits = intake.exits()) observer.watch(*exits);
+  if (const AttemptWatch* attempts = intake.attempts()) observer.watch(*attempts);
+  Members members;
+  if (auto opened = members.open(options, intake, std::move(signaller), clock); !opened) {
+    return opened.error();
+  }
+  if (auto set = set_hangup_apart(signals, members); !set) return set.error();
+  if (auto taken = take_priority(options); !taken) return taken.error();
+  if (auto bound = intake.bind(socket_place(options)); !bound) return bound.error();
+  if (auto shed = shed_privileges(options, intake); !shed) return shed.error();
+  const auto count = [&](Totals& totals) {
+    append_totals(totals, observer, intake, members, out, watchdog);
+  };
+  LossMember losses(observer.start_ns(), count, [&](const Loss& loss) {
+    sink->loss(loss);
+    const bool is_its_own = loss.reason == kExportLoss;  // and would be one more
+    if (members.exporter && !is_its_own) members.exporter->handle(loss);
+  });
+  out.tell_gaps_with(
+      [&](const LineWriter::Gap& gap) { tell_gap(*sink, out, gap, observer, clock); });
+  if (auto started = start_watchdog(watchdog); !started) return started.error();
+
+  sink->ready({options.socket.path, static_cast<std::uint32_t>(::getpid()),
+               intake.observer_ns_inode(), intake.udp_address()});
+  say_if_unwritten(out);
+  out.never_wait(kStreamBytes);
+  never_wait_for_log();
+  RunLoop loop(observer, clock, intake.poll_sources(), signals, *sink, out, watchdog.progress(),
+               loop_config(options, clock.now_ns()));
+  for (LoopMember* member : members.all()) loop.add(*member);
+  loop.add(losses);
+  const ExitCode code = loop.run();
+  watchdog.progress().begin(Step::AwaitingCommands);
+  if (members.recovery) members.recovery->finish();
+  watchdog.progress().begin(Step::Ending);
+  withdraw(intake, options.user.has_value());
+  out.end();
+  end_log();
+  loop.finish();
+  losses.finish(clock.now_ns());
+  if (members.exporter) members.exporter->end();
+  Totals totals;
+  count(totals);
+  sink->stopped(totals);
+  say_if_unwritten(out);
+  return code;
+}
+
+}  // namespace hb::daemon

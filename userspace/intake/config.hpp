@@ -1,0 +1,29 @@
+// What frames are received from, and how.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "kernel/stamp_program.hpp"
+
+namespace hb::intake {
+
+struct UdpConfig {
+  std::optional<std::uint16_t> port;  // unset: no UDP at all
+  std::string bind_address = "127.0.0.1";
+  std::string key_file;         // empty: not given
+  std::string master_key_file;  // likewise
+  bool accept_plaintext = false;
+  bool accept_recovery = false;  // its beats count as attested by the operator
+
+  [[nodiscard]] bool has_keys() const { return !key_file.empty() || !master_key_file.empty(); }
+};
+
+struct IntakeConfig {
+  kernel::Config kernel;
+  UdpConfig udp;
+  std::uint64_t threshold_ns = 2'000'000'000;  // how long a network sender is remembered for
+};
+
+}  // namespace hb::intake

@@ -1,0 +1,138 @@
+#include "intake/intake.hpp"
+
+#include <linux/capability.h>
+#include <spdlog/spdlog.h>
+#include <sys/epoll.h>
+
+#include <cerrno>
+
+#include "intake/agent_socket.hpp"
+#include "intake/procfs_source.hpp"
+#include "intake/stamp_totals.hpp"
+#include "observer/tracker.hpp"
+#include "procfs/namespace_link.hpp"
+
+namespace hb::intake {
+
+Result<std::unique_ptr<Intake>> Intake::open(const IntakeConfig& config,
+                                             std::unique_ptr<kernel::StampProgram> program,
+                                             std::uint64_t start_ns) {
+  std::unique_ptr<Intake> intake(new Intake(std::move(program)));
+  if (auto opened = intake->open_socket(config); !opened) return opened.error();
+  if (intake->program_) {
+    if (auto ready = intake->attest_by_kernel(config, start_ns); !ready) return ready.error();
+  } else {
+    intake->attest_by_procfs(start_ns);
+  }
+  return intake;
+}
+
+Status Intake::open_socket(const IntakeConfig& config) {
+  auto opened = open_agent_socket(program_.get(), config.kernel.queue_length);
+  if (!opened) return opened.error();
+  AgentSocket socket = std::move(opened).value();
+  listener_ = std::move(socket.listener);
+  queue_length_ = socket.queue_length;
+  if (socket.queue_problem) spdlog::warn("{}", socket.queue_problem->message);
+  return ok();
+}
+
+Status Intake::attest_by_kernel(const IntakeConfig& wanted, std::uint64_t start_ns) {
+  kernel::Config config = wanted.kernel;
+  config.queue_length = queue_length_;
+  if (program_->delivery() != config.delivery) {
+    spdlog::info(
+        "--delivery ring: this kernel does not show whether a datagram carries descriptors");
+  }
+  switch (program_->delivery()) {
+    case kernel::Delivery::Socket: take_from_socket(config, start_ns); break;
+    case kernel::Delivery::Ring: take_from_ring(config, start_ns); break;
+  }
+  attempts_.emplace(program_->senders());
+  ns_inode_ = program_->observer_ns_inode();
+  watch_exits();
+  return watch_ring();
+}
+
+// Edge-triggered: a ring is readable whenever it holds anything unread, which is always.
+Status Intake::watch_ring() {
+  ring_wake_.reset(::epoll_create1(EPOLL_CLOEXEC));
+  int code = errno;
+  if (!ring_wake_) return os_error(code, "cannot watch the stamp ring (epoll_create1)");
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLET;
+  const int refused = ::epoll_ctl(ring_wake_.get(), EPOLL_CTL_ADD, program_->ring_fd(), &event);
+  code = errno;
+  return refused == 0 ? ok() : Status(os_error(code, "cannot watch the stamp ring (epoll_ctl)"));
+}
+
+void Intake::take_from_socket(const kernel::Config& config, std::uint64_t start_ns) {
+  auto source = std::make_unique<StampedSource>(
+      *program_, *listener_, config, StampTable::Seed{random_seed(), random_seed()}, start_ns);
+  stamped_ = source.get();
+  source_ = std::move(source);
+}
+
+void Intake::take_from_ring(const kernel::Config& config, std::uint64_t start_ns) {
+  auto source = std::make_unique<RingSource>(*program_, *listener_, config, start_ns);
+  ring_ = source.get();
+  source_ = std::move(source);
+}
+
+void Intake::watch_exits() {
+  if (program_->exits() == nullptr) {
+    spdlog::warn("{}: an agent that ends is reported when its silence has lasted --threshold-ms",
+                 program_->exits_problem()->message);
+    return;
+  }
+  exits_ = std::make_unique<RingExits>(*program_->exits());
+}
+
+Status Intake::open_udp(const IntakeConfig& config, secure::Keys keys, std::uint64_t start_ns) {
+  auto opened = UdpIntake::open(config.udp, std::move(keys), config.threshold_ns, start_ns);
+  if (!opened) return opened.error();
+  udp_ = std::move(opened).value();
+  return ok();
+}
+
+std::optional<std::string> Intake::udp_address() const {
+  return udp_ ? std::optional(udp_->where()) : std::nullopt;
+}
+
+std::vector<Source*> Intake::sources() const {
+  std::vector<Source*> sources{source_.get()};
+  if (udp_) sources.push_back(&udp_->source());
+  return sources;
+}
+
+std::vector<PollSource> Intake::poll_sources() const {
+  std::vector<PollSource> sources{{listener_->fd(), source_.get()}};
+  if (ring_wake_) sources.push_back({.fd = ring_wake_.get(), .is_epoll = true});
+  if (exits_ != nullptr) sources.push_back({program_->exits_fd()});
+  if (udp_) sources.push_back({udp_->fd(), &udp_->source()});
+  return sources;
+}
+
+void Intake::attest_by_procfs(std::uint64_t start_ns) {
+  source_ = std::make_unique<ProcfsSource>(*listener_, start_ns, queue_length_);
+  const auto inode = own_pid_namespace();
+  if (inode) {
+    ns_inode_ = inode.value();
+  } else {
+    spdlog::warn("{}: every agent will seem to be of another namespace", inode.error().message);
+  }
+}
+
+// The old way looks into other processes all the time; the stamps need nothing.
+std::optional<int> Intake::needed_capability() const {
+  if (program_) return std::nullopt;
+  return CAP_SYS_PTRACE;
+}
+
+void Intake::append_totals(Totals& totals) const {
+  if (stamped_ != nullptr) intake::append_totals(totals, stamped_->counters());
+  if (ring_ != nullptr) intake::append_totals(totals, ring_->counters());
+  if (udp_) udp_->append_totals(totals);
+}
+
+}  // namespace hb::intake

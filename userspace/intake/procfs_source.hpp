@@ -1,0 +1,31 @@
+// ProcfsSource: attestation the old way, for comparison. The sender is the pid in SCM_CREDENTIALS,
+// which a privileged sender chooses itself, and its namespace is that of whoever has the pid when
+// the datagram is read. Its beats therefore never rank above SocketModeOnly.
+//
+// Borrows the receiver. One thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "identity/datagram.hpp"
+#include "observer/batch.hpp"
+#include "observer/source.hpp"
+
+namespace hb::intake {
+
+class ProcfsSource final : public Source {
+ public:
+  // `queue_length` is the most datagrams that the socket holds back.
+  ProcfsSource(Receiver& receiver, std::uint64_t start_ns, std::uint64_t queue_length)
+      : batch_(receiver, Horizon(start_ns, queue_length)) {}
+
+  std::optional<Reception> next(std::uint64_t now_ns) override;
+  [[nodiscard]] std::uint64_t horizon_ns() const override { return batch_.horizon_ns(); }
+  [[nodiscard]] std::uint64_t wake_ns(std::uint64_t) const override { return kNever; }
+
+ private:
+  Batch<Receiver, Datagram> batch_;
+};
+
+}  // namespace hb::intake

@@ -1,0 +1,49 @@
+#include "intake/ring_exits.hpp"
+
+#include <sys/wait.h>
+
+#include "stamp.h"
+
+namespace hb::intake {
+namespace {
+
+ExitStatus exit_status(std::uint32_t wait_status) {
+  const int status = static_cast<int>(wait_status);
+  if (WIFSIGNALED(status)) return {.code = {}, .signal = WTERMSIG(status)};
+  return {.code = WEXITSTATUS(status), .signal = {}};
+}
+
+ProcessExit process_exit(const hb_exit& gone) {
+  return {.pid = gone.tgid,
+          .generation_ns = gone.generation_ns,
+          .at_ns = gone.ktime_ns,
+          .status = exit_status(gone.wait_status)};
+}
+
+}  // namespace
+
+// Who is out of the observer's sight was never tracked.
+const ProcessExit* RingExits::front() {
+  while (!front_) {
+    const auto record = ring_.front();
+    if (!record) return nullptr;
+    const auto gone = kernel::record_as<hb_exit>(*record);
+    if (gone && gone->tgid != 0) front_ = process_exit(*gone);
+    ring_.pop();
+    ring_.release();
+  }
+  return &*front_;
+}
+
+std::optional<ExitStatus> RingExits::find(std::uint32_t pid, std::uint64_t generation_ns) const {
+  std::optional<ExitStatus> status;
+  if (front_ && front_->pid == pid && front_->generation_ns == generation_ns) return front_->status;
+  ring_.look([&](kernel::RingReader::Bytes record) {
+    const auto gone = kernel::record_as<hb_exit>(record);
+    if (!gone || gone->tgid != pid || gone->generation_ns != generation_ns) return;
+    status = exit_status(gone->wait_status);
+  });
+  return status;
+}
+
+}  // namespace hb::intake

@@ -1,0 +1,91 @@
+#include "intake/ring_source.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+
+#include "identity/stamped_sender.hpp"
+
+namespace hb::intake {
+namespace {
+
+constexpr std::uint64_t kBusyRetry_ns = 200'000;
+
+Arrival arrival_of(const hb_stamp& stamp) {
+  Arrival arrival{{}, sender_of(stamp), BeatOrigin::KernelAttested};
+  std::memcpy(arrival.bytes.data(), stamp.frame, arrival.bytes.size());
+  return arrival;
+}
+
+// The ring aligns records to eight bytes, and so needs no copy.
+const hb_stamp* stamp_in(kernel::RingReader::Bytes record) {
+  static_assert(alignof(hb_stamp) <= 8);
+  if (record.size() != sizeof(hb_stamp)) return nullptr;
+  const auto* stamp = reinterpret_cast<const hb_stamp*>(record.data());
+  return stamp->version == HB_STAMP_VERSION ? stamp : nullptr;
+}
+
+}  // namespace
+
+RingSource::RingSource(kernel::StampProgram& program, Receiver& receiver,
+                       const kernel::Config& config, std::uint64_t start_ns)
+    : program_(program),
+      ring_(program.ring()),
+      receiver_(receiver),
+      truncations_(program),
+      drain_interval_ns_(config.drain_interval_ns),
+      horizon_ns_(start_ns),
+      mark_ns_(start_ns),
+      mark_(ring_.reserved_to()) {}
+
+std::optional<Reception> RingSource::next(std::uint64_t now_ns) {
+  look_ahead(now_ns);
+  while (const auto record = ring_.front()) {
+    std::optional<Arrival> arrival;
+    if (const hb_stamp* stamp = stamp_in(*record)) {
+      arrival = arrival_of(*stamp);
+      frames_++;
+    } else {
+      malformed_++;
+    }
+    ring_.pop();
+    if (arrival) return arrival;
+  }
+  look_ahead(now_ns);
+  ring_.release();
+  if (auto failed = discard_refused()) return ReceiveFailed{std::move(*failed)};
+  if (const auto truncated = truncations_.next(now_ns)) return *truncated;
+  return std::nullopt;
+}
+
+// `now_ns` is older than the position that is read after it: what was reserved by then is below.
+void RingSource::look_ahead(std::uint64_t now_ns) {
+  if (ring_.read_to() < mark_) return;
+  horizon_ns_ = mark_ns_;
+  mark_ns_ = now_ns;
+  mark_ = ring_.reserved_to();
+  if (ring_.read_to() >= mark_) horizon_ns_ = now_ns;
+}
+
+// No system call before the kernel program has refused something. From then on always one: a sender
+// that waits for room in the queue may put its datagram there at any time later.
+std::optional<Error> RingSource::discard_refused() {
+  if (program_.kept_unstamped() == 0) return std::nullopt;
+  const auto received = receiver_.receive(discarded_);
+  if (!received) return received.error();
+  return std::nullopt;
+}
+
+kernel::StampCounters RingSource::counters() const {
+  return {.kernel = program_.counters(),
+          .correlator = {.stamps = frames_, .matched = frames_},
+          .waiting = 0,
+          .malformed = malformed_};
+}
+
+std::uint64_t RingSource::wake_ns(std::uint64_t now_ns) const {
+  const bool head_is_busy = ring_.read_to() < mark_;
+  return now_ns + (head_is_busy ? std::min(drain_interval_ns_, kBusyRetry_ns) : drain_interval_ns_);
+}
+
+}  // namespace hb::intake

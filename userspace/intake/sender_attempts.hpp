@@ -1,0 +1,22 @@
+// SenderAttempts: the kernel program's table of senders, in the words of the observer.
+//
+// Borrows the table. One thread.
+#pragma once
+
+#include "kernel/sender_table.hpp"
+#include "observer/attempt_watch.hpp"
+
+namespace hb::intake {
+
+class SenderAttempts final : public AttemptWatch {
+ public:
+  explicit SenderAttempts(const kernel::SenderTable& senders) : senders_(senders) {}
+
+  [[nodiscard]] std::optional<LastAttempt> last_attempt(std::uint32_t slot,
+                                                        std::uint64_t generation_ns) const override;
+
+ private:
+  const kernel::SenderTable& senders_;
+};
+
+}  // namespace hb::intake

@@ -1,0 +1,13 @@
+// What the kernel program and the pairing have counted, by the names of the metrics.
+#pragma once
+
+#include "intake/stamped_source.hpp"
+#include "report/totals.hpp"
+
+namespace hb::intake {
+
+// stamp_attempts_total = stamps_total + stamps_dropped_total; and, when the ring has been read to
+// its end, stamps_total = matched + orphaned + waiting + malformed.
+void append_totals(Totals& totals, const kernel::StampCounters& counters);
+
+}  // namespace hb::intake

@@ -1,0 +1,35 @@
+// TruncationNotices: says how many datagrams the kernel program has dropped because they carried
+// descriptors. At most once a second: any sender can make as many of them as it likes.
+//
+// Borrows the program. One thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "kernel/stamp_program.hpp"
+#include "observer/source.hpp"
+
+namespace hb::intake {
+
+class TruncationNotices {
+ public:
+  explicit TruncationNotices(const kernel::StampProgram& program) : program_(program) {}
+
+  // What has not been told yet, once it is time.
+  std::optional<AncillaryTruncated> next(std::uint64_t now_ns) {
+    const std::uint64_t dropped = program_.descriptors_dropped();
+    if (dropped == told_ || now_ns < next_ns_) return std::nullopt;
+    next_ns_ = now_ns + kInterval_ns;
+    return AncillaryTruncated{dropped - std::exchange(told_, dropped)};
+  }
+
+ private:
+  static constexpr std::uint64_t kInterval_ns = 1'000'000'000;
+
+  const kernel::StampProgram& program_;
+  std::uint64_t told_ = 0;
+  std::uint64_t next_ns_ = 0;
+};
+
+}  // namespace hb::intake

@@ -1,0 +1,100 @@
+#include "intake/udp_intake.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <limits>
+
+#include "observer/tracker.hpp"
+#include "secure/key_file.hpp"
+
+namespace hb::intake {
+namespace {
+
+// A sender that has not been heard for so many thresholds may be forgotten to make room.
+constexpr std::uint64_t kLiveThresholds = 10;
+
+Status read_key_file(const std::string& path, std::optional<secure::Key>& key) {
+  if (path.empty()) return ok();
+  auto read = secure::read_key_file(path);
+  if (!read) return read.error();
+  key = std::move(read).value();
+  return ok();
+}
+
+std::uint64_t live_ns(std::uint64_t threshold_ns) {
+  constexpr auto kForever = std::numeric_limits<std::uint64_t>::max();
+  return threshold_ns > kForever / kLiveThresholds ? kForever : threshold_ns * kLiveThresholds;
+}
+
+BeatOrigin origin(const UdpConfig& options) {
+  return options.accept_recovery ? BeatOrigin::OperatorAttestedTransport
+                                 : BeatOrigin::NetworkUnverified;
+}
+
+}  // namespace
+
+Result<secure::Keys> read_key_files(const std::string& key_file,
+                                    const std::string& master_key_file) {
+  secure::Keys keys;
+  if (auto read = read_key_file(key_file, keys.shared); !read) return read.error();
+  if (auto read = read_key_file(master_key_file, keys.master); !read) return read.error();
+  return keys;
+}
+
+Result<std::unique_ptr<UdpIntake>> UdpIntake::open(const UdpConfig& options, secure::Keys keys,
+                                                   std::uint64_t threshold_ns,
+                                                   std::uint64_t start_ns) {
+  if (!options.port) return std::unique_ptr<UdpIntake>();
+  std::unique_ptr<UdpIntake> intake(new UdpIntake);
+  if (auto wrapped = intake->wrap(std::move(keys), threshold_ns); !wrapped) return wrapped.error();
+  if (auto listening = intake->listen(options); !listening) return listening.error();
+  intake->source_ =
+      std::make_unique<UdpSource>(*intake->listener_, *intake->wrapping_, origin(options),
+                                  Horizon(start_ns, intake->listener_->queue_length()));
+  return intake;
+}
+
+Status UdpIntake::wrap(secure::Keys keys, std::uint64_t threshold_ns) {
+  if (!keys.shared && !keys.master) {
+    wrapping_ = std::make_unique<secure::NoWrapping>();
+    return ok();
+  }
+  secure::SecureWrapping::Config config;
+  config.live_ns = live_ns(threshold_ns);
+  config.seed = random_seed();
+  auto made = secure::SecureWrapping::with(std::move(keys), config);
+  if (!made) return made.error();
+  secure_ = made.value().get();
+  wrapping_ = std::move(made).value();
+  return ok();
+}
+
+Status UdpIntake::listen(const UdpConfig& options) {
+  const auto address = UdpAddress::of(options.bind_address, *options.port);
+  if (!address) return address.error();
+  auto listener = UdpListener::open(address.value());
+  if (!listener) return listener.error();
+  listener_ = std::move(listener).value();
+  where_ = address.value().text();
+  say_how_much_waits();
+  if (secure_ == nullptr && !address.value().is_loopback()) {
+    spdlog::warn("whoever reaches {} can claim to be any agent there: plaintext UDP", where_);
+  }
+  return ok();
+}
+
+void UdpIntake::say_how_much_waits() const {
+  const std::size_t bytes = listener_->buffer_bytes();
+  const bool is_less = bytes < UdpListener::kWantedBytes;
+  spdlog::info("UDP {}: a receive buffer of {} bytes{}", where_, bytes,
+               is_less ? "; net.core.rmem_max allows no more without CAP_NET_ADMIN" : "");
+}
+
+void UdpIntake::append_totals(Totals& totals) const {
+  totals.push_back({"udp_receive_buffer_drops_total", {}, listener_->drops()});
+  if (secure_ == nullptr) return;
+  totals.push_back({"secure_senders", {}, secure_->senders().size()});
+  totals.push_back({"secure_senders_forgotten_total", {}, secure_->senders().forgotten()});
+}
+
+}  // namespace hb::intake

@@ -1,0 +1,53 @@
+// UdpIntake: everything that a frame from the network passes on its way to the observer: the
+// socket, what is around the frames, and the source.
+//
+// Owns them, in the order in which they may die. One thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/result.hpp"
+#include "intake/config.hpp"
+#include "intake/udp_source.hpp"
+#include "observer/source.hpp"
+#include "report/totals.hpp"
+#include "secure/key.hpp"
+#include "secure/secure_wrapping.hpp"
+#include "transport/udp_listener.hpp"
+
+namespace hb::intake {
+
+// The key files that were named; none of them when none were. The Error is one of configuration.
+[[nodiscard]] Result<secure::Keys> read_key_files(const std::string& key_file,
+                                                  const std::string& master_key_file);
+
+class UdpIntake {
+ public:
+  // nullptr when no UDP is wanted. Afterwards agents can send.
+  static Result<std::unique_ptr<UdpIntake>> open(const UdpConfig& options, secure::Keys keys,
+                                                 std::uint64_t threshold_ns,
+                                                 std::uint64_t start_ns);
+
+  [[nodiscard]] Source& source() { return *source_; }
+  [[nodiscard]] int fd() const { return listener_->fd(); }
+  [[nodiscard]] const std::string& where() const { return where_; }  // "127.0.0.1:4711"
+
+  void append_totals(Totals& totals) const;
+
+ private:
+  UdpIntake() = default;
+
+  Status listen(const UdpConfig& options);
+  void say_how_much_waits() const;
+  Status wrap(secure::Keys keys, std::uint64_t threshold_ns);
+
+  std::string where_;
+  std::unique_ptr<UdpListener> listener_;
+  std::unique_ptr<secure::Wrapping> wrapping_;
+  secure::SecureWrapping* secure_ = nullptr;  // wrapping_, when it is one
+  std::unique_ptr<UdpSource> source_;
+};
+
+}  // namespace hb::intake

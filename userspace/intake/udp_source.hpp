@@ -1,0 +1,34 @@
+// UdpSource: frames off the network, with nobody who vouches for their sender. What their origin is
+// worth, the operator says.
+//
+// Borrows the receiver and the wrapping. One thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "identity/udp_datagram.hpp"
+#include "observer/batch.hpp"
+#include "observer/source.hpp"
+#include "secure/wrapping.hpp"
+
+namespace hb::intake {
+
+class UdpSource final : public Source {
+ public:
+  // `horizon` has the most datagrams that the socket holds back for its queue length.
+  UdpSource(UdpReceiver& receiver, secure::Wrapping& wrapping, BeatOrigin origin,
+            const Horizon& horizon)
+      : batch_(receiver, horizon), wrapping_(wrapping), origin_(origin) {}
+
+  std::optional<Reception> next(std::uint64_t now_ns) override;
+  [[nodiscard]] std::uint64_t horizon_ns() const override { return batch_.horizon_ns(); }
+  [[nodiscard]] std::uint64_t wake_ns(std::uint64_t) const override { return kNever; }
+
+ private:
+  Batch<UdpReceiver, UdpDatagram> batch_;
+  secure::Wrapping& wrapping_;
+  const BeatOrigin origin_;
+};
+
+}  // namespace hb::intake

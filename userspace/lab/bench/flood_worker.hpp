@@ -1,0 +1,61 @@
+// FloodWorker: one process of a Flooder. Runs in that process, as the user that it floods as.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "base/fd.hpp"
+#include "base/result.hpp"
+#include "lab/bench/descriptor_senders.hpp"
+#include "lab/bench/flooder.hpp"
+#include "vlp/frame.hpp"
+
+namespace hb::bench {
+
+class FloodWorker {
+ public:
+  // `connection` is a datagram socket that is connected to the observer's.
+  static Result<FloodWorker> make(const Flood& flood, Fd connection, std::size_t number,
+                                  FloodBoard& board);
+
+  // Until it is told to stop or its time is over.
+  Status run();
+
+ private:
+  FloodWorker(const Flood& flood, Fd connection, std::size_t number, FloodBoard& board)
+      : flood_(flood), connection_(std::move(connection)), number_(number), board_(board) {}
+
+  Status prepare();
+  Status send_some();
+  Status fork_and_send(std::uint64_t frames);
+  Status clone_and_send();
+  Status reap(pid_t child);
+  static int live_as_clone(void* worker);
+  void send_frames(std::uint64_t frames);
+  void send_wrong_lengths();
+  Status send_lingering();
+
+  [[nodiscard]] bool is_over() const;
+  vlp::Bytes frame_of(std::uint32_t pid);
+  vlp::Bytes own_frame();
+  vlp::Bytes junk();
+  void send(std::span<const std::uint8_t> bytes, int flags);
+  void send_as_victim();
+  void note(ssize_t sent, int code);
+  [[nodiscard]] FloodBoard::Count& count() const { return board_.counts[number_]; }
+
+  const Flood flood_;
+  Fd connection_;
+  const std::size_t number_;
+  FloodBoard& board_;
+  std::uint64_t deadline_ns_ = 0;
+  std::uint64_t nonce_ = 0;
+  std::uint64_t children_ = 0;
+  Fd passed_;  // what a frame of FloodKind::Descriptors carries
+  std::optional<LingeringSockets> lingering_;
+};
+
+}  // namespace hb::bench

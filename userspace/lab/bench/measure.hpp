@@ -1,0 +1,21 @@
+// Every measurement there is; measurements.cpp has the table.
+#pragma once
+
+#include "base/result.hpp"
+#include "lab/bench/findings.hpp"
+#include "lab/bench/lab.hpp"
+
+namespace hb::bench {
+
+Status measure_observer(const Lab& lab, Findings& findings);
+Status measure_sender(const Lab& lab, Findings& findings);
+Status measure_scale(const Lab& lab, Findings& findings);
+Status measure_idle(const Lab& lab, Findings& findings);
+Status measure_steady(const Lab& lab, Findings& findings);
+Status measure_throughput(const Lab& lab, Findings& findings);
+Status measure_overload(const Lab& lab, Findings& findings);
+Status measure_latency(const Lab& lab, Findings& findings);
+Status measure_exit(const Lab& lab, Findings& findings);
+Status measure_stall(const Lab& lab, Findings& findings);
+
+}  // namespace hb::bench

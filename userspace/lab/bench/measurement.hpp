@@ -1,0 +1,36 @@
+// Measurement: one question to the program and the machine, under a name that the command line
+// knows. The answers are rows.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "lab/bench/findings.hpp"
+#include "lab/bench/lab.hpp"
+
+namespace hb::bench {
+
+struct Measurement {
+  const char* name;
+  const char* summary;
+  Status (*measure)(const Lab& lab, Findings& findings);
+};
+
+// In the order in which they run.
+[[nodiscard]] std::span<const Measurement> measurements();
+[[nodiscard]] const Measurement* find_measurement(std::string_view name);
+
+struct Plan {
+  std::vector<const Measurement*> measurements;
+  // Told before each of them; for whoever watches.
+  std::function<void(const Measurement& measurement, std::size_t index)> progress;
+};
+
+// The Error says that it was interrupted, with EINTR. A measurement that breaks off is one of the
+// findings, and the others go on.
+[[nodiscard]] Result<Findings> run(const Plan& plan, const Lab& lab);
+
+}  // namespace hb::bench

@@ -1,0 +1,50 @@
+#include "lab/bench/ordinary_user.hpp"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/fd.hpp"
+
+namespace hb::bench {
+namespace {
+
+// How many processes a user may have is root's limit, not one of what is measured.
+void lift_process_limit() {
+  const rlimit none{RLIM_INFINITY, RLIM_INFINITY};
+  ::setrlimit(RLIMIT_NPROC, &none);
+}
+
+Status die_with(pid_t parent) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) return Error{"its parent has died"};
+  return ok();
+}
+
+}  // namespace
+
+Status become_user(std::uint32_t uid, pid_t parent) {
+  lift_process_limit();
+  const bool failed = ::setgroups(0, nullptr) != 0 || ::setresgid(uid, uid, uid) != 0 ||
+                      ::setresuid(uid, uid, uid) != 0;
+  const int code = errno;
+  if (failed) return os_error(code, "cannot become user " + std::to_string(uid));
+  return die_with(parent);
+}
+
+Status join_cgroup(const std::string& directory) {
+  const Fd members(::open((directory + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
+  int code = errno;
+  if (!members) return os_error(code, "cannot open the cgroup " + directory);
+  const ssize_t written = ::write(members.get(), "0", 1);  // whoever writes it
+  code = errno;
+  if (written != 1) return os_error(code, "cannot join the cgroup " + directory);
+  return ok();
+}
+
+}  // namespace hb::bench

@@ -1,0 +1,36 @@
+// What we want to be measured by: for each target a bar that has to be met and a wish. The README
+// has the same table; a name here is a key of the JSON report, and part of the contract.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lab/bench/findings.hpp"
+
+namespace hb::bench {
+
+enum class Direction { AtMost, AtLeast };
+
+struct Target {
+  std::string name;
+  double bar;
+  std::optional<double> wish;
+  Direction direction = Direction::AtMost;
+
+  [[nodiscard]] bool is_met_by(double value) const {
+    return direction == Direction::AtMost ? value <= bar : value >= bar;
+  }
+};
+
+struct Judged {
+  Target target;
+  std::optional<double> value;  // nothing: what it needs was not measured
+
+  [[nodiscard]] bool is_met() const { return value && target.is_met_by(*value); }
+};
+
+// Every target, in the order of the table, whatever was measured.
+[[nodiscard]] std::vector<Judged> judge(const Findings& findings);
+
+}  // namespace hb::bench

@@ -1,0 +1,44 @@
+// Columns: one observer of each way, side by side, in this process. A way that the kernel lacks has
+// a reason instead.
+//
+// Owns the columns and the kernel program, which is loaded once for all attempts. One thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/result.hpp"
+#include "lab/compare/column.hpp"
+#include "lab/compare/conclusion.hpp"
+#include "lab/compare/sender.hpp"
+
+namespace hb::compare {
+
+class Columns {
+ public:
+  // Their sockets are made in `directory`. Fails when one cannot be made for another reason than
+  // that its way is not available.
+  static Result<Columns> open(std::unique_ptr<kernel::StampProgram> program,
+                              const std::string& directory);
+
+  void begin();
+  Conclusions conclude();
+
+  // nullptr: not available, and why.
+  [[nodiscard]] Column* column(Way way) { return columns_[way].get(); }
+  [[nodiscard]] const std::string& reason(Way way) const { return reasons_[way]; }
+
+  // Of the columns that are there.
+  [[nodiscard]] const Sockets& sockets() const { return sockets_; }
+
+ private:
+  explicit Columns(std::unique_ptr<kernel::StampProgram> program) : program_(std::move(program)) {}
+
+  std::unique_ptr<kernel::StampProgram> program_;
+  ByWay<std::unique_ptr<Column>> columns_;
+  ByWay<std::string> reasons_;
+  Sockets sockets_;
+};
+
+}  // namespace hb::compare

@@ -1,0 +1,63 @@
+// Between sending and reading, the sender's pid becomes somebody else's.
+#include <linux/sched.h>
+
+#include <cerrno>
+#include <string>
+
+#include "lab/compare/plays.hpp"
+
+namespace hb::compare {
+namespace {
+
+constexpr int kAttempts = 32;  // somebody else on the host may be faster to take the pid
+
+using MakeSender = Result<pid_t> (*)(const Stage& stage);  // yields a pid that has just become free
+using MakeHeir = lab::Place (*)(pid_t pid);
+
+Outcome recycle(const Stage& stage, MakeSender make_sender, MakeHeir place_of_heir) {
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    stage.clear();
+    const auto gone = make_sender(stage);
+    if (!gone) return gone.error();
+    const auto heir = stage.enter(stay, place_of_heir(gone.value()));
+    if (heir) return Observed(stage.judge());
+    if (heir.error().code != EEXIST) return heir.error();
+  }
+  return Error{"the pid of the sender was taken by somebody else again and again"};
+}
+
+Result<pid_t> native_sender(const Stage& stage) {
+  return stage.enter_and_leave([&](lab::Line&) { return beat(stage.sockets(), own_pid()); });
+}
+
+// It cannot know how the host sees it, so it is told.
+Status claim_what_is_told(const Sockets& sockets, lab::Line& line) {
+  const auto told = line.hear();
+  if (!told) return told.error();
+  return beat(sockets, static_cast<std::uint32_t>(std::stoul(told.value().text)));
+}
+
+Result<pid_t> foreign_sender(const Stage& stage) {
+  auto sender =
+      stage.start([&](lab::Line& line) { return claim_what_is_told(stage.sockets(), line); },
+                  {CLONE_NEWPID, {}});
+  if (!sender) return sender.error();
+  const pid_t pid = sender.value().pid();
+  sender.value().tell(std::to_string(pid));
+  if (auto gone = sender.value().finish(); !gone) return gone.error();
+  return pid;
+}
+
+}  // namespace
+
+Outcome pid_reused_foreign(const Stage& stage) {
+  return recycle(stage, native_sender, [](pid_t pid) {
+    return lab::Place{CLONE_NEWPID, {1, pid}};
+  });
+}
+
+Outcome pid_reused_native(const Stage& stage) {
+  return recycle(stage, foreign_sender, [](pid_t pid) { return lab::Place{0, {pid}}; });
+}
+
+}  // namespace hb::compare

@@ -1,0 +1,61 @@
+// Stage: what a scenario plays on. Its processes send to the stage's sockets, and the columns read
+// when the scenario says so.
+//
+// Borrows the columns. One for each attempt; one thread.
+#pragma once
+
+#include <string>
+
+#include "base/result.hpp"
+#include "lab/child.hpp"
+#include "lab/compare/columns.hpp"
+#include "lab/compare/conclusion.hpp"
+
+namespace hb::compare {
+
+class Stage {
+ public:
+  // `directory`: for whatever files a scenario needs.
+  Stage(Columns& columns, std::string directory, int stop_fd)
+      : columns_(columns), directory_(std::move(directory)), stop_fd_(stop_fd) {}
+
+  // Makes a process and waits for its first word. It lives as long as its owner wants.
+  Result<lab::Child> enter(const lab::Work& work, const lab::Place& place = {}) const;
+
+  // Makes a process and waits for its end; when this returns, its pid is free. Yields that pid.
+  Result<pid_t> enter_and_leave(const lab::Work& work, const lab::Place& place = {}) const;
+
+  // Makes a process and waits for nothing.
+  Result<lab::Child> start(const lab::Work& work, const lab::Place& place = {}) const;
+
+  // What the columns make of the frame that has been sent.
+  [[nodiscard]] Conclusions judge() const { return columns_.conclude(); }
+
+  // Forgets what has been sent and judged so far.
+  void clear() const { columns_.begin(); }
+
+  [[nodiscard]] Columns& columns() const { return columns_; }
+  [[nodiscard]] const Sockets& sockets() const { return columns_.sockets(); }
+  [[nodiscard]] const std::string& directory() const { return directory_; }
+  [[nodiscard]] lab::Patience patience() const { return {stop_fd_, kDeadline_ms}; }
+
+ private:
+  static constexpr int kDeadline_ms = 30'000;  // an emulated machine is slow
+
+  Columns& columns_;
+  const std::string directory_;
+  const int stop_fd_;
+};
+
+// What the processes of many scenarios do.
+
+// Sends one beat that claims `pid`.
+[[nodiscard]] Status beat(const Sockets& sockets, std::uint32_t pid);
+
+// The same, says so, and stays alive.
+[[nodiscard]] Status beat_and_stay(const Sockets& sockets, std::uint32_t pid, lab::Line& line);
+
+// Says that it is there, and stays alive.
+[[nodiscard]] Status stay(lab::Line& line);
+
+}  // namespace hb::compare

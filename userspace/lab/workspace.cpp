@@ -1,0 +1,50 @@
+#include "lab/workspace.hpp"
+
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <ctime>
+
+namespace hb::lab {
+namespace {
+
+// Something to mount on that every host has, and that no program is started from.
+constexpr const char* kMountPoint = "/run";
+constexpr const char* kOtherMountPoint = "/tmp";
+
+constexpr int kReapAttempts = 1000;
+constexpr timespec kReapPause{0, 1'000'000};
+
+std::string mount_point() {
+  return ::access(kMountPoint, X_OK) == 0 ? kMountPoint : kOtherMountPoint;
+}
+
+}  // namespace
+
+Result<Workspace> Workspace::enter() {
+  if (auto left = leave_mount_namespace(); !left) return left.error();
+  const std::string directory = mount_point();
+  auto mount = Mount::make("tmpfs", directory, "mode=0755");
+  if (!mount) return mount.error();
+  if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) {
+    const int code = errno;
+    return os_error(code, "cannot adopt the orphans of the scenarios");
+  }
+  return Workspace(std::move(mount).value(), directory);
+}
+
+// They die with their parents (Child), but not in the same instant.
+void Workspace::reap_orphans() {
+  for (int attempt = 0; attempt < kReapAttempts; ++attempt) {
+    pid_t reaped = 0;
+    while ((reaped = ::waitpid(-1, nullptr, WNOHANG)) > 0) {
+    }
+    if (reaped < 0) return;  // nobody is left
+    ::nanosleep(&kReapPause, nullptr);
+  }
+}
+
+}  // namespace hb::lab
