@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Everything that CI checks.
 #
-#   scripts/check.sh [format] [shell] [layers] [tidy] [tests]     these parts; all when not told
-#   scripts/check.sh --fix                                        formats the sources
+#   scripts/check.sh [format] [shell] [layers] [docs] [tidy] [tests]     these parts; all when not told
+#   scripts/check.sh --fix                                               formats the sources
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -36,6 +36,11 @@ check_layers() {
   scripts/check-layers.sh
 }
 
+check_docs() {
+  scripts/check-docs.sh --self-test
+  scripts/check-docs.sh
+}
+
 # One process a file; whatever one says is printed together.
 check_tidy() {
   scripts/setup.sh build test
@@ -58,12 +63,12 @@ main() {
     cpp_files | xargs -0 clang-format -i
     return
   fi
-  ((${#parts[@]})) || parts=(format shell layers tidy tests)
+  ((${#parts[@]})) || parts=(format shell layers docs tidy tests)
   for part in "${parts[@]}"; do
     case $part in
-      format | shell | layers | tidy | tests) ;;
+      format | shell | layers | docs | tidy | tests) ;;
       *)
-        echo "check: there is no part called '$part'; say format, shell, layers, tidy or tests" >&2
+        echo "check: there is no part called '$part'; say format, shell, layers, docs, tidy or tests" >&2
         exit 2
         ;;
     esac

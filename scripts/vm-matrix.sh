@@ -3,7 +3,7 @@
 #   scripts/vm-matrix.sh                             the standard set on every kernel; a table; 0 if all passed
 #   scripts/vm-matrix.sh --kernel 6.1 -- CMD ARG...  one command, its output and its exit status
 # The parts are in scripts/vm/: kernels.sh and apt.sh (which kernels, from where), initramfs.sh, boot.sh, steps.sh
-# (the standard set), report.sh, and table.sh for the table of the README.
+# (the standard set), report.sh, and table.sh (the table of compare).
 set -euo pipefail
 
 usage() {

@@ -154,7 +154,7 @@ class ConfigReader {
 void add_config(CLI::App& command) {
   const auto read = [&command](const std::string& path) { ConfigReader(command, path).apply(); };
   command
-      .add_option_function<std::string>(std::string("--") + kConfig, read,
+      .add_option_function<std::string>("--config", read,
                                         "The same flags, as key=value lines; flags given here win")
       ->type_name("FILE");
 }

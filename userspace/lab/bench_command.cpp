@@ -177,7 +177,7 @@ void be_quick(BenchOptions& options) {
 
 void add_bench(CLI::App& app, cli::Action& chosen) {
   CLI::App* command =
-      app.add_subcommand("bench", "What it costs: the measurements of the README, in turns");
+      app.add_subcommand("bench", "What it costs: CPU, memory and delays, measured in turns");
   const auto options = std::make_shared<BenchOptions>();
   cli::add_choice<Format>(*command, "--format", options->format,
                           {{"text", Format::Text}, {"json", Format::Json}}, "How to say it [text]");

@@ -1,5 +1,6 @@
-// What we want to be measured by: for each target a bar that has to be met and a wish. The README
-// has the same table; a name here is a key of the JSON report, and part of the contract.
+// What we want to be measured by: for each target a bar that has to be met and a wish.
+// userspace/lab/README.md has the same table; a name here is a key of the JSON report, and part of
+// the contract.
 #pragma once
 
 #include <optional>
