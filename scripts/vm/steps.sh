@@ -9,11 +9,6 @@ tests
 compare       | compare.json      | compare --format json
 compare-junit | compare.junit.xml | compare --format junit
 "
-# Every program of tests/bpf, and those of the other folders that ask something of the kernel, is a gtest binary and a
-# step of its own. What is left out (files, flags, sockets, networks) is the same on every kernel, and emulation is slow;
-# so are whole floods.
-readonly kTestFolders="tests/bpf tests/e2e tests/flood"
-readonly kTestProgramsOfOthers="attest_test exit_event_test flood_attack_test"
 # Emulated, a datagram takes ten times as long; the million is for the machine that builds.
 readonly kOracleDatagrams=50000
 readonly kTestProcesses=30
@@ -29,15 +24,15 @@ find_hb_ebpf() {
   echo "$found"
 }
 
-# find_tests BUILD: one path a line. A tier that was not built must not look like one that passed.
+# find_tests BUILD: one path a line, as the build lists them. A tier that was not built must not look
+# like one that passed.
 find_tests() {
-  local build=$1 folder found
-  for folder in $kTestFolders; do
-    found=$(find "$build/$folder" -maxdepth 1 -type f -perm -u+x 2>/dev/null | sort)
-    [[ -n $found ]] || die "there are no test programs in $build/$folder"
-    if [[ $folder != */bpf ]]; then found=$(grep -E "/(${kTestProgramsOfOthers// /|})\$" <<<"$found"); fi
-    echo "$found"
-  done
+  local list=$1/kernel-tests.txt program
+  [[ -s $list ]] || die "there is no $list; configure with tests first"
+  while read -r program; do
+    [[ -x $program ]] || die "there is no $program; build first"
+    echo "$program"
+  done <"$list"
 }
 
 # pack_test ROOT PROGRAM: packs it and prints its step.
@@ -57,6 +52,7 @@ pack_standard_set() {
     if path=$(type -P "$program"); then add_path "$root" "$path"; fi
   done
   add_path "$root" "$hb"
+  add_path "$root" "$hb-lab" # which hb-ebpf runs for compare
   echo "export HB_ORACLE_DATAGRAMS=$kOracleDatagrams HB_TEST_PROCESSES=$kTestProcesses HB_TEST_PATIENCE_S=$kTestPatience_s" >"$root/vm/steps"
   while IFS=$' |' read -r name file arguments; do
     case $name in

@@ -3,7 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "audit/audit_fixture.hpp"
+#include "tests/audit/audit_fixture.hpp"
 
 namespace hb::test {
 namespace {

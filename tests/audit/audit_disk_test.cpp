@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "audit/audit_fixture.hpp"
-#include "bpf/child.hpp"
+#include "tests/audit/audit_fixture.hpp"
+#include "tests/support/child.hpp"
 
 namespace hb::test {
 namespace {

@@ -9,7 +9,7 @@
 
 #include <cerrno>
 
-#include "audit/audit_fixture.hpp"
+#include "tests/audit/audit_fixture.hpp"
 
 namespace {
 

@@ -14,7 +14,7 @@
 
 #include "audit/audit_log.hpp"
 #include "audit/audit_verify.hpp"
-#include "e2e/process.hpp"
+#include "tests/support/process.hpp"
 
 namespace hb::test {
 

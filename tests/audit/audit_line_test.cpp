@@ -2,8 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "audit/audit_fixture.hpp"
 #include "audit/sha256.hpp"
+#include "tests/audit/audit_fixture.hpp"
 
 namespace hb::test {
 namespace {

@@ -11,8 +11,8 @@
 #include <random>
 #include <thread>
 
-#include "audit/audit_fixture.hpp"
-#include "bpf/child.hpp"
+#include "tests/audit/audit_fixture.hpp"
+#include "tests/support/child.hpp"
 
 namespace hb::test {
 namespace {

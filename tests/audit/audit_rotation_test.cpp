@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "audit/audit_fixture.hpp"
+#include "tests/audit/audit_fixture.hpp"
 
 namespace hb::test {
 namespace {

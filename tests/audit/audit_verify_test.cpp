@@ -1,7 +1,7 @@
 // Whatever happens to a log, it shows; and what has not happened does not.
 #include <gtest/gtest.h>
 
-#include "audit/audit_fixture.hpp"
+#include "tests/audit/audit_fixture.hpp"
 
 namespace hb::test {
 namespace {

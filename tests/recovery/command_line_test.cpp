@@ -7,10 +7,10 @@
 
 #include <fstream>
 
-#include "e2e/needs.hpp"
-#include "e2e/process.hpp"
 #include "recovery/command_means.hpp"
 #include "recovery/printable.hpp"
+#include "tests/support/needs.hpp"
+#include "tests/support/process.hpp"
 
 namespace hb::test {
 namespace {

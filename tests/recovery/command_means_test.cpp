@@ -8,11 +8,11 @@
 #include <filesystem>
 #include <fstream>
 
-#include "bpf/child.hpp"
-#include "e2e/process.hpp"
 #include "observer/clock.hpp"
-#include "recovery/eventually.hpp"
-#include "recovery/stalls.hpp"
+#include "tests/recovery/stalls.hpp"
+#include "tests/support/child.hpp"
+#include "tests/support/eventually.hpp"
+#include "tests/support/process.hpp"
 
 namespace hb::test {
 namespace {

@@ -8,8 +8,8 @@
 #include <string>
 
 #include "base/fd.hpp"
-#include "e2e/agent.hpp"
-#include "e2e/observer_process.hpp"
+#include "tests/support/agent.hpp"
+#include "tests/support/observer_process.hpp"
 
 namespace hb::test {
 

@@ -6,10 +6,10 @@
 
 #include <filesystem>
 
-#include "bpf/child.hpp"
 #include "recovery/pidfd.hpp"
-#include "recovery/stalls.hpp"
-#include "unit/fake_clock.hpp"
+#include "tests/observer/fake_clock.hpp"
+#include "tests/recovery/stalls.hpp"
+#include "tests/support/child.hpp"
 
 namespace hb::test {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "recovery/recovery_policy.hpp"
-#include "recovery/stalls.hpp"
+#include "tests/recovery/stalls.hpp"
 
 namespace hb::test {
 namespace {

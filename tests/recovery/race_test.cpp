@@ -6,13 +6,13 @@
 
 #include <cerrno>
 
-#include "bpf/child.hpp"
-#include "e2e/needs.hpp"
 #include "observer/clock.hpp"
-#include "recovery/fakes.hpp"
 #include "recovery/recovery.hpp"
 #include "recovery/signal_means.hpp"
-#include "recovery/stalls.hpp"
+#include "tests/recovery/fakes.hpp"
+#include "tests/recovery/stalls.hpp"
+#include "tests/support/child.hpp"
+#include "tests/support/needs.hpp"
 
 namespace hb::test {
 namespace {

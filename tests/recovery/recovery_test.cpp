@@ -6,9 +6,9 @@
 
 #include <utility>
 
-#include "recovery/fakes.hpp"
-#include "recovery/stalls.hpp"
-#include "unit/fake_clock.hpp"
+#include "tests/observer/fake_clock.hpp"
+#include "tests/recovery/fakes.hpp"
+#include "tests/recovery/stalls.hpp"
 
 namespace hb::test {
 namespace {

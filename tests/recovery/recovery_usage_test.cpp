@@ -1,7 +1,7 @@
 // Mistakes with the flags of recovery: exit code 2, and the flag by its name.
 #include <gtest/gtest.h>
 
-#include "e2e/process.hpp"
+#include "tests/support/process.hpp"
 
 namespace hb::test {
 namespace {

@@ -5,8 +5,8 @@
 #include <memory>
 #include <thread>
 
-#include "e2e/attest_fixture.hpp"
-#include "recovery/eventually.hpp"
+#include "tests/support/attest_fixture.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace hb::test {
 namespace {

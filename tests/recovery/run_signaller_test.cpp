@@ -11,10 +11,10 @@
 #include <stdexcept>
 #include <vector>
 
-#include "e2e/attest_fixture.hpp"
-#include "e2e/udp_fixture.hpp"
-#include "recovery/eventually.hpp"
-#include "recovery/paced_agent.hpp"
+#include "tests/recovery/paced_agent.hpp"
+#include "tests/support/attest_fixture.hpp"
+#include "tests/support/eventually.hpp"
+#include "tests/support/udp_fixture.hpp"
 
 namespace hb::test {
 namespace {

@@ -7,9 +7,9 @@
 #include <fstream>
 #include <memory>
 
-#include "e2e/attest_fixture.hpp"
-#include "recovery/eventually.hpp"
-#include "recovery/paced_agent.hpp"
+#include "tests/recovery/paced_agent.hpp"
+#include "tests/support/attest_fixture.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace hb::test {
 namespace {

@@ -14,14 +14,14 @@
 #include <fstream>
 #include <thread>
 
-#include "bpf/child.hpp"
-#include "e2e/needs.hpp"
-#include "e2e/process.hpp"
 #include "observer/clock.hpp"
 #include "observer/source.hpp"
 #include "recovery/command_runner.hpp"
-#include "recovery/eventually.hpp"
-#include "recovery/stalls.hpp"
+#include "tests/recovery/stalls.hpp"
+#include "tests/support/child.hpp"
+#include "tests/support/eventually.hpp"
+#include "tests/support/needs.hpp"
+#include "tests/support/process.hpp"
 
 namespace hb::test {
 namespace {

@@ -5,10 +5,10 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "bpf/child.hpp"
-#include "e2e/needs.hpp"
-#include "recovery/eventually.hpp"
-#include "recovery/stalls.hpp"
+#include "tests/recovery/stalls.hpp"
+#include "tests/support/child.hpp"
+#include "tests/support/eventually.hpp"
+#include "tests/support/needs.hpp"
 
 namespace hb::test {
 namespace {

@@ -86,6 +86,14 @@ tests_nothing_that_was_not_built() {
   expect "no test is run" did_not_call '^ctest'
 }
 
+leaves_floods_out_under_sanitizers() {
+  as root ''
+  expect "release runs them" did_not_call '^ctest .*release.*-LE'
+  expect "asan-ubsan does not" called '^ctest .*asan-ubsan.*-LE \^\(flood\)\$'
+  as root '' --preset asan-ubsan flood
+  expect "unless they are named" did_not_call '-LE'
+}
+
 # The choice of sudo was made in a subshell, and forgotten: tests that need root ran without.
 runs_tests_by_sudo_when_not_root() {
   as nobody '' --preset release
@@ -113,6 +121,7 @@ make_checkout
 passes_when_both_presets_pass
 goes_on_when_the_first_preset_fails
 tests_nothing_that_was_not_built
+leaves_floods_out_under_sanitizers
 runs_tests_by_sudo_when_not_root
 says_aloud_which_tiers_cannot_run
 takes_that_for_a_failure_in_ci

@@ -19,7 +19,7 @@ namespace {
 constexpr const char* kExitCodes =
     "Exit codes: 0 success; 1 it ran and failed; 2 bad usage; 3 kernel attestation is not "
     "available\n"
-    "here; 4 --strict-namespace-check tripped.";
+    "here; 4 --strict-namespace-check tripped; 5 the loop of run did not turn.";
 
 // Whoever starts us with one of them closed must not find a socket of ours under its number.
 bool standard_descriptors_are_open() {

@@ -1,6 +1,6 @@
 // A flood of each kind beside four honest agents and one that hangs, and an observer that would
 // kill whoever it calls silent: what becomes of them. The tests do the same for longer, and from
-// more users (tests/flood).
+// more users (tests/daemon/flood_test.cpp).
 #include "lab/bench/measure_floods.hpp"
 
 #include <string>

@@ -1,0 +1,115 @@
+// One user with many processes, beside agents of another: tables that have room for only so many.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <vector>
+
+#include "tests/daemon/crowd.hpp"
+#include "tests/daemon/senders.hpp"
+#include "tests/support/how_many.hpp"
+
+namespace hb::test {
+namespace {
+
+vlp::Bytes junk() {
+  vlp::Bytes frame = frame_of(own_pid());
+  frame[0] ^= 1;
+  return frame;
+}
+
+class Crowds : public EveryDelivery {
+ protected:
+  ObserverProcess observe_patiently(const Argv& more = {}) {
+    return observe(Argv{"--threshold-ms", "600000"} + more);
+  }
+  ObserverProcess observe_exits(const Argv& more = {}) {
+    return observe_patiently(Argv{"--beats", "none"} + more);
+  }
+
+  // All of them have sent, and live.
+  void assemble(std::size_t processes) {
+    auto gathered = Crowd::gather(socket_, processes, {kAttackerUid});
+    ASSERT_TRUE(gathered) << gathered.error().message;
+    crowd_ = std::make_unique<Crowd>(std::move(gathered).value());
+    const auto sent = crowd_->send();
+    ASSERT_TRUE(sent) << sent.error().message;
+  }
+
+  std::vector<Child> honest_agents(std::size_t count) {
+    std::vector<Child> agents;
+    for (std::size_t i = 0; i < count; ++i) agents.push_back(honest_agent(socket_));
+    return agents;
+  }
+
+  std::unique_ptr<Crowd> crowd_;
+};
+
+// The kernel's map of senders forgot the longest silent for strangers' children: of 20 honest exits
+// none was told, and none was counted as lost.
+TEST_P(Crowds, DoNotMakeTheKernelForgetHonestAgents) {
+  ObserverProcess observer = observe_exits();
+  const std::vector<Child> agents = honest_agents(20);
+  assemble(how_many_processes(20'000));
+  EXPECT_EQ(untold_exits(observer, agents), 0U);
+  last_words(observer);
+}
+
+// 5,000 live processes of one user held every slot of the tracker: nobody else could be observed.
+TEST_P(Crowds, LeaveSlotsOfTheTrackerToOthers) {
+  ObserverProcess observer = observe_exits();
+  assemble(how_many_processes(5'000));
+  EXPECT_EQ(untold_exits(observer, honest_agents(20)), 0U);
+  last_words(observer);
+}
+
+TEST_P(Crowds, OfOneUserGetAQuarterOfTheTracker) {
+  ObserverProcess observer = observe_exits({"--tracker-capacity", "64"});
+  assemble(100);
+  EXPECT_EQ(untold_exits(observer, honest_agents(1)), 0U);
+  EXPECT_EQ(last_words(observer)["beats_total"], 16 + 1);
+}
+
+TEST_P(Crowds, GetWhatTheyAreAllowed) {
+  ObserverProcess observer = observe_exits({"--tracker-capacity", "64", "--agents-per-uid", "40"});
+  assemble(100);
+  EXPECT_EQ(untold_exits(observer, honest_agents(1)), 0U);
+  EXPECT_EQ(last_words(observer)["beats_total"], 40 + 1);
+}
+
+TEST_P(Crowds, GetAllThereIsWithoutALimit) {
+  ObserverProcess observer = observe_exits({"--tracker-capacity", "64", "--agents-per-uid", "0"});
+  assemble(100);
+  UnixAgent last(socket_);  // what it sends is the last to be read
+  ASSERT_TRUE(last.send(junk()));
+  const auto is_decode = [](const Json& event) { return event.value("event", "") == "decode"; };
+  EXPECT_TRUE(tells(observer, is_decode));
+  EXPECT_EQ(last_words(observer)["beats_total"], 64);
+}
+
+// The correlator's table had 65,536 groups whatever the ring's size: when an observer that had been
+// stopped read a large ring, honest frames that still waited in the queue lost their stamps, and
+// were accused of having none.
+TEST_P(Crowds, DoNotTakeTheStampsOfQueuedFrames) {
+  // A slow machine's test could not read every beat before the observer's last words.
+  ObserverProcess observer =
+      observe_patiently({"--ring-bytes", std::to_string(32 << 20), "--beats", "changes"});
+  const std::size_t strangers = how_many_processes(100);
+  pid_t honest = 0;
+  while_asleep(observer, [&] {
+    Child agent = Child::run([&] { send_as(kHonestUid, socket_, 1); });
+    honest = agent.pid();
+    agent.wait();
+    for (std::size_t i = 0; i < strangers; ++i) {
+      Child::run([&] { send_as(kAttackerUid, socket_, 1'000); }).wait();
+    }
+  });
+  EXPECT_TRUE(tells_beat_of(observer, honest));
+  const Json counters = last_words(observer);
+  EXPECT_EQ(counters["auth_failures_total"]["no_stamp"], 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(By, Crowds, ::testing::Values("socket", "ring"),
+                         [](const auto& delivery) { return std::string(delivery.param); });
+
+}  // namespace
+}  // namespace hb::test

@@ -1,0 +1,314 @@
+// The event stream, byte by byte; needs no privilege.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "base/fd.hpp"
+#include "report/json_sink.hpp"
+#include "report/text_sink.hpp"
+#include "tests/support/allocations.hpp"
+#include "tests/support/pipe.hpp"
+
+namespace hb::test {
+namespace {
+
+const Beat kBeat{.pid = 1234,
+                 .status = vlp::Status::Ok,
+                 .payload = 0,
+                 .nonce = 1,
+                 .origin = BeatOrigin::KernelAttested,
+                 .pid_ns_inode = 4026531836,
+                 .observer_ns = 1,
+                 .claimed_pid = 1234,
+                 .first_or_changed = true,
+                 .generation_ns = 50,
+                 .sent_ns = 0};
+
+std::string json(const Event& event) {
+  Pipe pipe;
+  LineWriter out(pipe.in());
+  JsonSink(out).write(event);
+  return pipe.text();
+}
+
+std::string text(const Event& event, bool colour = false) {
+  Pipe pipe;
+  LineWriter out(pipe.in());
+  TextSink(out, colour).write(event);
+  return pipe.text();
+}
+
+TEST(JsonLines, ABeat) {
+  EXPECT_EQ(json(kBeat), R"({"event":"beat","pid":1234,"status":"ok","payload":0,"nonce":1,)"
+                         R"("origin":"kernel_attested","pid_ns_inode":4026531836,"observer_ns":1})"
+                         "\n");
+}
+
+TEST(JsonLines, ABeatUnderAnotherPidSaysWhatWasClaimed) {
+  Beat beat = kBeat;
+  beat.claimed_pid = 2;
+  EXPECT_NE(json(beat).find(R"("observer_ns":1,"claimed_pid":2})"), std::string::npos);
+}
+
+TEST(JsonLines, WhatIsNotKnownIsNull) {
+  Beat beat = kBeat;
+  beat.pid_ns_inode.reset();
+  EXPECT_NE(json(beat).find(R"("pid_ns_inode":null,)"), std::string::npos);
+}
+
+TEST(JsonLines, AStall) {
+  EXPECT_EQ(json(Stall{1234,
+                       9,
+                       1,
+                       BeatOrigin::KernelAttested,
+                       4026531836,
+                       2,
+                       StallCause::Silence,
+                       1234,
+                       0,
+                       7,
+                       {}}),
+            R"({"event":"stall","pid":1234,"last_nonce":9,"last_ns":1,"origin":"kernel_attested",)"
+            R"("pid_ns_inode":4026531836,"observer_ns":2,"cause":"silence"})"
+            "\n");
+  EXPECT_EQ(json(Stall{1234,
+                       9,
+                       1,
+                       BeatOrigin::KernelAttested,
+                       4026532177,
+                       2,
+                       StallCause::Exited,
+                       7,
+                       50,
+                       0,
+                       {.code = {}, .signal = 9}}),
+            R"({"event":"stall","pid":1234,"last_nonce":9,"last_ns":1,"origin":"kernel_attested",)"
+            R"("pid_ns_inode":4026532177,"observer_ns":2,"cause":"exited","claimed_pid":7,)"
+            R"("generation_ns":50,"exit_signal":9})"
+            "\n");
+}
+
+TEST(JsonLines, ADecode) {
+  EXPECT_EQ(json(Decode{vlp::DecodeError::BadCrc, 1}),
+            "{\"event\":\"decode\",\"error\":\"BadCrc\",\"observer_ns\":1}\n");
+}
+
+TEST(JsonLines, AnAuthFailure) {
+  EXPECT_EQ(json(AuthFailure{1234, 1, AuthFailureCause::PidMismatch, 77}),
+            R"({"event":"auth_failure","claimed_pid":1234,"observer_ns":1,"cause":"pid_mismatch",)"
+            R"("attested_pid":77})"
+            "\n");
+  EXPECT_NE(json(AuthFailure{1234, 1, AuthFailureCause::NoStamp, std::nullopt})
+                .find(R"("cause":"no_stamp","attested_pid":null})"),
+            std::string::npos);
+}
+
+TEST(JsonLines, Conflicts) {
+  EXPECT_EQ(
+      json(OriginConflict{1234, BeatOrigin::NetworkUnverified, BeatOrigin::KernelAttested, 1}),
+      R"({"event":"origin_conflict","claimed_pid":1234,"observed_origin":"network_unverified",)"
+      R"("slot_origin":"kernel_attested","observer_ns":1})"
+      "\n");
+  EXPECT_EQ(json(NamespaceConflict{1234, 4026532177, 4026531836, 1, 88}),
+            R"({"event":"namespace_conflict","claimed_pid":1234,"observed_ns_inode":4026532177,)"
+            R"("observer_ns_inode":4026531836,"observer_ns":1,"attested_pid":88})"
+            "\n");
+}
+
+TEST(JsonLines, Failures) {
+  EXPECT_EQ(json(Io{{"Cannot allocate memory", 12}, 1}),
+            R"({"event":"io","errno":12,"message":"Cannot allocate memory","observer_ns":1})"
+            "\n");
+  EXPECT_EQ(json(CtrlTruncated{{"Message too long", 90}, 1}),
+            R"({"event":"ctrl_truncated","errno":90,"message":"Message too long","observer_ns":1,)"
+            R"("datagrams":1})"
+            "\n");
+}
+
+TEST(JsonLines, ALoss) {
+  Pipe pipe;
+  LineWriter out(pipe.in());
+  JsonSink sink(out);
+  sink.loss({"ring_full", 7, 1, 9, 2});
+  EXPECT_EQ(pipe.text(), R"({"event":"loss","reason":"ring_full","count":7,"since_ns":1,)"
+                         R"("total":9,"observer_ns":2})"
+                         "\n");
+  sink.loss({"unheard", 1, 1, 1, 2, 1234});
+  EXPECT_NE(pipe.text().find(R"("observer_ns":2,"pid":1234})"), std::string::npos);
+}
+
+// The gap is told while the next line is already on its way.
+TEST(JsonLines, AGapIsToldBeforeTheLineAfterIt) {
+  Pipe pipe;
+  pipe.fill();
+  LineWriter out(pipe.in());
+  JsonSink sink(out);
+  out.never_wait(128);
+  out.tell_gaps_with([&](const LineWriter::Gap& gap) {
+    sink.loss({"stdout", gap.lines, 1, gap.lines, 2});
+  });
+  for (int i = 0; i < 3; ++i) sink.write(Decode{vlp::DecodeError::BadCrc, 1});
+  EXPECT_EQ(out.lost(), 1U);
+  pipe.text(1U << 20);
+  ASSERT_TRUE(out.flush());
+  pipe.text();
+  sink.write(Decode{vlp::DecodeError::BadMagic, 1});
+  EXPECT_EQ(pipe.text(), R"({"event":"loss","reason":"stdout","count":1,"since_ns":1,)"
+                         R"("total":1,"observer_ns":2})"
+                         "\n"
+                         R"({"event":"decode","error":"BadMagic","observer_ns":1})"
+                         "\n");
+}
+
+TEST(JsonLines, StayJsonWhateverAMessageHolds) {
+  const std::string nasty("quote \" backslash \\ newline \n zero \0 not UTF-8 \xff\xfe", 50);
+  const auto parsed = nlohmann::json::parse(json(Io{{nasty, 0}, 1}), nullptr, false);
+  ASSERT_FALSE(parsed.is_discarded());
+  EXPECT_TRUE(parsed["errno"].is_null());
+  EXPECT_EQ(parsed["message"].get<std::string>().substr(0, 9), "quote \" b");
+}
+
+TEST(JsonLines, FirstAndLast) {
+  Pipe pipe;
+  LineWriter out(pipe.in());
+  JsonSink sink(out);
+  sink.ready({"/run/hb/\"quoted\".sock", 7, 4026531836});
+  EXPECT_EQ(pipe.text(), R"({"event":"ready","socket":"/run/hb/\"quoted\".sock","pid":7,)"
+                         R"("pid_ns_inode":4026531836})"
+                         "\n");
+  sink.stopped({{"beats_total", "", 3},
+                {"auth_failures_total", "pid_mismatch", 2},
+                {"auth_failures_total", "no_stamp", 0},
+                {"frames_dropped_total", "wrong_length", 1}});
+  EXPECT_EQ(pipe.text(),
+            R"({"event":"stopped","counters":{"beats_total":3,"auth_failures_total":)"
+            R"({"pid_mismatch":2,"no_stamp":0},"frames_dropped_total":{"wrong_length":1}}})"
+            "\n");
+}
+
+TEST(JsonLines, TotalsNameEveryCounter) {
+  Counters counters;
+  counters.beats = 3;
+  counters.auth_failures[AuthFailureCause::NoStamp] = 5;
+  Pipe pipe;
+  LineWriter out(pipe.in());
+  JsonSink(out).stopped(totals_of(counters));
+  const auto parsed = nlohmann::json::parse(pipe.text())["counters"];
+  EXPECT_EQ(parsed["beats_total"], 3);
+  EXPECT_EQ(parsed["auth_failures_total"]["no_stamp"], 5);
+  EXPECT_EQ(parsed["decode_errors_total"].size(), vlp::kDecodeErrors);
+}
+
+TEST(JsonLines, ABeatCostsNoAllocation) {
+  const Fd nowhere(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+  LineWriter out(nowhere.get());
+  JsonSink json_sink(out);
+  TextSink text_sink(out, true);
+  const Event event = kBeat;
+  const std::size_t before = allocations();
+  for (int i = 0; i < 100; ++i) json_sink.write(event);
+  for (int i = 0; i < 100; ++i) text_sink.write(event);
+  EXPECT_EQ(allocations(), before);
+}
+
+TEST(TextLines, AreForPeople) {
+  EXPECT_EQ(text(kBeat),
+            "     0.000000  beat                pid 1234     ok        nonce 1      payload 0  "
+            "kernel_attested\n");
+  Beat foreign = kBeat;
+  foreign.claimed_pid = 2;
+  EXPECT_NE(text(foreign).find("claimed 2"), std::string::npos);
+  EXPECT_NE(text(AuthFailure{12, 1'500'000'000, AuthFailureCause::PidMismatch, 77})
+                .find("1.500000  AUTH FAILURE"),
+            std::string::npos);
+}
+
+TEST(TextLines, ALoss) {
+  Pipe pipe;
+  LineWriter out(pipe.in());
+  TextSink(out, false).loss({"ring_full", 7, 1'500'000'000, 9, 2'000'000'000});
+  EXPECT_EQ(pipe.text(),
+            "     2.000000  LOSS                ring_full 7 since 1.500000, 9 in all\n");
+}
+
+TEST(TextLines, AreColouredOnlyWhenToldSo) {
+  EXPECT_EQ(text(kBeat).find('\x1b'), std::string::npos);
+  EXPECT_NE(text(kBeat, true).find('\x1b'), std::string::npos);
+  EXPECT_FALSE(wants_colour(Pipe().in()));
+}
+
+TEST(TextLines, LetNoByteSteerATerminal) {
+  EXPECT_EQ(text(Io{{"\x1b[2J\r", 0}, 1}).find_first_of("\x1b\r"), std::string::npos);
+}
+
+TEST(BeatsShown, HideBeatsOnly) {
+  Beat same = kBeat;
+  same.first_or_changed = false;
+  EXPECT_TRUE(is_shown(same, BeatsShown::All));
+  EXPECT_FALSE(is_shown(same, BeatsShown::Changes));
+  EXPECT_TRUE(is_shown(kBeat, BeatsShown::Changes));
+  EXPECT_FALSE(is_shown(kBeat, BeatsShown::None));
+  EXPECT_TRUE(is_shown(Decode{vlp::DecodeError::BadCrc, 1}, BeatsShown::None));
+}
+
+class Writer : public ::testing::Test {
+ protected:
+  void SetUp() override { ::signal(SIGPIPE, SIG_IGN); }
+};
+
+TEST_F(Writer, NoticesThatNobodyReadsAnyMore) {
+  Pipe pipe;
+  LineWriter out(pipe.in());
+  out.write("one\n");
+  EXPECT_FALSE(out.closed());
+  pipe.close_reader();
+  out.write("two\n");
+  out.write("three\n");
+  EXPECT_TRUE(out.closed());
+  EXPECT_EQ(out.lost(), 2U);
+}
+
+TEST_F(Writer, SaysAFullDiskOnceAndCountsOn) {
+  const Fd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
+  LineWriter out(full.get());
+  out.write("one\n");
+  const auto problem = out.take_problem();
+  ASSERT_TRUE(problem);
+  EXPECT_EQ(problem->code, ENOSPC);
+  out.write("two\n");
+  EXPECT_FALSE(out.take_problem());
+  EXPECT_EQ(out.lost(), 2U);
+  EXPECT_FALSE(out.closed());
+}
+
+TEST_F(Writer, WaitsForASlowReader) {
+  Pipe pipe;
+  pipe.fill();
+  LineWriter out(pipe.in());
+  std::thread reader([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    pipe.text();
+  });
+  out.write("late\n");
+  reader.join();
+  EXPECT_EQ(out.lost(), 0U);
+  EXPECT_EQ(pipe.text(), "late\n");
+}
+
+TEST_F(Writer, DoesNotWaitOnceItIsToEnd) {
+  Pipe pipe;
+  pipe.fill();
+  Pipe stop;
+  LineWriter out(pipe.in(), stop.in());
+  out.end();
+  out.write("never\n");
+  EXPECT_TRUE(out.closed());
+  EXPECT_EQ(out.lost(), 1U);
+}
+
+}  // namespace
+}  // namespace hb::test

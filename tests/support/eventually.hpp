@@ -1,0 +1,22 @@
+// Waiting for what another process brings about.
+#pragma once
+
+#include <chrono>
+#include <thread>
+
+#include "tests/support/process.hpp"
+
+namespace hb::test {
+
+// Whether it comes to be true within the patience.
+template <typename Condition>
+bool eventually(Condition condition) {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return true;
+}
+
+}  // namespace hb::test

@@ -1,0 +1,117 @@
+// ObserverProcess: `hb-ebpf run` with a JSON event stream, ready to be sent to.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/support/process.hpp"
+
+namespace hb::test {
+
+using Json = nlohmann::ordered_json;
+
+class ObserverProcess {
+ public:
+  // Started with --socket, --events json and `more`; returns when it is ready.
+  explicit ObserverProcess(const std::string& socket, Argv more = {}) : socket_(socket) {
+    Argv arguments{"run", "--socket", socket, "--events", "json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    process_ = std::make_unique<Process>(hb_ebpf(arguments));
+    ready_ = next_event();
+    if (value(ready_, "event") != "ready") give_up("not ready: " + ready_.dump());
+  }
+
+  [[nodiscard]] const std::string& socket() const { return socket_; }
+  [[nodiscard]] const Json& ready() const { return ready_; }
+  Process& process() { return *process_; }
+
+  // The next event; {} when none comes. Notices of losses come when they come: they are put aside.
+  Json next_event(std::chrono::milliseconds patience = kPatience) {
+    Json line = next_line(patience);
+    for (; value(line, "event") == "loss"; line = next_line(patience)) losses_.push_back(line);
+    return line;
+  }
+
+  // The next notice of a loss for this reason, past all that comes before it.
+  Json expect_loss(const std::string& reason) {
+    for (std::size_t seen = 0;;) {
+      for (; seen < losses_.size(); ++seen) {
+        if (losses_[seen]["reason"] == reason) return losses_[seen];
+      }
+      Json line = next_line(kPatience);
+      if (line.empty()) break;
+      if (value(line, "event") == "loss") losses_.push_back(std::move(line));
+    }
+    give_up("no notice of a loss: " + reason);
+  }
+
+  // Every notice so far.
+  [[nodiscard]] const std::vector<Json>& losses() const { return losses_; }
+
+  // The next line of the log that has `part`.
+  std::string expect_logged(const std::string& part) {
+    for (auto line = process_->next_error(); line; line = process_->next_error()) {
+      if (line->find(part) != std::string::npos) return *line;
+    }
+    give_up("not in the log: " + part);
+  }
+
+  // The next event is one of this kind.
+  Json expect(const std::string& kind) {
+    Json event = next_event();
+    if (value(event, "event") != kind) give_up("no " + kind + ", but " + event.dump());
+    return event;
+  }
+
+  // Ends the test: what comes after an expectation that is not met would fail for that alone.
+  [[noreturn]] void give_up(const std::string& why) {
+    std::string log;
+    constexpr std::chrono::milliseconds kNoTime{0};
+    for (auto line = process_->next_error(kNoTime); line; line = process_->next_error(kNoTime)) {
+      log += "\n  " + *line;
+    }
+    throw std::runtime_error(why + "; the observer's log:" + log);
+  }
+
+  void expect_nothing(std::chrono::milliseconds patience = std::chrono::milliseconds(200)) {
+    const Json event = next_event(patience);
+    EXPECT_TRUE(event.empty()) << event;
+  }
+
+  // Ended by a signal, cleanly; its counters. Events that were not asked for fail the test, except
+  // the ends of agents: those of a test end when they have done their part. `ends` is told of them.
+  Json stop(int signal = SIGTERM, const std::function<void(const Json&)>& ends = {}) {
+    process_->signal(signal);
+    Json stopped = next_event();
+    for (; value(stopped, "cause") == "exited"; stopped = next_event()) {
+      if (ends) ends(stopped);
+    }
+    if (value(stopped, "event") != "stopped") give_up("not stopped, but " + stopped.dump());
+    EXPECT_EQ(process_->wait(), 0) << process_->errors();
+    return stopped.value("counters", Json::object());
+  }
+
+ private:
+  static std::string value(const Json& event, const char* key) {
+    return event.is_object() ? event.value(key, "") : "";
+  }
+
+  Json next_line(std::chrono::milliseconds patience) {
+    const auto line = process_->next_line(patience);
+    return line ? Json::parse(*line, nullptr, false) : Json::object();
+  }
+
+  std::string socket_;
+  std::unique_ptr<Process> process_;
+  Json ready_;
+  std::vector<Json> losses_;
+};
+
+}  // namespace hb::test

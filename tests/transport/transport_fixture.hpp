@@ -1,0 +1,125 @@
+// A listener and an agent within one process; needs no privilege.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tests/support/child.hpp"
+#include "tests/support/process.hpp"
+#include "transport/unix_address.hpp"
+#include "transport/unix_agent.hpp"
+#include "transport/unix_listener.hpp"
+
+namespace hb::test {
+
+using Kind = Datagram::Kind;
+
+inline std::vector<std::uint8_t> bytes(std::size_t count) {
+  return std::vector<std::uint8_t>(count, 'x');
+}
+
+class Transport : public ::testing::Test {
+ protected:
+  Status bind(const std::string& path, mode_t mode = 0600) {
+    auto opened = UnixListener::open();
+    if (!opened) return opened.error();
+    listener_ = std::move(opened).value();
+    return listener_->bind({path, mode, std::nullopt});
+  }
+
+  void bind_well() {
+    const auto bound = bind(path_);
+    ASSERT_TRUE(bound) << bound.error().message;
+  }
+
+  bool knows_pass_rights() const {
+    int passes = 0;
+    socklen_t size = sizeof(passes);
+    return ::getsockopt(listener_->fd(), SOL_SOCKET, UnixListener::kPassRights, &passes, &size) ==
+           0;
+  }
+
+  // Where a datagram with a descriptor is queued.
+  void bind_as_on_old_kernels() {
+    bind_well();
+    const int on = 1;
+    ::setsockopt(listener_->fd(), SOL_SOCKET, UnixListener::kPassRights, &on, sizeof(on));
+  }
+
+  // What kill -9 leaves: a socket file and a lock file, and nobody behind them.
+  void leave_stale_socket() {
+    Child::run([&] {
+      bind_well();
+      ::kill(::getpid(), SIGKILL);
+    }).wait();
+  }
+
+  std::string refusal(const std::string& path) {
+    const auto bound = bind(path);
+    return bound ? "" : bound.error().message;
+  }
+
+  bool send(std::size_t length) {
+    const auto sent = agent_.send(bytes(length));
+    return sent && sent.value() == UnixAgent::Outcome::Queued;
+  }
+
+  // Connected, without UnixAgent between us and the kernel.
+  Fd raw_sender() {
+    Fd sender(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const auto address = unix_address(path_);
+    EXPECT_EQ(::connect(sender.get(), reinterpret_cast<const sockaddr*>(&address.value()),
+                        sizeof(sockaddr_un)),
+              0);
+    return sender;
+  }
+
+  bool send_with_descriptors(int sender, std::size_t length, int count) {
+    const std::vector<int> passed(static_cast<std::size_t>(count), STDERR_FILENO);
+    const std::size_t size = passed.size() * sizeof(int);
+    std::vector<std::uint8_t> data = bytes(length);
+    std::vector<char> control(CMSG_SPACE(size));
+    iovec vector{data.data(), data.size()};
+    msghdr header{};
+    header.msg_iov = &vector;
+    header.msg_iovlen = 1;
+    header.msg_control = control.data();
+    header.msg_controllen = control.size();
+    cmsghdr* message = CMSG_FIRSTHDR(&header);
+    message->cmsg_level = SOL_SOCKET;
+    message->cmsg_type = SCM_RIGHTS;
+    message->cmsg_len = CMSG_LEN(size);
+    std::memcpy(CMSG_DATA(message), passed.data(), size);
+    return ::sendmsg(sender, &header, MSG_DONTWAIT) >= 0;
+  }
+
+  // What waits, at most a batch of it.
+  std::span<const Datagram> receive() {
+    const auto received = listener_->receive(batch_);
+    EXPECT_TRUE(received);
+    return {batch_.data(), received ? received.value() : 0};
+  }
+
+  Kind receive_one() {
+    const auto received = receive();
+    EXPECT_EQ(received.size(), 1U);
+    return received.empty() ? Kind::NoCredentials : received[0].kind;
+  }
+
+  TemporaryDirectory directory_;
+  const std::string path_ = directory_.path("hb.sock");
+  std::unique_ptr<UnixListener> listener_;
+  UnixAgent agent_{path_};
+  std::array<Datagram, UnixListener::kMaxBatch> batch_;
+};
+
+}  // namespace hb::test
