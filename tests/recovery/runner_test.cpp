@@ -194,10 +194,9 @@ TEST_F(Runner, GivesACommandNothingOfItsOwn) {
   const mode_t mask = ::umask(0);
   const EndedCommand ended = end_of(
       "pwd; umask; cat; for f in /proc/$$/fd/*; do test -e $f && printf '%s ' ${f##*/}; done; "
-      "echo; grep -E 'Sig(Blk|Ign)' "
-      "/proc/self/status;"
-      "env | grep -vE '^(PWD|OLDPWD|SHLVL|_)=' | sort; test $(ps -o sid= -p $$) = $$ && echo "
-      "leads");
+      "echo; grep -E 'Sig(Blk|Ign)' /proc/self/status;"
+      "env | grep -vE '^(PWD|OLDPWD|SHLVL|_)=' | sort;"
+      "test $(ps -o sid= -p $$) = $$ && echo leads");
   EXPECT_EQ(::umask(mask), 0U) << "put back";
   ::sigprocmask(SIG_SETMASK, &before, nullptr);
   ::signal(SIGPIPE, SIG_DFL);

@@ -15,8 +15,8 @@ namespace {
 using hb::cli::ExitCode;
 
 constexpr const char* kExitCodes =
-    "Exit codes: 0 success; 1 it ran and failed; 2 bad usage; 3 kernel attestation is not "
-    "available\n"
+    "Exit codes: 0 success; 1 it ran and failed; 2 bad usage; "
+    "3 kernel attestation is not available\n"
     "here; 4 --strict-namespace-check tripped.";
 
 // Whoever starts us with one of them closed must not find a socket of ours under its number.

@@ -79,9 +79,8 @@ void warn_of_limits(const SignalAuthority& authority) {
   if (!authority.uids_are_initial) {
     spdlog::warn(
         "--recovery-signal: no agent can be signalled, since uids may mean something else here "
-        "than "
-        "in the initial user namespace (/proc/self/uid_map): run the observer there, with /proc "
-        "mounted");
+        "than in the initial user namespace (/proc/self/uid_map): run the observer there, "
+        "with /proc mounted");
   } else if (!authority.any_uid) {
     spdlog::warn(
         "--recovery-signal: only agents of uid {} can be signalled: start as root, or with "
