@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/units.hpp"
 #include "bench/bench_fixture.hpp"
 #include "bench/pump.hpp"
 #include "bench/squad.hpp"

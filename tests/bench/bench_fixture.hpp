@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include "base/units.hpp"
 #include "bench/lab.hpp"
 #include "bench/station.hpp"
 #include "bench/time.hpp"

@@ -14,6 +14,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "base/units.hpp"
 #include "bench/bench_fixture.hpp"
 #include "bench/descriptor_senders.hpp"
 #include "bench/honest_agents.hpp"

@@ -15,6 +15,7 @@
 #include <climits>
 #include <functional>
 
+#include "base/units.hpp"
 #include "bench/time.hpp"
 #include "transport/unix_connection.hpp"
 #include "vlp/frame.hpp"
@@ -22,7 +23,6 @@
 namespace hb::test {
 namespace {
 
-using bench::kNsPerMs;
 using compare::Child;
 using compare::Line;
 

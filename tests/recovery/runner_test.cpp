@@ -14,6 +14,7 @@
 #include <fstream>
 #include <thread>
 
+#include "base/units.hpp"
 #include "bpf/child.hpp"
 #include "e2e/needs.hpp"
 #include "e2e/process.hpp"
@@ -28,8 +29,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using Words = std::vector<std::string>;
-
-constexpr std::uint64_t kNsPerMs = 1'000'000;
 
 std::size_t open_descriptors() {
   const std::filesystem::directory_iterator all("/proc/self/fd");

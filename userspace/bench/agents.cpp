@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <random>
 
+#include "base/units.hpp"
 #include "bench/connection.hpp"
 #include "bench/time.hpp"
 #include "vlp/frame.hpp"

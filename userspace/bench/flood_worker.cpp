@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/units.hpp"
 #include "bench/time.hpp"
 #include "transport/unix_connection.hpp"
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/units.hpp"
 #include "bench/ordinary_user.hpp"
 #include "bench/time.hpp"
 #include "transport/unix_connection.hpp"

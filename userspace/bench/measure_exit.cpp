@@ -5,6 +5,7 @@
 #include <map>
 #include <random>
 
+#include "base/units.hpp"
 #include "bench/agents.hpp"
 #include "bench/measure.hpp"
 #include "bench/observer_process.hpp"

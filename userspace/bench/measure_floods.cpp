@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "base/units.hpp"
 #include "bench/flood_trial.hpp"
 #include "bench/time.hpp"
 

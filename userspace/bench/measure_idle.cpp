@@ -5,6 +5,7 @@
 #include <list>
 #include <variant>
 
+#include "base/units.hpp"
 #include "bench/account.hpp"
 #include "bench/bare_observer.hpp"
 #include "bench/measure.hpp"

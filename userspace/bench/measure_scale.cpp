@@ -4,6 +4,7 @@
 #include <memory>
 #include <random>
 
+#include "base/units.hpp"
 #include "bench/measure.hpp"
 #include "bench/time.hpp"
 #include "observer/observer.hpp"

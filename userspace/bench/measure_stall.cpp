@@ -3,6 +3,7 @@
 // been read from the pipe.
 #include <map>
 
+#include "base/units.hpp"
 #include "bench/agents.hpp"
 #include "bench/measure.hpp"
 #include "bench/observer_process.hpp"

@@ -9,6 +9,7 @@
 #include <array>
 #include <memory>
 
+#include "base/units.hpp"
 #include "bench/measure.hpp"
 #include "bench/pump.hpp"
 #include "bench/station.hpp"

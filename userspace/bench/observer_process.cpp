@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/units.hpp"
 #include "bench/time.hpp"
 
 namespace hb::bench {

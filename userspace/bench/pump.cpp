@@ -4,6 +4,7 @@
 
 #include <sstream>
 
+#include "base/units.hpp"
 #include "bench/connection.hpp"
 #include "bench/time.hpp"
 #include "vlp/frame.hpp"

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <sstream>
 
+#include "base/units.hpp"
 #include "bench/connection.hpp"
 #include "bench/time.hpp"
 #include "vlp/frame.hpp"

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "base/units.hpp"
 #include "bench/raw_source.hpp"
 #include "bench/time.hpp"
 #include "kernel/ring_source.hpp"

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "base/units.hpp"
 #include "observer/tracker.hpp"
 #include "procfs/user_ids.hpp"
 #include "recovery/command_means.hpp"
@@ -17,8 +18,6 @@
 
 namespace hb::cli {
 namespace {
-
-constexpr std::uint64_t kNsPerMs = 1'000'000;
 
 // Uids that are not known to mean the same are not acted upon.
 bool uids_are_initial() {

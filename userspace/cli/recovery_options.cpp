@@ -3,15 +3,14 @@
 #include <csignal>
 #include <cstring>
 
+#include "base/units.hpp"
 #include "cli/options.hpp"
 #include "recovery/command_means.hpp"
 
 namespace hb::cli {
 namespace {
 
-constexpr std::uint64_t kMsPerDay = 86'400'000;
 constexpr std::uint64_t kSecondsPerDay = 86'400;
-constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 constexpr std::uint64_t kMaxActs = 10'000;
 constexpr std::uint64_t kMaxOutput_bytes = std::uint64_t{1} << 20;
 

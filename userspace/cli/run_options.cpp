@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/units.hpp"
 #include "cli/config_option.hpp"
 #include "cli/options.hpp"
 #include "cli/priority.hpp"
@@ -10,10 +11,8 @@
 namespace hb::cli {
 namespace {
 
-constexpr std::uint64_t kMsPerDay = 86'400'000;
 constexpr std::uint64_t kSecondsPerYear = 31'536'000;
 constexpr std::uint64_t kMaxRingBytes = std::uint64_t{1} << 30;
-constexpr std::uint64_t kNsPerMs = 1'000'000;
 constexpr std::uint64_t kLongestCalm_ms = Standstill::Config{}.calm_ms;
 
 void declare_socket(CLI::App& run, RunOptions& o) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/units.hpp"
 #include "cli/audit_member.hpp"
 #include "cli/exporter.hpp"
 #include "cli/loss_member.hpp"
@@ -19,7 +20,6 @@
 namespace hb::cli {
 namespace {
 
-constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 constexpr std::size_t kStreamBytes = std::size_t{1} << 20;  // that may wait for its reader
 
 std::unique_ptr<EventSink> make_sink(EventFormat format, LineWriter& out) {

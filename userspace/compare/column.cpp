@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "base/units.hpp"
 #include "compare/pidfd_source.hpp"
 #include "kernel/ring_source.hpp"
 #include "observer/tracker.hpp"
@@ -16,8 +17,8 @@ namespace hb::compare {
 namespace {
 
 constexpr mode_t kAnybody = 0666;  // one scenario's sender has no privilege
-constexpr std::uint64_t kPatience_ns = 2'000'000'000;
-constexpr std::uint64_t kNoStall_ns = 3'600'000'000'000;
+constexpr std::uint64_t kPatience_ns = 2 * kNsPerSecond;
+constexpr std::uint64_t kNoStall_ns = 3'600 * kNsPerSecond;
 constexpr int kLookAgain_ms = 1;
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include <atomic>
 #include <cerrno>
 
+#include "base/units.hpp"
 #include "hb.skel.h"
 #include "kernel/libbpf_log.hpp"
 #include "kernel/self_test.hpp"
@@ -42,7 +43,6 @@ bool sees_control_block(ReadMethod method) {
   return method == ReadMethod::ProbeRead || has_context_kfuncs();
 }
 
-constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 constexpr std::uint64_t kBurst_ns = kNsPerSecond;  // as many at once as in a second
 
 // The budget of an owner does for its agents at 20 beats a second each, 200 ms of that at once, and

@@ -7,14 +7,13 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/units.hpp"
 #include "recovery/sha256.hpp"
 
 namespace hb {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 
 constexpr std::string_view kHead = R"({"seq":)";
 constexpr std::string_view kBeforePrev = R"(,"prev":")";
