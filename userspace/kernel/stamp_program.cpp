@@ -155,8 +155,10 @@ Status StampProgram::load() {
 }
 
 Status StampProgram::load(ReadMethod method, bool with_exits) {
-  skeleton_.reset(hb_program__open());
-  if (skeleton_ == nullptr) return os_error(errno, "open: the kernel program in this binary");
+  hb_program* opened = hb_program__open();
+  const int code = errno;
+  if (opened == nullptr) return os_error(code, "open: the kernel program in this binary");
+  skeleton_.reset(opened);
 
   const bool direct = method == ReadMethod::DirectLoads;
   bpf_program__set_autoload(skeleton_->progs.hb_stamp_direct, direct);
@@ -290,11 +292,13 @@ int StampProgram::program_fd() const {
 Status StampProgram::attach(int socket_fd) const {
   const int program = program_fd();
   if (::setsockopt(socket_fd, SOL_SOCKET, SO_ATTACH_BPF, &program, sizeof(program)) != 0) {
-    return os_error(errno, "attach: putting the kernel program on the socket (SO_ATTACH_BPF)");
+    const int code = errno;
+    return os_error(code, "attach: putting the kernel program on the socket (SO_ATTACH_BPF)");
   }
   const int on = 1;
   if (::setsockopt(socket_fd, SOL_SOCKET, SO_LOCK_FILTER, &on, sizeof(on)) != 0) {
-    return os_error(errno, "attach: locking the kernel program (SO_LOCK_FILTER)");
+    const int code = errno;
+    return os_error(code, "attach: locking the kernel program (SO_LOCK_FILTER)");
   }
   return ok();
 }
