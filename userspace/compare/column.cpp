@@ -23,9 +23,9 @@ constexpr int kLookAgain_ms = 1;
 
 }  // namespace
 
-Result<std::unique_ptr<Column>> Column::open(Way way, const std::string& path,
+Result<std::unique_ptr<Column>> Column::open(Mechanism mechanism, const std::string& path,
                                              kernel::StampProgram& program) {
-  std::unique_ptr<Column> column(new Column(way, program));
+  std::unique_ptr<Column> column(new Column(mechanism, program));
   if (auto opened = column->open_socket(path); !opened) return opened.error();
   column->begin();
   return column;
@@ -43,14 +43,15 @@ Status Column::open_socket(const std::string& path) {
   return listener_->bind({path, kAnybody, std::nullopt});
 }
 
-// What the way needs on the socket before anybody can send. Yields the observer's own namespace.
+// What the mechanism needs on the socket before anybody can send. Yields the observer's own
+// namespace.
 Result<std::uint32_t> Column::prepare() {
-  switch (way_) {
-    case Way::Kernel:
+  switch (mechanism_) {
+    case Mechanism::Kernel:
       if (auto attached = program_.attach(listener_->fd()); !attached) return attached.error();
       return program_.observer_ns_inode();
-    case Way::Procfs: return own_pid_namespace();
-    case Way::Pidfd: return PidfdSource::enable(listener_->fd());
+    case Mechanism::Procfs: return own_pid_namespace();
+    case Mechanism::Pidfd: return PidfdSource::enable(listener_->fd());
   }
   return std::uint32_t{0};
 }
@@ -71,10 +72,10 @@ void Column::begin() {
 
 std::unique_ptr<Source> Column::make_source() const {
   const std::uint64_t now = clock_.now_ns();
-  switch (way_) {
-    case Way::Kernel: return make_stamped_source(now);
-    case Way::Procfs: return std::make_unique<ProcfsSource>(*listener_, now, queue_length_);
-    case Way::Pidfd: return std::make_unique<PidfdSource>(fd(), now, queue_length_);
+  switch (mechanism_) {
+    case Mechanism::Kernel: return make_stamped_source(now);
+    case Mechanism::Procfs: return std::make_unique<ProcfsSource>(*listener_, now, queue_length_);
+    case Mechanism::Pidfd: return std::make_unique<PidfdSource>(fd(), now, queue_length_);
   }
   return nullptr;
 }
@@ -90,7 +91,7 @@ std::unique_ptr<Source> Column::make_stamped_source(std::uint64_t now_ns) const 
 }
 
 bool Column::reads_ring() const {
-  return way_ == Way::Kernel && program_.delivery() == kernel::Delivery::Ring;
+  return mechanism_ == Mechanism::Kernel && program_.delivery() == kernel::Delivery::Ring;
 }
 
 Conclusion Column::conclude() {

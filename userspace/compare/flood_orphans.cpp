@@ -71,9 +71,9 @@ Outcome flood_orphans(const Stage& stage) {
   if (!flooded) return flooded.error();
 
   Conclusions conclusions;
-  for (const Way way : kWays) {
-    Column* column = stage.columns().column(way);
-    conclusions[way] = column == nullptr ? Conclusion::Unavailable : judge(*column, pid);
+  for (const Mechanism mechanism : kMechanisms) {
+    Column* column = stage.columns().column(mechanism);
+    conclusions[mechanism] = column == nullptr ? Conclusion::Unavailable : judge(*column, pid);
   }
   return Observed(conclusions);
 }
