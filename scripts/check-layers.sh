@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Which folder of userspace/ may include what, by the table userspace/layers.txt. The linker checks the
-# same for calls (target hb_closed_layers); this checks headers, where inline code and types hide.
+# same for calls (target hb_closed_layers); this checks headers, where inline code and types hide. And it
+# checks that errno is saved before it is used (base/result.hpp): not passed as an argument, for what
+# builds the other arguments may change it.
 #
 #   scripts/check-layers.sh [TREE]         checks TREE/userspace (this checkout when not told)
 #   scripts/check-layers.sh --self-test    plants violations in a copy and demands that each is found
@@ -65,6 +67,7 @@ readonly kCheck='
   /"\/proc/ || /R"[^(]*\(\/proc/ {
     if (folder != "procfs" && folder != "lab") say("only procfs and lab may name files below /proc")
   }
+  /(^|[(,{])[ \t]*-?errno[ \t]*([,)}]|$)/ { say("errno is an argument: save it right after the call") }
   END { exit failed }
 '
 
@@ -133,6 +136,12 @@ self_test() {
   refuses cli/run.cpp 'open("a", R"(/proc/1/stat)");' 'only procfs and lab may name files below /proc'
   refuses newcomer/a.cpp '#include <vector>' 'newcomer is not in the table userspace/layers.txt'
   refuses vlp/CMakeLists.txt 'target_link_libraries(hb_vlp PUBLIC hb_kernel)' 'vlp may not depend on hb_kernel'
+  refuses kernel/self_test.cpp 'return os_error(errno, "cannot open " + path);' 'errno is an argument: save it right after the call'
+  refuses cli/run.cpp '      errno, "cannot open " + path);' 'errno is an argument: save it right after the call'
+  refuses cli/run.cpp 'return Error{"cannot open " + path, errno};' 'errno is an argument: save it right after the call'
+  allows cli/run.cpp 'const int code = ::close(fd) == 0 ? 0 : errno;'
+  allows cli/run.cpp 'while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {}'
+  allows cli/run.cpp 'if (errno != EINTR) return errno;'
   allows kernel/self_test.cpp '#include <linux/bpf.h>'
   allows kernel/self_test.cpp '// "/proc" is not read here'
   allows kernel/self_test.cpp 'int a; // "/proc" is not read here'
@@ -150,6 +159,6 @@ case ${1:-} in
     ;;
   *)
     check_tree "${1:-$here}" || exit 1
-    echo "layers: every include keeps to the house"
+    echo "layers: every include keeps to the house, and errno is saved before it is used"
     ;;
 esac

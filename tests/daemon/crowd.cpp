@@ -15,6 +15,7 @@
 #include <climits>
 #include <functional>
 
+#include "base/units.hpp"
 #include "lab/bench/time.hpp"
 #include "transport/unix_connection.hpp"
 #include "vlp/frame.hpp"

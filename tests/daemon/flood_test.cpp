@@ -11,6 +11,7 @@
 #include <memory>
 #include <ostream>
 
+#include "base/units.hpp"
 #include "lab/bench/flood_trial.hpp"
 #include "lab/bench/time.hpp"
 #include "tests/support/needs.hpp"
@@ -24,8 +25,6 @@ using bench::FloodKind;
 using bench::FloodOutcome;
 using bench::FloodTrial;
 using bench::HonestAgents;
-using bench::kNsPerMs;
-using bench::kNsPerSecond;
 using bench::Way;
 
 constexpr std::uint32_t kHonestUid = 65532;

@@ -10,12 +10,12 @@
 #include <csignal>
 #include <functional>
 
+#include "base/units.hpp"
 #include "tests/observer/fake_source.hpp"
 
 namespace hb::daemon {
 namespace {
 
-constexpr std::uint64_t kNsPerMs = 1'000'000;
 constexpr std::uint64_t kThreshold_ns = 3'600'000 * kNsPerMs;
 constexpr std::uint32_t kHome = 4026531836;
 constexpr std::uint32_t kAway = 4026532177;

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <thread>
 
+#include "base/units.hpp"
 #include "tests/kernel/attested_socket.hpp"
 #include "tests/support/child.hpp"
 
@@ -28,7 +29,7 @@ std::uint32_t namespace_inode() {
 std::uint64_t clock_ns(clockid_t clock) {
   timespec now{};
   ::clock_gettime(clock, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+  return static_cast<std::uint64_t>(now.tv_sec) * kNsPerSecond +
          static_cast<std::uint64_t>(now.tv_nsec);
 }
 

@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/units.hpp"
 #include "lab/bench/pump.hpp"
 #include "lab/bench/squad.hpp"
 #include "tests/lab/bench_fixture.hpp"

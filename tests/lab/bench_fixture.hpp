@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include "base/units.hpp"
 #include "lab/bench/lab.hpp"
 #include "lab/bench/station.hpp"
 #include "lab/bench/time.hpp"

@@ -16,8 +16,8 @@ Row row(const Scenario& scenario, const Cell& kernel, const Cell& procfs) {
   Row made;
   made.scenario = &scenario;
   made.repeats = 20;
-  made.cells[Way::Kernel] = kernel;
-  made.cells[Way::Procfs] = procfs;
+  made.cells[Mechanism::Kernel] = kernel;
+  made.cells[Mechanism::Procfs] = procfs;
   return made;
 }
 
@@ -31,7 +31,7 @@ Row missing(const std::string& why) {
 Comparison comparison(std::vector<Row> rows) {
   Comparison made;
   made.kernel = "6.1.0-56-cloud-amd64";
-  made.missing[Way::Pidfd] = "no SO_PASSPIDFD";
+  made.missing[Mechanism::Pidfd] = "no SO_PASSPIDFD";
   made.rows = std::move(rows);
   return made;
 }
@@ -61,12 +61,12 @@ TEST(Conclusions, UnknownIsWrongAndUnavailableIsNeither) {
 
 TEST(Conclusions, OneWrongHalfMakesTheWholeWrong) {
   Conclusions right;
-  right[Way::Kernel] = Conclusion::Beat;
+  right[Mechanism::Kernel] = Conclusion::Beat;
   Conclusions wrong;
-  wrong[Way::Kernel] = Conclusion::Unknown;
-  EXPECT_EQ(both(right, wrong, Conclusion::Beat)[Way::Kernel], Conclusion::Unknown);
-  EXPECT_EQ(both(wrong, right, Conclusion::Beat)[Way::Kernel], Conclusion::Unknown);
-  EXPECT_EQ(both(right, right, Conclusion::Beat)[Way::Kernel], Conclusion::Beat);
+  wrong[Mechanism::Kernel] = Conclusion::Unknown;
+  EXPECT_EQ(both(right, wrong, Conclusion::Beat)[Mechanism::Kernel], Conclusion::Unknown);
+  EXPECT_EQ(both(wrong, right, Conclusion::Beat)[Mechanism::Kernel], Conclusion::Unknown);
+  EXPECT_EQ(both(right, right, Conclusion::Beat)[Mechanism::Kernel], Conclusion::Beat);
 }
 
 TEST(Json, IsAsContracted) {

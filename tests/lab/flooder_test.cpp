@@ -14,6 +14,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "base/units.hpp"
 #include "lab/bench/descriptor_senders.hpp"
 #include "lab/bench/honest_agents.hpp"
 #include "tests/lab/bench_fixture.hpp"

@@ -14,6 +14,7 @@
 #include <fstream>
 #include <thread>
 
+#include "base/units.hpp"
 #include "observer/clock.hpp"
 #include "observer/source.hpp"
 #include "recovery/command_runner.hpp"
@@ -28,8 +29,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using Words = std::vector<std::string>;
-
-constexpr std::uint64_t kNsPerMs = 1'000'000;
 
 std::size_t open_descriptors() {
   const std::filesystem::directory_iterator all("/proc/self/fd");
@@ -194,10 +193,9 @@ TEST_F(Runner, GivesACommandNothingOfItsOwn) {
   const mode_t mask = ::umask(0);
   const EndedCommand ended = end_of(
       "pwd; umask; cat; for f in /proc/$$/fd/*; do test -e $f && printf '%s ' ${f##*/}; done; "
-      "echo; grep -E 'Sig(Blk|Ign)' "
-      "/proc/self/status;"
-      "env | grep -vE '^(PWD|OLDPWD|SHLVL|_)=' | sort; test $(ps -o sid= -p $$) = $$ && echo "
-      "leads");
+      "echo; grep -E 'Sig(Blk|Ign)' /proc/self/status;"
+      "env | grep -vE '^(PWD|OLDPWD|SHLVL|_)=' | sort;"
+      "test $(ps -o sid= -p $$) = $$ && echo leads");
   EXPECT_EQ(::umask(mask), 0U) << "put back";
   ::sigprocmask(SIG_SETMASK, &before, nullptr);
   ::signal(SIGPIPE, SIG_DFL);

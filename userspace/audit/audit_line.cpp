@@ -8,13 +8,12 @@
 #include <optional>
 
 #include "audit/sha256.hpp"
+#include "base/units.hpp"
 
 namespace hb {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 
 constexpr std::string_view kHead = R"({"seq":)";
 constexpr std::string_view kBeforePrev = R"(,"prev":")";

@@ -40,7 +40,6 @@ class AuditVerifier {
   [[nodiscard]] std::uint64_t records() const { return records_; }
   [[nodiscard]] std::uint64_t first_seq() const { return first_seq_; }  // 0: none yet
   [[nodiscard]] const ChainEnd& end() const { return end_; }
-  [[nodiscard]] std::optional<std::uint64_t> anchor_seq() const { return anchor_seq_; }
 
   // One line without its newline: the heart of it, without files.
   std::optional<AuditFlaw> check_line(std::string_view line);

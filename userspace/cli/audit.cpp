@@ -27,8 +27,8 @@ using Finding = std::optional<AuditFinding>;
 constexpr const char* kVerifyFooter =
     "What this proves: that between the first and the last record seen none was changed, removed,\n"
     "added or moved by accident, or by anybody who did not compute every hash from there on anew.\n"
-    "What it does not: the chain has no key, so whoever may write the file can compute it anew, "
-    "or\n"
+    "What it does not: the chain has no key, so whoever may write the file "
+    "can compute it anew, or\n"
     "cut off its end. Keep the last hash where they cannot write, and pass it to --expect-last.\n"
     "\n"
     "Exit codes: 0 one good chain; 1 it is not, or a file cannot be read; 2 bad usage.\n"
@@ -75,8 +75,7 @@ void print_text(const AuditVerifier& verifier, const Finding& finding, LineWrite
   out.write(fmt::format("last hash: {}\n", end.hash));
   if (verifier.first_seq() > 1) {
     out.write(
-        fmt::format("note: begins at seq {}: earlier records are elsewhere (rotated), or "
-                    "gone\n",
+        fmt::format("note: begins at seq {}: earlier records are elsewhere (rotated), or gone\n",
                     verifier.first_seq()));
   }
 }

@@ -4,6 +4,7 @@
 
 #include <ctime>
 
+#include "base/units.hpp"
 #include "cli/beat_link.hpp"
 #include "cli/log_options.hpp"
 #include "cli/options.hpp"
@@ -17,9 +18,6 @@
 namespace hb::cli {
 namespace {
 
-constexpr std::uint64_t kNsPerMs = 1'000'000;
-constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
-constexpr std::uint64_t kMsPerDay = 86'400'000;
 constexpr std::uint64_t kMaxU32 = 0xFFFFFFFF;
 
 constexpr const char* kExamples =

@@ -3,15 +3,14 @@
 #include <csignal>
 #include <cstring>
 
+#include "base/units.hpp"
 #include "cli/options.hpp"
 #include "recovery/command_means.hpp"
 
 namespace hb::cli {
 namespace {
 
-constexpr std::uint64_t kMsPerDay = 86'400'000;
 constexpr std::uint64_t kSecondsPerDay = 86'400;
-constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 constexpr std::uint64_t kMaxActs = 10'000;
 constexpr std::uint64_t kMaxOutput_bytes = std::uint64_t{1} << 20;
 
@@ -115,9 +114,8 @@ void declare_limits(CLI::App& run, daemon::RecoveryConfig& o) {
   const auto per_uid = [&o](const std::string& text) {
     o.budget_per_uid = budget_of(kBudgetPerUid, text);
   };
-  run.add_option_function<std::string>(kBudgetPerUid, per_uid,
-                                       "Of these, upon agents of one user other than root [a "
-                                       "quarter]")
+  run.add_option_function<std::string>(
+         kBudgetPerUid, per_uid, "Of these, upon agents of one user other than root [a quarter]")
       ->type_name("N/SECONDS");
   add_number(run, "--recovery-startup-grace-ms", o.startup_grace_ms, 0, kMsPerDay,
              "No act in this time after the start [one threshold]");
@@ -142,8 +140,8 @@ void declare_command(CLI::App& run, daemon::RecoveryConfig& o) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->needs(exec);
   run.add_flag("--recovery-require-same-uid", o.require_same_uid,
-               "No command for a living agent whose uid has changed since its last beat, or is not "
-               "known")
+               "No command for a living agent whose uid has changed since its last beat, "
+               "or is not known")
       ->disable_flag_override()
       ->needs(exec);
   add_number(run, "--recovery-output-bytes", o.output_bytes, 0, kMaxOutput_bytes,
@@ -175,9 +173,8 @@ void check_recovery_options(const CLI::App& run, daemon::RecoveryConfig& o) {
   if (o.is_on()) return;
   for (const char* name : kModifiers) {
     if (!is_given(run, name)) continue;
-    throw CLI::ValidationError(name,
-                               "nothing is done on a stall without --recovery-exec or "
-                               "--recovery-signal");
+    throw CLI::ValidationError(
+        name, "nothing is done on a stall without --recovery-exec or --recovery-signal");
   }
 }
 

@@ -1,5 +1,6 @@
 #include "cli/run_options.hpp"
 
+#include "base/units.hpp"
 #include "cli/audit_options.hpp"
 #include "cli/config_option.hpp"
 #include "cli/log_options.hpp"
@@ -17,7 +18,6 @@ using daemon::EventFormat;
 using daemon::RunConfig;
 using daemon::WhenFull;
 
-constexpr std::uint64_t kMsPerDay = 86'400'000;
 constexpr std::uint64_t kSecondsPerYear = 31'536'000;
 constexpr std::uint64_t kMaxRingBytes = std::uint64_t{1} << 30;
 

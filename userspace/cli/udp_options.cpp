@@ -63,8 +63,8 @@ void check_udp_options(const intake::UdpConfig& o) {
   if (!o.has_keys() && !o.accept_plaintext) {
     throw CLI::ValidationError("--udp-port",
                                "anybody can send UDP and claim to be any agent: give the agents' "
-                               "key (--key-file or --master-key-file), or say "
-                               "--i-accept-plaintext-udp");
+                               "key (--key-file or --master-key-file), "
+                               "or say --i-accept-plaintext-udp");
   }
   if (o.has_keys() && o.accept_plaintext) {
     throw CLI::ValidationError("--i-accept-plaintext-udp",

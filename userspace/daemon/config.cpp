@@ -2,10 +2,11 @@
 
 #include <algorithm>
 
+#include "base/units.hpp"
+
 namespace hb::daemon {
 namespace {
 
-constexpr std::uint64_t kNsPerMs = 1'000'000;
 constexpr std::uint64_t kLongestCalm_ms = Standstill::Config{}.calm_ms;
 
 }  // namespace

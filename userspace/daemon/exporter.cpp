@@ -2,12 +2,13 @@
 
 #include <spdlog/spdlog.h>
 
+#include "base/units.hpp"
 #include "report/tsv_line.hpp"
 
 namespace hb::daemon {
 namespace {
 
-constexpr std::uint64_t kRetryEveryNs = 200'000'000;
+constexpr std::uint64_t kRetryEveryNs = 200 * kNsPerMs;
 
 }  // namespace
 

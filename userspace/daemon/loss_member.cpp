@@ -5,11 +5,9 @@
 #include <array>
 #include <utility>
 
+#include "base/units.hpp"
 namespace hb::daemon {
 namespace {
-
-constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
-constexpr std::uint64_t kNsPerMs = 1'000'000;
 
 // What a reason counts, and what to do.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 20> kWords = {{

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 
+#include "base/units.hpp"
 #include "daemon/loop_member.hpp"
 #include "report/loss_report.hpp"
 
@@ -33,7 +34,7 @@ class LossMember final : public LoopMember {
   void finish(std::uint64_t now_ns);
 
  private:
-  static constexpr std::uint64_t kPause_ns = 500'000'000;
+  static constexpr std::uint64_t kPause_ns = 500 * kNsPerMs;
 
   const Totals& totals();
   void say(const Loss& loss) const;

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "base/units.hpp"
 #include "observer/tracker.hpp"
 #include "procfs/user_ids.hpp"
 #include "recovery/command_means.hpp"
@@ -17,8 +18,6 @@
 
 namespace hb::daemon {
 namespace {
-
-constexpr std::uint64_t kNsPerMs = 1'000'000;
 
 // Uids that are not known to mean the same are not acted upon.
 bool uids_are_initial() {
@@ -79,9 +78,8 @@ void warn_of_limits(const SignalAuthority& authority) {
   if (!authority.uids_are_initial) {
     spdlog::warn(
         "--recovery-signal: no agent can be signalled, since uids may mean something else here "
-        "than "
-        "in the initial user namespace (/proc/self/uid_map): run the observer there, with /proc "
-        "mounted");
+        "than in the initial user namespace (/proc/self/uid_map): run the observer there, "
+        "with /proc mounted");
   } else if (!authority.any_uid) {
     spdlog::warn(
         "--recovery-signal: only agents of uid {} can be signalled: start as root, or with "

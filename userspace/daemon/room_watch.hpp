@@ -11,6 +11,7 @@
 
 #include <cstdint>
 
+#include "base/units.hpp"
 #include "observer/clock.hpp"
 #include "observer/source.hpp"
 #include "report/line_writer.hpp"
@@ -37,7 +38,7 @@ class RoomWatch {
   }
 
  private:
-  static constexpr std::uint64_t kRest_ns = 10'000'000;
+  static constexpr std::uint64_t kRest_ns = 10 * kNsPerMs;
 
   [[nodiscard]] bool is_waiting() const { return out_ != nullptr && out_->has_waiting(); }
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "base/units.hpp"
 #include "daemon/log.hpp"
 
 namespace hb::daemon {
@@ -18,10 +19,8 @@ constexpr std::size_t kFirstRoom = 2;
 constexpr std::size_t kFirstSource = 4;
 
 constexpr int kEventsPerTurn = 256;  // between two looks at the signals
-constexpr std::uint64_t kLastLook_ns = 1'000'000'000;
-constexpr std::uint64_t kRest_ns = 10'000'000;
-constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
-constexpr std::uint64_t kNsPerMs = 1'000'000;
+constexpr std::uint64_t kLastLook_ns = kNsPerSecond;
+constexpr std::uint64_t kRest_ns = 10 * kNsPerMs;
 
 timespec as_timespec(std::uint64_t ns) {
   return {static_cast<time_t>(ns / kNsPerSecond), static_cast<long>(ns % kNsPerSecond)};

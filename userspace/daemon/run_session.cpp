@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/units.hpp"
 #include "daemon/audit_member.hpp"
 #include "daemon/exporter.hpp"
 #include "daemon/loss_member.hpp"
@@ -19,7 +20,6 @@
 namespace hb::daemon {
 namespace {
 
-constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 constexpr std::size_t kStreamBytes = std::size_t{1} << 20;  // that may wait for its reader
 
 std::unique_ptr<EventSink> make_sink(EventFormat format, LineWriter& out) {

@@ -36,6 +36,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/units.hpp"
 #include "identity/datagram.hpp"
 #include "identity/identity.hpp"
 #include "identity/loss_credit.hpp"
@@ -52,12 +53,13 @@ enum class PairingKey : std::uint8_t {
 
 struct CorrelatorConfig {
   PairingKey key = PairingKey::ContentAndCredentials;
-  std::size_t stamps = 65'536;               // of different keys that may wait, see stamps_for()
-  std::size_t senders = 16'384;              // above every slot in a stamp
-  std::size_t frames = 1'024;                // that may wait; room() says if there is space
-  std::uint64_t stamp_wait_ns = 50'000'000;  // for a frame whose stamp is not there at all
-  std::uint64_t stamp_lifetime_ns = 5'000'000'000;  // from reading a stamp to calling it an orphan
-  StampTable::Seed seed{};                          // random, against chosen keys
+  std::size_t stamps = 65'536;                  // of different keys that may wait, see stamps_for()
+  std::size_t senders = 16'384;                 // above every slot in a stamp
+  std::size_t frames = 1'024;                   // that may wait; room() says if there is space
+  std::uint64_t stamp_wait_ns = 50 * kNsPerMs;  // for a frame whose stamp is not there at all
+  // From reading a stamp to calling it an orphan.
+  std::uint64_t stamp_lifetime_ns = 5 * kNsPerSecond;
+  StampTable::Seed seed{};  // random, against chosen keys
 };
 
 // How many stamps must be able to wait where the ring has so many bytes and the kernel program so

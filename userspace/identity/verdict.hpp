@@ -1,17 +1,15 @@
 // The verdict: is the process that sent this frame the process it claims to be? A pure function of
 // the claim, the attested identity and the policy; nothing is looked up.
 //
-//   sender's namespace   claimed pid                                        verdict
-//   observer's           the attested pid                                   Accepted
-//   observer's           anything else                                      Forged, PidMismatch
-//   another              the sender's own pid, or its pid as the observer   ForeignNamespace;
-//   Accepted
-//                        sees it                                            under the latter by
-//                        policy
-//   another              neither                                            Forged, PidMismatch
-//   not attested         any                                                Forged, with the cause
-//   only claimed         a number that a process can have                   Accepted
-//   only claimed         a number that none can have                        Forged, PidMismatch
+//   sender's namespace  claimed pid                         verdict
+//   observer's          the attested pid                    Accepted
+//   observer's          anything else                       Forged, PidMismatch
+//   another             the sender's own pid, or its        ForeignNamespace; or, where policy
+//                       pid in the observer's namespace     allows it, Accepted under the latter
+//   another             neither                             Forged, PidMismatch
+//   not attested        any                                 Forged, with the cause
+//   only claimed        a number that a process can have    Accepted
+//   only claimed        a number that none can have         Forged, PidMismatch
 #pragma once
 
 #include <cstdint>

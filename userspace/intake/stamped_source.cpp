@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/units.hpp"
 namespace hb::intake {
 namespace {
 
-constexpr std::uint64_t kBusyRetry_ns = 1'000'000;
-constexpr std::uint64_t kIdleRead_ns = 250'000'000;
+constexpr std::uint64_t kBusyRetry_ns = kNsPerMs;
+constexpr std::uint64_t kIdleRead_ns = 250 * kNsPerMs;
 constexpr std::uint64_t kShortestQueue = 64;  // that may rest
 
 CorrelatorConfig correlator_config(const kernel::StampProgram& program,

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "base/units.hpp"
 #include "kernel/stamp_program.hpp"
 #include "observer/source.hpp"
 
@@ -25,7 +26,7 @@ class TruncationNotices {
   }
 
  private:
-  static constexpr std::uint64_t kInterval_ns = 1'000'000'000;
+  static constexpr std::uint64_t kInterval_ns = kNsPerSecond;
 
   const kernel::StampProgram& program_;
   std::uint64_t told_ = 0;

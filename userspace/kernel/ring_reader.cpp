@@ -21,12 +21,14 @@ Result<RingReader> RingReader::map(int map_fd, std::size_t ring_bytes) {
   ring.ring_bytes_ = ring_bytes;
 
   void* consumer = ::mmap(nullptr, ring.page_bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
-  if (consumer == MAP_FAILED) return os_error(errno, "mapping the ring's consumer page");
+  int code = errno;
+  if (consumer == MAP_FAILED) return os_error(code, "mapping the ring's consumer page");
   ring.consumer_page_ = consumer;
 
   void* producer = ::mmap(nullptr, ring.page_bytes_ + 2 * ring_bytes, PROT_READ, MAP_SHARED, map_fd,
                           static_cast<off_t>(ring.page_bytes_));
-  if (producer == MAP_FAILED) return os_error(errno, "mapping the ring's records");
+  code = errno;
+  if (producer == MAP_FAILED) return os_error(code, "mapping the ring's records");
   ring.producer_pages_ = producer;
 
   ring.consumer_ = static_cast<Position*>(consumer);

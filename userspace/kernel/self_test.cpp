@@ -42,13 +42,15 @@ Status about_this_process(const hb_stamp& stamp, const FrameBytes& frame) {
 Result<SelfTest> SelfTest::begin(StampProgram& program) {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) {
-    return os_error(errno, "self-test: making a socket pair");
+    const int code = errno;
+    return os_error(code, "self-test: making a socket pair");
   }
   Fd sender(ends[0]);
   Fd receiver(ends[1]);
   const int on = 1;
   if (::setsockopt(receiver.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) != 0) {
-    return os_error(errno, "self-test: asking for credentials (SO_PASSCRED)");
+    const int code = errno;
+    return os_error(code, "self-test: asking for credentials (SO_PASSCRED)");
   }
   if (Status attached = program.attach(receiver.get()); !attached) return attached.error();
   return SelfTest(program, std::move(sender), std::move(receiver));
@@ -56,9 +58,9 @@ Result<SelfTest> SelfTest::begin(StampProgram& program) {
 
 Result<SelfTest::Echo> SelfTest::echo() {
   FrameBytes frame{};
-  if (::getrandom(frame.data(), frame.size(), 0) != static_cast<ssize_t>(frame.size())) {
-    return os_error(errno, "self-test: reading random bytes");
-  }
+  const ssize_t drawn = ::getrandom(frame.data(), frame.size(), 0);  // up to 256: all or none
+  const int code = errno;
+  if (drawn < 0) return os_error(code, "self-test: reading random bytes");
   if (Status sent = send(frame); !sent) return sent.error();
   const auto credentials = receive(frame);
   if (!credentials) return credentials.error();
@@ -70,7 +72,8 @@ Result<SelfTest::Echo> SelfTest::echo() {
 
 Status SelfTest::send(const FrameBytes& frame) const {
   if (::send(sender_.get(), frame.data(), frame.size(), MSG_NOSIGNAL) < 0) {
-    return os_error(errno, "self-test: sending a frame");
+    const int code = errno;
+    return os_error(code, "self-test: sending a frame");
   }
   return ok();
 }

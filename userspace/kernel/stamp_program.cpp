@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cerrno>
 
+#include "base/units.hpp"
 #include "hb.skel.h"
 #include "kernel/libbpf_log.hpp"
 #include "kernel/self_test.hpp"
@@ -41,7 +42,6 @@ bool sees_control_block(ReadMethod method) {
   return method == ReadMethod::ProbeRead || has_context_kfuncs();
 }
 
-constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 constexpr std::uint64_t kBurst_ns = kNsPerSecond;  // as many at once as in a second
 
 // The budget of an owner does for its agents at 20 beats a second each, 200 ms of that at once, and
@@ -163,8 +163,10 @@ Status StampProgram::load() {
 }
 
 Status StampProgram::load(ReadMethod method, bool with_exits) {
-  skeleton_.reset(hb_program__open());
-  if (skeleton_ == nullptr) return os_error(errno, "open: the kernel program in this binary");
+  hb_program* opened = hb_program__open();
+  const int code = errno;
+  if (opened == nullptr) return os_error(code, "open: the kernel program in this binary");
+  skeleton_.reset(opened);
 
   const bool direct = method == ReadMethod::DirectLoads;
   bpf_program__set_autoload(skeleton_->progs.hb_stamp_direct, direct);
@@ -298,11 +300,13 @@ int StampProgram::program_fd() const {
 Status StampProgram::attach(int socket_fd) const {
   const int program = program_fd();
   if (::setsockopt(socket_fd, SOL_SOCKET, SO_ATTACH_BPF, &program, sizeof(program)) != 0) {
-    return os_error(errno, "attach: putting the kernel program on the socket (SO_ATTACH_BPF)");
+    const int code = errno;
+    return os_error(code, "attach: putting the kernel program on the socket (SO_ATTACH_BPF)");
   }
   const int on = 1;
   if (::setsockopt(socket_fd, SOL_SOCKET, SO_LOCK_FILTER, &on, sizeof(on)) != 0) {
-    return os_error(errno, "attach: locking the kernel program (SO_LOCK_FILTER)");
+    const int code = errno;
+    return os_error(code, "attach: locking the kernel program (SO_LOCK_FILTER)");
   }
   return ok();
 }

@@ -21,6 +21,7 @@
 #include <string>
 
 #include "base/result.hpp"
+#include "base/units.hpp"
 #include "identity/correlator.hpp"
 #include "kernel/ring_reader.hpp"
 #include "kernel/sender_table.hpp"
@@ -44,12 +45,12 @@ enum class Delivery : std::uint8_t {
 struct Config {
   std::size_t ring_bytes = std::size_t{1} << 20;  // power of two, whole pages
   Delivery delivery = Delivery::Socket;
-  std::uint64_t drain_interval_ns = 5'000'000;  // how long a frame may wait to be read
-  bool correlate_skb = false;                   // Socket
-  std::uint64_t stamp_wait_ns = 50'000'000;     // Socket
-  std::uint64_t queue_length = 512;             // Socket
-  std::uint64_t max_beat_rate = 0;              // of one process, per second; 0: no limit
-  std::size_t senders = 16'384;                 // processes that can send at the same time
+  std::uint64_t drain_interval_ns = 5 * kNsPerMs;  // how long a frame may wait to be read
+  bool correlate_skb = false;                      // Socket
+  std::uint64_t stamp_wait_ns = 50 * kNsPerMs;     // Socket
+  std::uint64_t queue_length = 512;                // Socket
+  std::uint64_t max_beat_rate = 0;                 // of one process, per second; 0: no limit
+  std::size_t senders = 16'384;                    // processes that can send at the same time
   std::size_t agents_per_owner =
       0;  // what the budget of a uid or cgroup is to do for; 0: no budgets
 };

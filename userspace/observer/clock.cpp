@@ -2,10 +2,10 @@
 
 #include <ctime>
 
+#include "base/units.hpp"
+
 namespace hb {
 namespace {
-
-constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 
 std::uint64_t read_ns(clockid_t clock) {
   timespec now{};

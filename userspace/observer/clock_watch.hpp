@@ -26,6 +26,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/units.hpp"
 #include "observer/clock.hpp"
 
 namespace hb {
@@ -38,7 +39,7 @@ class ClockWatch {
  public:
   static constexpr std::uint64_t kNever = ~std::uint64_t{0};
   // A busy machine may be late by less than this without having been away.
-  static constexpr std::uint64_t kLeastGap_ns = 100'000'000;
+  static constexpr std::uint64_t kLeastGap_ns = 100 * kNsPerMs;
 
   ClockWatch(const Clock& clock, std::uint64_t threshold_ns)
       : clock_(clock),

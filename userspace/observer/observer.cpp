@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/units.hpp"
+
 namespace hb {
 namespace {
 
@@ -13,7 +15,7 @@ static_assert(vlp::kFrameBytes == HB_FRAME_BYTES);
 // knows itself when it will be further, and says so by its wake_ns(). Should it not, a silence or
 // an exit that cannot be judged without it is looked at again after this long: late, but neither
 // never nor hot.
-constexpr std::uint64_t kLookAgainNs = 1'000'000;
+constexpr std::uint64_t kLookAgainNs = kNsPerMs;
 
 constexpr std::uint64_t kMoreExits = 0;  // in the place of an instant: some may be due
 

@@ -36,6 +36,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "base/units.hpp"
 #include "identity/verdict.hpp"
 #include "observer/attempt_watch.hpp"
 #include "observer/clock.hpp"
@@ -55,7 +56,7 @@ class Observer {
   static constexpr std::size_t kExitsPerLook = 256;
 
   struct Config {
-    std::uint64_t threshold_ns = 2'000'000'000;  // silence before a stall
+    std::uint64_t threshold_ns = 2 * kNsPerSecond;  // silence before a stall
     std::size_t tracker_capacity = 4096;
     Eviction eviction = Eviction::Strict;
     std::size_t agents_per_owner = 0;      // see Tracker; 0: any number

@@ -9,13 +9,15 @@
 #include <cstdint>
 #include <deque>
 
+#include "base/units.hpp"
+
 namespace hb {
 
 class ActBudget {
  public:
   struct Config {
     std::size_t acts = 10;
-    std::uint64_t window_ns = 60'000'000'000;
+    std::uint64_t window_ns = 60 * kNsPerSecond;
   };
 
   explicit ActBudget(const Config& config) : config_(config) {}

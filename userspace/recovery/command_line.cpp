@@ -80,8 +80,7 @@ Result<std::string> find(const std::string& program) {
     if (::access(path.c_str(), F_OK) == 0) return path;
   }
   return Error{"there is no '" + program +
-               "' in /usr/bin or /bin (an absolute path is looked up "
-               "nowhere)"};
+               "' in /usr/bin or /bin (an absolute path is looked up nowhere)"};
 }
 
 // What root runs, nobody else may write.

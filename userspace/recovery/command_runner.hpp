@@ -27,6 +27,7 @@
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
+#include "base/units.hpp"
 #include "observer/event.hpp"
 #include "recovery/process_key.hpp"
 
@@ -49,8 +50,8 @@ struct EndedCommand {
 class CommandRunner {
  public:
   struct Config {
-    std::uint64_t timeout_ns = 10'000'000'000;
-    std::uint64_t term_grace_ns = 2'000'000'000;
+    std::uint64_t timeout_ns = 10 * kNsPerSecond;
+    std::uint64_t term_grace_ns = 2 * kNsPerSecond;
     std::size_t output_bytes = 4096;  // that are kept of each
     std::size_t max_running = 16;
   };

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <string>
 
 #include "base/uninterrupted.hpp"
@@ -43,12 +42,6 @@ Result<Fd> open_pidfd(std::uint32_t pid) {
 bool has_exited(const Fd& pidfd) {
   pollfd polled{pidfd.get(), POLLIN, 0};
   return uninterrupted([&] { return ::poll(&polled, 1, 0); }) > 0;
-}
-
-Status send_signal(const Fd& pidfd, int signal) {
-  if (::syscall(SYS_pidfd_send_signal, pidfd.get(), signal, nullptr, 0U) == 0) return ok();
-  const int code = errno;
-  return os_error(code, "cannot send signal " + std::to_string(signal));
 }
 
 std::optional<std::uint32_t> real_uid(const Fd& pidfd) {

@@ -16,9 +16,6 @@ namespace hb {
 // Every thread of it has ended, whether or not it has been waited for.
 [[nodiscard]] bool has_exited(const Fd& pidfd);
 
-// The Error has ESRCH when it has ended and been waited for, EPERM when we may not.
-[[nodiscard]] Status send_signal(const Fd& pidfd, int signal);
-
 // The real uid of that process now, in this user namespace. nullopt where the kernel cannot say it
 // (PIDFD_GET_INFO came with Linux 6.13), or when the process has been waited for.
 [[nodiscard]] std::optional<std::uint32_t> real_uid(const Fd& pidfd);

@@ -6,11 +6,12 @@
 #include <ctime>
 #include <utility>
 
+#include "base/units.hpp"
+
 namespace hb {
 namespace {
 
-constexpr std::uint64_t kAfterKill_ns = 1'000'000'000;
-constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
+constexpr std::uint64_t kAfterKill_ns = kNsPerSecond;
 constexpr ActBudget::Config kRecordsOfRefusals = {.acts = 20, .window_ns = kNsPerSecond};
 
 AuditRecord of_kind(AuditRecord::Kind kind, const char* reason) {

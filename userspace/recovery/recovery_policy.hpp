@@ -22,6 +22,7 @@
 #include <optional>
 #include <variant>
 
+#include "base/units.hpp"
 #include "observer/event.hpp"
 #include "recovery/act_budget.hpp"
 #include "recovery/debounce_table.hpp"
@@ -45,7 +46,7 @@ class RecoveryPolicy {
     std::uint64_t observer_ns_inode = 0;  // 0: not known
     bool allow_cross_namespace = false;
     std::uint64_t act_from_ns = 0;  // on the clock: the end of the start-up grace
-    std::uint64_t debounce_ns = 1'000'000'000;
+    std::uint64_t debounce_ns = kNsPerSecond;
     std::size_t debounce_capacity = 4096;
     ActBudget::Config budget;
     std::optional<ActBudget::Config> budget_per_uid;  // unset: a quarter of it

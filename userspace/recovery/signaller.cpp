@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/units.hpp"
 #include "observer/source.hpp"
 #include "recovery/pidfd.hpp"
 
@@ -19,8 +20,8 @@ namespace hb {
 namespace {
 
 // Beyond the signaller's own patience: only one that is stopped itself takes so long.
-constexpr std::uint64_t kMorePatience_ns = 1'000'000'000;
-constexpr std::uint64_t kIdleLook_ns = 10'000'000;
+constexpr std::uint64_t kMorePatience_ns = kNsPerSecond;
+constexpr std::uint64_t kIdleLook_ns = 10 * kNsPerMs;
 constexpr int kLastPatience_ms = 1000;
 
 void reap(pid_t pid) {

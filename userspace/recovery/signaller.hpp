@@ -25,6 +25,7 @@
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
+#include "base/units.hpp"
 #include "observer/event.hpp"
 #include "recovery/signaller_process.hpp"
 #include "recovery/signaller_wire.hpp"
@@ -42,7 +43,7 @@ struct EndedSignal {
 class Signaller {
  public:
   // How long a sender may take: only its user, or a machine under great load, can slow it down.
-  static constexpr std::uint64_t kPatience_ns = 5'000'000'000;
+  static constexpr std::uint64_t kPatience_ns = 5 * kNsPerSecond;
 
   // Forks: before any other thread, and before there is a secret in memory. `prepare` is run in the
   // new process. The Error: that failed, or the fork did.

@@ -16,13 +16,12 @@
 #include <utility>
 #include <vector>
 
+#include "base/units.hpp"
 #include "observer/clock.hpp"
 #include "recovery/pidfd.hpp"
 
 namespace hb {
 namespace {
-
-constexpr std::uint64_t kNsPerMs = 1'000'000;
 
 // Exit codes of the child: an errno of pidfd_send_signal(2) or 0; from here on, of what went
 // before.

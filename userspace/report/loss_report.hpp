@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/units.hpp"
 #include "report/loss.hpp"
 #include "report/totals.hpp"
 
@@ -27,7 +28,7 @@ inline constexpr std::string_view kExportLoss = "export_file";
 
 class LossReport {
  public:
-  static constexpr std::uint64_t kPause_ns = 60'000'000'000;
+  static constexpr std::uint64_t kPause_ns = 60 * kNsPerSecond;
 
   // Every counter stands at 0.
   explicit LossReport(std::uint64_t start_ns) : start_ns_(start_ns), looked_ns_(start_ns) {}

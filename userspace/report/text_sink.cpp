@@ -5,13 +5,12 @@
 #include <cstdlib>
 #include <iterator>
 
+#include "base/units.hpp"
+
 namespace hb {
 namespace {
 
 using Line = fmt::memory_buffer;
-
-constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
-constexpr std::uint64_t kNsPerMicrosecond = 1'000;
 
 constexpr const char* kRed = "\x1b[1;31m";
 constexpr const char* kYellow = "\x1b[33m";
@@ -24,7 +23,7 @@ void put(Line& line, fmt::format_string<Args...> format, Args&&... args) {
 }
 
 void put_time(Line& line, std::uint64_t at_ns) {
-  put(line, "{:>6}.{:06}", at_ns / kNsPerSecond, at_ns % kNsPerSecond / kNsPerMicrosecond);
+  put(line, "{:>6}.{:06}", at_ns / kNsPerSecond, at_ns % kNsPerSecond / kNsPerUs);
 }
 
 // What every line begins with.
@@ -68,8 +67,8 @@ struct TextLine {
   void operator()(const Stall& e) const {
     put_head(line, e.observer_ns, "STALL", in(kRed));
     put(line, "pid {:<8} {:<8}  last nonce {} at ", e.pid, name(e.cause), e.last_nonce);
-    put(line, "{}.{:06}  {}", e.last_ns / kNsPerSecond,
-        e.last_ns % kNsPerSecond / kNsPerMicrosecond, name(e.origin));
+    put(line, "{}.{:06}  {}", e.last_ns / kNsPerSecond, e.last_ns % kNsPerSecond / kNsPerUs,
+        name(e.origin));
     put_known(line, "exit code", e.exit.code);
     put_known(line, "killed by signal", e.exit.signal);
     if (e.claimed_pid == e.pid) return;
@@ -149,7 +148,7 @@ void TextSink::loss(const Loss& loss) {
   Line line;
   put_head(line, loss.observer_ns, "LOSS", colour_ ? kRed : nullptr);
   put(line, "{} {} since {}.{:06}, {} in all", loss.reason, loss.count,
-      loss.since_ns / kNsPerSecond, loss.since_ns % kNsPerSecond / kNsPerMicrosecond, loss.total);
+      loss.since_ns / kNsPerSecond, loss.since_ns % kNsPerSecond / kNsPerUs, loss.total);
   put_known(line, "pid", loss.pid);
   line.push_back('\n');
   out_.write({line.data(), line.size()});

@@ -106,8 +106,8 @@ Result<Key> read_key_file(const std::string& path) {
   Key key;
   if (parse(text, key)) return key;
   return refusal(path,
-                 "does not hold 64 hexadecimal digits and nothing else: openssl rand -hex 32 "
-                 "writes such a key");
+                 "does not hold 64 hexadecimal digits and nothing else: "
+                 "openssl rand -hex 32 writes such a key");
 }
 
 }  // namespace hb::secure

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <random>
 
+#include "base/units.hpp"
 #include "lab/bench/connection.hpp"
 #include "lab/bench/time.hpp"
 #include "vlp/frame.hpp"

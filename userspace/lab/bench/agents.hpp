@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "base/units.hpp"
 #include "lab/bench/board.hpp"
 #include "lab/bench/lab.hpp"
 #include "lab/bench/shared.hpp"
@@ -20,8 +21,8 @@ namespace hb::bench {
 
 struct Pace {
   std::size_t agents = 1;
-  std::uint64_t interval_ns = 1'000'000'000;  // from beat to beat of one agent
-  std::uint64_t jitter_ns = 0;                // up to so much more, by chance
+  std::uint64_t interval_ns = kNsPerSecond;  // from beat to beat of one agent
+  std::uint64_t jitter_ns = 0;               // up to so much more, by chance
   bool alternates = false;  // its status is never that of its last two beats, so that each is shown
 };
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "base/units.hpp"
 #include "lab/bench/time.hpp"
 
 namespace hb::bench {

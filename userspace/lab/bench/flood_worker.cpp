@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/units.hpp"
 #include "lab/bench/time.hpp"
 #include "transport/unix_connection.hpp"
 
@@ -85,7 +86,8 @@ Status FloodWorker::send_some() {
     case FloodKind::WrongLength: send_wrong_lengths(); return ok();
     case FloodKind::Descriptors: {
       const ssize_t sent = send_descriptor(connection_.get(), own_frame(), passed_.get());
-      note(sent, errno);
+      const int code = errno;
+      note(sent, code);
       return ok();
     }
     case FloodKind::Linger: return send_lingering();
@@ -152,7 +154,8 @@ Status FloodWorker::send_lingering() {
   auto socket = lingering_->next();
   if (!socket) return socket.error().code == EINTR ? ok() : Status(socket.error());
   const ssize_t sent = send_descriptor(connection_.get(), own_frame(), socket.value().get());
-  note(sent, errno);
+  const int code = errno;
+  note(sent, code);
   socket.value().reset();
   sleep_until_ns(now_ns() + kLingerPause_ns);
   return ok();
@@ -172,7 +175,8 @@ vlp::Bytes FloodWorker::junk() {
 
 void FloodWorker::send(std::span<const std::uint8_t> bytes, int flags) {
   const ssize_t sent = ::send(connection_.get(), bytes.data(), bytes.size(), flags | MSG_NOSIGNAL);
-  note(sent, errno);
+  const int code = errno;
+  note(sent, code);
 }
 
 void FloodWorker::send_as_victim() {
@@ -184,7 +188,8 @@ void FloodWorker::send_as_victim() {
   message.msg_iovlen = 1;
   put_credentials(message, room, flood_.victim);
   const ssize_t sent = ::sendmsg(connection_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-  note(sent, errno);
+  const int code = errno;
+  note(sent, code);
 }
 
 // `code` is errno, if `sent` says that it means anything.

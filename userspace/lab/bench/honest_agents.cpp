@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/units.hpp"
 #include "lab/bench/ordinary_user.hpp"
 #include "lab/bench/time.hpp"
 #include "transport/unix_connection.hpp"

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "base/units.hpp"
 #include "lab/bench/lab.hpp"
 #include "lab/bench/shared.hpp"
 #include "lab/child.hpp"
@@ -24,7 +25,7 @@ class HonestAgents {
  public:
   struct Manner {
     std::uint32_t uid = 0;
-    std::uint64_t interval_ns = 1'000'000'000;
+    std::uint64_t interval_ns = kNsPerSecond;
     bool waits = false;  // for room in the observer's queue; else a beat that finds none is lost
   };
 

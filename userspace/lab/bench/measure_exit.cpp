@@ -5,6 +5,7 @@
 #include <map>
 #include <random>
 
+#include "base/units.hpp"
 #include "lab/bench/agents.hpp"
 #include "lab/bench/measure.hpp"
 #include "lab/bench/observer_process.hpp"

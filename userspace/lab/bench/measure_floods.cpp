@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "base/units.hpp"
 #include "lab/bench/flood_trial.hpp"
 #include "lab/bench/time.hpp"
 

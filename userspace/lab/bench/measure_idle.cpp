@@ -5,6 +5,7 @@
 #include <list>
 #include <variant>
 
+#include "base/units.hpp"
 #include "lab/bench/account.hpp"
 #include "lab/bench/bare_observer.hpp"
 #include "lab/bench/measure.hpp"

@@ -1,5 +1,6 @@
 // From a send to its event: the instant before send(2) in the agent against the instant at which
 // the event's line has been read from the pipe. What wakes the reader is in it.
+#include "base/units.hpp"
 #include "lab/bench/agents.hpp"
 #include "lab/bench/measure.hpp"
 #include "lab/bench/observer_process.hpp"

@@ -1,6 +1,7 @@
 // Past the limit: two processes send as fast as they can, without waiting, to an observer as it
 // runs by default, while honest agents beat ten times a second. How many of the honest beats get
 // lost, what the flood costs the observer, and how long it takes to answer a signal under it.
+#include "base/units.hpp"
 #include "lab/bench/agents.hpp"
 #include "lab/bench/measure.hpp"
 #include "lab/bench/measure_floods.hpp"

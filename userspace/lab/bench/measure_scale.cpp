@@ -4,6 +4,7 @@
 #include <memory>
 #include <random>
 
+#include "base/units.hpp"
 #include "lab/bench/measure.hpp"
 #include "lab/bench/time.hpp"
 #include "observer/observer.hpp"

@@ -3,6 +3,7 @@
 // been read from the pipe.
 #include <map>
 
+#include "base/units.hpp"
 #include "lab/bench/agents.hpp"
 #include "lab/bench/measure.hpp"
 #include "lab/bench/observer_process.hpp"

@@ -2,6 +2,7 @@
 // in it. All observers run all the time; the agents, the same for all, beat to one after the other.
 #include <memory>
 
+#include "base/units.hpp"
 #include "lab/bench/account.hpp"
 #include "lab/bench/measure.hpp"
 #include "lab/bench/station.hpp"

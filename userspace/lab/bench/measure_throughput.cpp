@@ -9,6 +9,7 @@
 #include <array>
 #include <memory>
 
+#include "base/units.hpp"
 #include "lab/bench/measure.hpp"
 #include "lab/bench/pump.hpp"
 #include "lab/bench/station.hpp"

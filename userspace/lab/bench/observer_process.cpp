@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/units.hpp"
 #include "lab/bench/time.hpp"
 
 namespace hb::bench {

@@ -4,6 +4,7 @@
 
 #include <sstream>
 
+#include "base/units.hpp"
 #include "lab/bench/connection.hpp"
 #include "lab/bench/time.hpp"
 #include "vlp/frame.hpp"

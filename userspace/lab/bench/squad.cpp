@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <sstream>
 
+#include "base/units.hpp"
 #include "lab/bench/connection.hpp"
 #include "lab/bench/time.hpp"
 #include "vlp/frame.hpp"

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "base/units.hpp"
 #include "intake/agent_socket.hpp"
 #include "intake/procfs_source.hpp"
 #include "intake/ring_source.hpp"

@@ -2,6 +2,8 @@
 
 #include <cerrno>
 
+#include "base/units.hpp"
+
 namespace hb::bench {
 namespace {
 

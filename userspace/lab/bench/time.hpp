@@ -10,10 +10,6 @@
 
 namespace hb::bench {
 
-inline constexpr std::uint64_t kNsPerUs = 1'000;
-inline constexpr std::uint64_t kNsPerMs = 1'000'000;
-inline constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
-
 [[nodiscard]] timespec as_timespec(std::uint64_t ns);
 
 // CLOCK_MONOTONIC: the same for all processes.

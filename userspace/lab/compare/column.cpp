@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "base/units.hpp"
 #include "intake/agent_socket.hpp"
 #include "intake/procfs_source.hpp"
 #include "intake/ring_source.hpp"
@@ -16,15 +17,15 @@ namespace hb::compare {
 namespace {
 
 constexpr mode_t kAnybody = 0666;  // one scenario's sender has no privilege
-constexpr std::uint64_t kPatience_ns = 2'000'000'000;
-constexpr std::uint64_t kNoStall_ns = 3'600'000'000'000;
+constexpr std::uint64_t kPatience_ns = 2 * kNsPerSecond;
+constexpr std::uint64_t kNoStall_ns = 3'600 * kNsPerSecond;
 constexpr int kLookAgain_ms = 1;
 
 }  // namespace
 
-Result<std::unique_ptr<Column>> Column::open(Way way, const std::string& path,
+Result<std::unique_ptr<Column>> Column::open(Mechanism mechanism, const std::string& path,
                                              kernel::StampProgram& program) {
-  std::unique_ptr<Column> column(new Column(way, program));
+  std::unique_ptr<Column> column(new Column(mechanism, program));
   if (auto opened = column->open_socket(path); !opened) return opened.error();
   column->begin();
   return column;
@@ -32,7 +33,7 @@ Result<std::unique_ptr<Column>> Column::open(Way way, const std::string& path,
 
 Status Column::open_socket(const std::string& path) {
   // The queue as the host has it: comparing must not turn a knob of the host.
-  auto opened = intake::open_agent_socket(way_ == Way::Kernel ? &program_ : nullptr, 0);
+  auto opened = intake::open_agent_socket(mechanism_ == Mechanism::Kernel ? &program_ : nullptr, 0);
   if (!opened) return opened.error();
   listener_ = std::move(opened.value().listener);
   queue_length_ = opened.value().queue_length;
@@ -42,12 +43,13 @@ Status Column::open_socket(const std::string& path) {
   return listener_->bind({path, kAnybody, std::nullopt});
 }
 
-// What the way needs on the socket before anybody can send. Yields the observer's own namespace.
+// What the mechanism needs on the socket before anybody can send. Yields the observer's own
+// namespace.
 Result<std::uint32_t> Column::prepare() {
-  switch (way_) {
-    case Way::Kernel: return program_.observer_ns_inode();
-    case Way::Procfs: return own_pid_namespace();
-    case Way::Pidfd: return PidfdSource::enable(listener_->fd());
+  switch (mechanism_) {
+    case Mechanism::Kernel: return program_.observer_ns_inode();
+    case Mechanism::Procfs: return own_pid_namespace();
+    case Mechanism::Pidfd: return PidfdSource::enable(listener_->fd());
   }
   return std::uint32_t{0};
 }
@@ -68,10 +70,11 @@ void Column::begin() {
 
 std::unique_ptr<Source> Column::make_source() const {
   const std::uint64_t now = clock_.now_ns();
-  switch (way_) {
-    case Way::Kernel: return make_stamped_source(now);
-    case Way::Procfs: return std::make_unique<intake::ProcfsSource>(*listener_, now, queue_length_);
-    case Way::Pidfd: return std::make_unique<PidfdSource>(fd(), now, queue_length_);
+  switch (mechanism_) {
+    case Mechanism::Kernel: return make_stamped_source(now);
+    case Mechanism::Procfs:
+      return std::make_unique<intake::ProcfsSource>(*listener_, now, queue_length_);
+    case Mechanism::Pidfd: return std::make_unique<PidfdSource>(fd(), now, queue_length_);
   }
   return nullptr;
 }
@@ -87,7 +90,7 @@ std::unique_ptr<Source> Column::make_stamped_source(std::uint64_t now_ns) const 
 }
 
 bool Column::reads_ring() const {
-  return way_ == Way::Kernel && program_.delivery() == kernel::Delivery::Ring;
+  return mechanism_ == Mechanism::Kernel && program_.delivery() == kernel::Delivery::Ring;
 }
 
 Conclusion Column::conclude() {

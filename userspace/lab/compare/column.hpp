@@ -1,4 +1,4 @@
-// Column: an observer that attests in one way, with a socket of its own.
+// Column: an observer that attests by one mechanism, with a socket of its own.
 //
 // begin() starts an attempt: what waits on the socket is thrown away and a new Observer takes over,
 // which knows of no agent and no nonce. Nothing is received before conclude() or take(): when the
@@ -24,8 +24,8 @@ namespace hb::compare {
 
 class Column {
  public:
-  // `path`: where its socket will be. The Error says what is missing for this way here.
-  static Result<std::unique_ptr<Column>> open(Way way, const std::string& path,
+  // `path`: where its socket will be. The Error says what is missing for this mechanism here.
+  static Result<std::unique_ptr<Column>> open(Mechanism mechanism, const std::string& path,
                                               kernel::StampProgram& program);
 
   void begin();
@@ -42,14 +42,15 @@ class Column {
   [[nodiscard]] bool reads_ring() const;
 
  private:
-  Column(Way way, kernel::StampProgram& program) : way_(way), program_(program) {}
+  Column(Mechanism mechanism, kernel::StampProgram& program)
+      : mechanism_(mechanism), program_(program) {}
 
   Status open_socket(const std::string& path);
   Result<std::uint32_t> prepare();
   std::unique_ptr<Source> make_source() const;
   std::unique_ptr<Source> make_stamped_source(std::uint64_t now_ns) const;
 
-  const Way way_;
+  const Mechanism mechanism_;
   kernel::StampProgram& program_;
   const MonotonicClock clock_;
   std::unique_ptr<UnixListener> listener_;

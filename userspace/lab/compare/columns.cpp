@@ -5,14 +5,14 @@ namespace hb::compare {
 Result<Columns> Columns::open(std::unique_ptr<kernel::StampProgram> program,
                               const std::string& directory) {
   Columns columns(std::move(program));
-  for (const Way way : kWays) {
-    const std::string path = directory + "/" + name(way) + ".sock";
-    auto column = Column::open(way, path, *columns.program_);
+  for (const Mechanism mechanism : kMechanisms) {
+    const std::string path = directory + "/" + name(mechanism) + ".sock";
+    auto column = Column::open(mechanism, path, *columns.program_);
     if (column) {
-      columns.columns_[way] = std::move(column).value();
+      columns.columns_[mechanism] = std::move(column).value();
       columns.sockets_.push_back(path);
-    } else if (way == Way::Pidfd) {
-      columns.reasons_[way] = column.error().message;
+    } else if (mechanism == Mechanism::Pidfd) {
+      columns.reasons_[mechanism] = column.error().message;
     } else {
       return column.error();
     }
@@ -21,15 +21,16 @@ Result<Columns> Columns::open(std::unique_ptr<kernel::StampProgram> program,
 }
 
 void Columns::begin() {
-  for (const Way way : kWays) {
-    if (columns_[way]) columns_[way]->begin();
+  for (const Mechanism mechanism : kMechanisms) {
+    if (columns_[mechanism]) columns_[mechanism]->begin();
   }
 }
 
 Conclusions Columns::conclude() {
   Conclusions conclusions;
-  for (const Way way : kWays) {
-    conclusions[way] = columns_[way] ? columns_[way]->conclude() : Conclusion::Unavailable;
+  for (const Mechanism mechanism : kMechanisms) {
+    conclusions[mechanism] =
+        columns_[mechanism] ? columns_[mechanism]->conclude() : Conclusion::Unavailable;
   }
   return conclusions;
 }

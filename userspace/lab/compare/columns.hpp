@@ -1,5 +1,5 @@
-// Columns: one observer of each way, side by side, in this process. A way that the kernel lacks has
-// a reason instead.
+// Columns: one observer of each mechanism, side by side, in this process. A mechanism that the
+// kernel lacks has a reason instead.
 //
 // Owns the columns and the kernel program, which is loaded once for all attempts. One thread.
 #pragma once
@@ -18,7 +18,7 @@ namespace hb::compare {
 class Columns {
  public:
   // Their sockets are made in `directory`. Fails when one cannot be made for another reason than
-  // that its way is not available.
+  // that its mechanism is not available.
   static Result<Columns> open(std::unique_ptr<kernel::StampProgram> program,
                               const std::string& directory);
 
@@ -26,8 +26,8 @@ class Columns {
   Conclusions conclude();
 
   // nullptr: not available, and why.
-  [[nodiscard]] Column* column(Way way) { return columns_[way].get(); }
-  [[nodiscard]] const std::string& reason(Way way) const { return reasons_[way]; }
+  [[nodiscard]] Column* column(Mechanism mechanism) { return columns_[mechanism].get(); }
+  [[nodiscard]] const std::string& reason(Mechanism mechanism) const { return reasons_[mechanism]; }
 
   // Of the columns that are there.
   [[nodiscard]] const Sockets& sockets() const { return sockets_; }
@@ -36,8 +36,8 @@ class Columns {
   explicit Columns(std::unique_ptr<kernel::StampProgram> program) : program_(std::move(program)) {}
 
   std::unique_ptr<kernel::StampProgram> program_;
-  ByWay<std::unique_ptr<Column>> columns_;
-  ByWay<std::string> reasons_;
+  ByMechanism<std::unique_ptr<Column>> columns_;
+  ByMechanism<std::string> reasons_;
   Sockets sockets_;
 };
 

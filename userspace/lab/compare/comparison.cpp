@@ -12,8 +12,8 @@ std::size_t count(const std::vector<Row>& rows, Predicate predicate) {
 
 }  // namespace
 
-std::size_t Comparison::wrong(Way way) const {
-  return count(rows, [&](const Row& row) { return row.cells[way].wrong != 0; });
+std::size_t Comparison::wrong(Mechanism mechanism) const {
+  return count(rows, [&](const Row& row) { return row.cells[mechanism].wrong != 0; });
 }
 
 std::size_t Comparison::unavailable() const {
@@ -21,7 +21,7 @@ std::size_t Comparison::unavailable() const {
 }
 
 bool Comparison::proves_kernel() const {
-  return unavailable() < rows.size() && wrong(Way::Kernel) == 0;
+  return unavailable() < rows.size() && wrong(Mechanism::Kernel) == 0;
 }
 
 }  // namespace hb::compare

@@ -19,18 +19,18 @@ struct Cell {
 struct Row {
   const Scenario* scenario = nullptr;
   std::uint64_t repeats = 0;  // that were made; 0: the scenario is not available
-  ByWay<Cell> cells;
+  ByMechanism<Cell> cells;
   std::string unavailable;  // why, if it is not
   std::string note;         // why part of it is not, or not as often as asked
 };
 
 struct Comparison {
-  std::string kernel;          // its release
-  ByWay<std::string> missing;  // why a way is not available at all
+  std::string kernel;                // its release
+  ByMechanism<std::string> missing;  // why one is not available at all
   std::vector<Row> rows;
 
-  // Scenarios in which that way was wrong at least once.
-  [[nodiscard]] std::size_t wrong(Way way) const;
+  // Scenarios in which that mechanism was wrong at least once.
+  [[nodiscard]] std::size_t wrong(Mechanism mechanism) const;
   [[nodiscard]] std::size_t unavailable() const;
 
   // Something was compared, and the stamps were right about all of it.

@@ -29,8 +29,8 @@ bool is_wrong(Conclusion conclusion, Conclusion truth) {
 
 Conclusions both(const Conclusions& first, const Conclusions& second, Conclusion truth) {
   Conclusions worse;
-  for (const Way way : kWays) {
-    worse[way] = is_wrong(first[way], truth) ? first[way] : second[way];
+  for (const Mechanism mechanism : kMechanisms) {
+    worse[mechanism] = is_wrong(first[mechanism], truth) ? first[mechanism] : second[mechanism];
   }
   return worse;
 }
@@ -50,11 +50,11 @@ const char* name(Conclusion conclusion) {
   return "unknown";
 }
 
-const char* name(Way way) {
-  switch (way) {
-    case Way::Kernel: return "kernel";
-    case Way::Procfs: return "procfs";
-    case Way::Pidfd: return "pidfd";
+const char* name(Mechanism mechanism) {
+  switch (mechanism) {
+    case Mechanism::Kernel: return "kernel";
+    case Mechanism::Procfs: return "procfs";
+    case Mechanism::Pidfd: return "pidfd";
   }
   return "unknown";
 }

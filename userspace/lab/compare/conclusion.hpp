@@ -1,4 +1,4 @@
-// Conclusion: what one way of attesting made of one frame, in the words of the contract.
+// Conclusion: what one mechanism of attesting made of one frame, in the words of the contract.
 #pragma once
 
 #include <array>
@@ -19,26 +19,28 @@ enum class Conclusion : std::uint8_t {
   Unavailable,  // this kernel lacks the mechanism
 };
 
-// The columns of the comparison.
-enum class Way : std::uint8_t {
+// The mechanisms that are compared: the columns of the comparison.
+enum class Mechanism : std::uint8_t {
   Kernel,  // the product: stamps
   Procfs,  // SCM_CREDENTIALS and /proc
   Pidfd,   // SCM_CREDENTIALS, and SCM_PIDFD for the namespace
 };
-inline constexpr std::array kWays = {Way::Kernel, Way::Procfs, Way::Pidfd};
+inline constexpr std::array kMechanisms = {Mechanism::Kernel, Mechanism::Procfs, Mechanism::Pidfd};
 
-// One T for each way.
+// One T for each mechanism.
 template <typename T>
-class ByWay {
+class ByMechanism {
  public:
-  T& operator[](Way way) { return values_[static_cast<std::size_t>(way)]; }
-  const T& operator[](Way way) const { return values_[static_cast<std::size_t>(way)]; }
+  T& operator[](Mechanism mechanism) { return values_[static_cast<std::size_t>(mechanism)]; }
+  const T& operator[](Mechanism mechanism) const {
+    return values_[static_cast<std::size_t>(mechanism)];
+  }
 
  private:
-  std::array<T, kWays.size()> values_{};
+  std::array<T, kMechanisms.size()> values_{};
 };
 
-using Conclusions = ByWay<Conclusion>;
+using Conclusions = ByMechanism<Conclusion>;
 
 // Unknown is wrong too; a mechanism that is not there is neither right nor wrong.
 [[nodiscard]] bool is_wrong(Conclusion conclusion, Conclusion truth);
@@ -52,7 +54,7 @@ using Conclusions = ByWay<Conclusion>;
 
 // "beat", "auth_failure", ...; "kernel", "procfs", "pidfd".
 [[nodiscard]] const char* name(Conclusion conclusion);
-[[nodiscard]] const char* name(Way way);
+[[nodiscard]] const char* name(Mechanism mechanism);
 [[nodiscard]] std::optional<Conclusion> conclusion_named(std::string_view word);
 
 }  // namespace hb::compare

@@ -2,6 +2,7 @@
 // that is paired with another's frame shows.
 #include <ctime>
 
+#include "base/units.hpp"
 #include "lab/compare/plays.hpp"
 #include "observer/clock.hpp"
 
@@ -12,7 +13,7 @@ constexpr std::uint64_t kFloodSends = 10'000;
 constexpr std::uint32_t kHonestPayload = 1;
 constexpr std::uint32_t kFloodPayload = 2;
 constexpr int kBeatsToHear = 3;
-constexpr std::uint64_t kPatience_ns = 5'000'000'000;
+constexpr std::uint64_t kPatience_ns = 5 * kNsPerSecond;
 constexpr timespec kBeatInterval{0, 5'000'000};
 constexpr timespec kLookAgain{0, 1'000'000};
 
@@ -72,9 +73,9 @@ Outcome flood_orphans(const Stage& stage) {
   if (!flooded) return flooded.error();
 
   Conclusions conclusions;
-  for (const Way way : kWays) {
-    Column* column = stage.columns().column(way);
-    conclusions[way] = column == nullptr ? Conclusion::Unavailable : judge(*column, pid);
+  for (const Mechanism mechanism : kMechanisms) {
+    Column* column = stage.columns().column(mechanism);
+    conclusions[mechanism] = column == nullptr ? Conclusion::Unavailable : judge(*column, pid);
   }
   return Observed(conclusions);
 }

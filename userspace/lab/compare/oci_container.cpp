@@ -55,8 +55,8 @@ Error why_stopped(const Stage& stage, const lab::Child& container) {
 Status wait_for_frames(const Stage& stage, const lab::Child& container) {
   const auto stop = either(container.fd(), stage.patience().stop_fd);
   if (!stop) return stop.error();
-  for (const Way way : kWays) {
-    const Column* column = stage.columns().column(way);
+  for (const Mechanism mechanism : kMechanisms) {
+    const Column* column = stage.columns().column(mechanism);
     if (column == nullptr || column->reads_ring())
       continue;  // there, nothing is queued to wait for
     auto arrived = lab::wait_for(column->fd(), {stop.value().get(), kDeadline_ms},

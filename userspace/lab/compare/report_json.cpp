@@ -10,9 +10,9 @@ using Json = nlohmann::ordered_json;
 Json row_of(const Row& row) {
   Json json{
       {"name", row.scenario->name}, {"truth", name(row.scenario->truth)}, {"repeats", row.repeats}};
-  for (const Way way : kWays) {
-    const Cell& cell = row.cells[way];
-    json[name(way)] = Json{{"verdict", name(cell.conclusion)}, {"wrong", cell.wrong}};
+  for (const Mechanism mechanism : kMechanisms) {
+    const Cell& cell = row.cells[mechanism];
+    json[name(mechanism)] = Json{{"verdict", name(cell.conclusion)}, {"wrong", cell.wrong}};
   }
   if (!row.unavailable.empty()) json["unavailable"] = row.unavailable;
   if (!row.note.empty()) json["note"] = row.note;
@@ -21,16 +21,17 @@ Json row_of(const Row& row) {
 
 Json missing_of(const Comparison& comparison) {
   Json missing = Json::object();
-  for (const Way way : kWays) {
-    if (!comparison.missing[way].empty()) missing[name(way)] = comparison.missing[way];
+  for (const Mechanism mechanism : kMechanisms) {
+    if (!comparison.missing[mechanism].empty())
+      missing[name(mechanism)] = comparison.missing[mechanism];
   }
   return missing;
 }
 
 Json summary_of(const Comparison& comparison) {
   Json summary{{"scenarios", comparison.rows.size()}};
-  for (const Way way : kWays) {
-    summary[std::string(name(way)) + "_wrong"] = comparison.wrong(way);
+  for (const Mechanism mechanism : kMechanisms) {
+    summary[std::string(name(mechanism)) + "_wrong"] = comparison.wrong(mechanism);
   }
   summary["unavailable"] = comparison.unavailable();
   return summary;

@@ -22,8 +22,8 @@ std::string escaped(std::string_view text) {
 
 std::string output_of(const Row& row) {
   std::string out = fmt::format("truth: {}\n", name(row.scenario->truth));
-  for (const Way way : kWays) {
-    out += fmt::format("{}: {}\n", name(way), told(row.cells[way], row.repeats));
+  for (const Mechanism mechanism : kMechanisms) {
+    out += fmt::format("{}: {}\n", name(mechanism), told(row.cells[mechanism], row.repeats));
   }
   if (!row.note.empty()) out += "note: " + escaped(row.note) + "\n";
   return "      <system-out>" + out + "</system-out>\n";
@@ -33,7 +33,7 @@ std::string result_of(const Row& row) {
   if (row.repeats == 0) {
     return fmt::format("      <skipped message=\"{}\"/>\n", escaped(row.unavailable));
   }
-  const Cell& kernel = row.cells[Way::Kernel];
+  const Cell& kernel = row.cells[Mechanism::Kernel];
   if (kernel.wrong == 0) return output_of(row);
   return fmt::format("      <failure message=\"kernel: {}; truth: {}\"/>\n",
                      told(kernel, row.repeats), name(row.scenario->truth)) +
@@ -48,9 +48,9 @@ std::string test_of(const Row& row) {
 }  // namespace
 
 std::string as_junit(const Comparison& comparison) {
-  const std::string counts =
-      fmt::format("tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"{}\"",
-                  comparison.rows.size(), comparison.wrong(Way::Kernel), comparison.unavailable());
+  const std::string counts = fmt::format(
+      "tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"{}\"", comparison.rows.size(),
+      comparison.wrong(Mechanism::Kernel), comparison.unavailable());
   std::string xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n";
   xml += fmt::format("  <testsuite name=\"compare on Linux {}\" {}>\n", escaped(comparison.kernel),
                      counts);

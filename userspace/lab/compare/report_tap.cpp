@@ -24,8 +24,9 @@ std::string quoted(const std::string& text) {
 std::string details(const Row& row) {
   std::string yaml = fmt::format("  ---\n  truth: {}\n", name(row.scenario->truth));
   yaml += fmt::format("  repeats: {}\n", row.repeats);
-  for (const Way way : kWays) {
-    yaml += fmt::format("  {}: {}\n", name(way), quoted(told(row.cells[way], row.repeats)));
+  for (const Mechanism mechanism : kMechanisms) {
+    yaml +=
+        fmt::format("  {}: {}\n", name(mechanism), quoted(told(row.cells[mechanism], row.repeats)));
   }
   if (!row.note.empty()) yaml += fmt::format("  note: {}\n", quoted(row.note));
   return yaml + "  ...\n";
@@ -36,7 +37,7 @@ std::string point(const Row& row, std::size_t number) {
     return fmt::format("ok {} - {} # SKIP {}\n", number, row.scenario->name,
                        plain(row.unavailable));
   }
-  const bool right = row.cells[Way::Kernel].wrong == 0;
+  const bool right = row.cells[Mechanism::Kernel].wrong == 0;
   return fmt::format("{} {} - {}\n", right ? "ok" : "not ok", number, row.scenario->name) +
          details(row);
 }

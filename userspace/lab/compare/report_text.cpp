@@ -40,8 +40,8 @@ const char* colour_of(const Cell& cell) {
 std::size_t widest_cell(const Comparison& comparison) {
   std::size_t width = kMinCellWidth;
   for (const Row& row : comparison.rows) {
-    for (const Way way : kWays) {
-      width = std::max(width, cell_text(row.cells[way], row.repeats).size());
+    for (const Mechanism mechanism : kMechanisms) {
+      width = std::max(width, cell_text(row.cells[mechanism], row.repeats).size());
     }
   }
   return width;
@@ -53,17 +53,18 @@ std::string start_of_line(std::string_view scenario, std::string_view truth) {
 
 std::string header(std::size_t width) {
   std::string line = start_of_line("scenario", "truth");
-  for (const Way way : kWays) line += fmt::format("  {:<{}}", name(way), width);
+  for (const Mechanism mechanism : kMechanisms)
+    line += fmt::format("  {:<{}}", name(mechanism), width);
   return line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
 }
 
 std::string line_of(const Row& row, std::size_t width, const Look& look) {
   std::string line = start_of_line(row.scenario->name, name(row.scenario->truth));
   if (row.repeats == 0) return line + look.in(kDim, "  unavailable: " + row.unavailable) + "\n";
-  for (const Way way : kWays) {
-    const std::string text = cell_text(row.cells[way], row.repeats);
-    line += look.in(colour_of(row.cells[way]), text);
-    if (way != kWays.back()) line.append(width + 2 - text.size(), ' ');
+  for (const Mechanism mechanism : kMechanisms) {
+    const std::string text = cell_text(row.cells[mechanism], row.repeats);
+    line += look.in(colour_of(row.cells[mechanism]), text);
+    if (mechanism != kMechanisms.back()) line.append(width + 2 - text.size(), ' ');
   }
   if (!row.note.empty()) line += "\n" + look.in(kDim, start_of_line("", row.note));
   return line + "\n";
@@ -72,12 +73,13 @@ std::string line_of(const Row& row, std::size_t width, const Look& look) {
 std::string summary(const Comparison& comparison, const Look& look) {
   const std::size_t compared = comparison.rows.size() - comparison.unavailable();
   std::string line = "wrong (!) in: ";
-  for (const Way way : kWays) {
-    const std::size_t wrong = comparison.wrong(way);
-    const std::string told = comparison.missing[way].empty()
-                                 ? fmt::format("{} {} of {}", name(way), wrong, compared)
-                                 : fmt::format("{} -", name(way));
-    line += look.in(wrong == 0 ? kGreen : kRed, told) + (way == kWays.back() ? "" : ", ");
+  for (const Mechanism mechanism : kMechanisms) {
+    const std::size_t wrong = comparison.wrong(mechanism);
+    const std::string told = comparison.missing[mechanism].empty()
+                                 ? fmt::format("{} {} of {}", name(mechanism), wrong, compared)
+                                 : fmt::format("{} -", name(mechanism));
+    line +=
+        look.in(wrong == 0 ? kGreen : kRed, told) + (mechanism == kMechanisms.back() ? "" : ", ");
   }
   if (comparison.unavailable() != 0) {
     line += fmt::format("; {} unavailable", comparison.unavailable());
@@ -93,9 +95,10 @@ std::string as_text(const Comparison& comparison, bool colour) {
   std::string text = "Linux " + comparison.kernel + "\n\n" + header(width);
   for (const Row& row : comparison.rows) text += line_of(row, width, look);
   text += "\n" + summary(comparison, look);
-  for (const Way way : kWays) {
-    if (comparison.missing[way].empty()) continue;
-    text += look.in(kDim, fmt::format("{}: {}", name(way), comparison.missing[way])) + "\n";
+  for (const Mechanism mechanism : kMechanisms) {
+    if (comparison.missing[mechanism].empty()) continue;
+    text +=
+        look.in(kDim, fmt::format("{}: {}", name(mechanism), comparison.missing[mechanism])) + "\n";
   }
   return text;
 }

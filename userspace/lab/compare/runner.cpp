@@ -22,9 +22,9 @@ std::string release() {
 void score(Row& row, const Observed& observed) {
   row.repeats++;
   row.note = observed.note;
-  for (const Way way : kWays) {
-    const Conclusion conclusion = observed.conclusions[way];
-    Cell& cell = row.cells[way];
+  for (const Mechanism mechanism : kMechanisms) {
+    const Conclusion conclusion = observed.conclusions[mechanism];
+    Cell& cell = row.cells[mechanism];
     const bool wrong = is_wrong(conclusion, row.scenario->truth);
     if (wrong || cell.wrong == 0) cell.conclusion = conclusion;
     if (wrong) cell.wrong++;
@@ -62,7 +62,8 @@ Row play(const Plan& plan, const Scenario& scenario, std::size_t index, Columns&
 Result<Comparison> run(const Plan& plan, Columns& columns) {
   Comparison comparison;
   comparison.kernel = release();
-  for (const Way way : kWays) comparison.missing[way] = columns.reason(way);
+  for (const Mechanism mechanism : kMechanisms)
+    comparison.missing[mechanism] = columns.reason(mechanism);
   for (std::size_t i = 0; i < plan.scenarios.size(); ++i) {
     comparison.rows.push_back(play(plan, *plan.scenarios[i], i, columns));
     if (is_stopped(plan)) return Error{"interrupted", EINTR};

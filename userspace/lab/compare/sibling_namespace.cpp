@@ -14,19 +14,20 @@ namespace {
 
 std::string words_of(const Conclusions& conclusions) {
   std::string words;
-  for (const Way way : kWays) words += std::string(name(conclusions[way])) + ' ';
+  for (const Mechanism mechanism : kMechanisms)
+    words += std::string(name(conclusions[mechanism])) + ' ';
   return words;
 }
 
 Result<Conclusions> conclusions_in(const std::string& words) {
   std::istringstream in(words);
   Conclusions conclusions;
-  for (const Way way : kWays) {
+  for (const Mechanism mechanism : kMechanisms) {
     std::string word;
     in >> word;
     const auto conclusion = conclusion_named(word);
     if (!conclusion) return Error{"the observer inside said: " + words};
-    conclusions[way] = *conclusion;
+    conclusions[mechanism] = *conclusion;
   }
   return conclusions;
 }
