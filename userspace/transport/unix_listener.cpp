@@ -64,6 +64,8 @@ int set(const Fd& socket, int option, int value) {
   return ::setsockopt(socket.get(), SOL_SOCKET, option, &value, sizeof(value)) == 0 ? 0 : errno;
 }
 
+}  // namespace
+
 void describe(mmsghdr& received, Datagram& datagram) {
   msghdr& header = received.msg_hdr;
   const auto credentials = credentials_in(header);
@@ -76,8 +78,6 @@ void describe(mmsghdr& received, Datagram& datagram) {
     datagram.kind = credentials ? Datagram::Kind::Frame : Datagram::Kind::NoCredentials;
   }
 }
-
-}  // namespace
 
 Result<std::unique_ptr<UnixListener>> UnixListener::open() {
   Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
