@@ -50,8 +50,9 @@ bool is_anothers(const struct stat& directory) { return directory.st_uid != ::ge
 
 std::optional<Credentials> credentials_in(msghdr& header) {
   const cmsghdr* message = CMSG_FIRSTHDR(&header);
-  if (message == nullptr || message->cmsg_level != SOL_SOCKET ||
-      message->cmsg_type != SCM_CREDENTIALS || message->cmsg_len != CMSG_LEN(sizeof(ucred))) {
+  if (message == nullptr || message->cmsg_len > header.msg_controllen ||
+      message->cmsg_level != SOL_SOCKET || message->cmsg_type != SCM_CREDENTIALS ||
+      message->cmsg_len != CMSG_LEN(sizeof(ucred))) {
     return std::nullopt;
   }
   ucred seen{};
