@@ -2,7 +2,8 @@
 # What a newcomer meets: makes a Debian root with nothing in it, puts a clean clone of HEAD there, and
 # runs both commands of the README, which have to bring all they need.
 #
-#   scripts/bare-root.sh 12|13 [TIER]...     Debian's version; the tiers for test.sh, all when not told
+#   scripts/bare-root.sh 12|13 [TIER]...     Debian's version; the tiers for test.sh. When not told, all
+#                                            of them, and then each fuzz target for 20 seconds
 #
 # Root only. Kernel, network, devices and cgroups are this machine's; the root has mounts and pids of
 # its own, which end with it, however this script ends. It is entered by pivot_root(2), as a container
@@ -72,6 +73,7 @@ run_inside() {
   enter_root "$root"
   run ./scripts/run.sh
   run ./scripts/test.sh "$@"
+  (($#)) || run ./scripts/fuzz.sh 20
   say "Debian $version: both commands work"
 }
 

@@ -112,6 +112,26 @@ TEST_F(Transport, ForgetsWhatADatagramBeforeSaid) {
   EXPECT_EQ(received[2].credentials.pid, static_cast<std::uint32_t>(::getpid()));
 }
 
+// The story: credentials were read as far as the message's own header said, and not as far as the
+// kernel had written. No kernel reports such a message, but that is not for the header to promise.
+TEST(ReceivedDatagram, HasNoCredentialsIfTheyAreCutOff) {
+  alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(ucred))> control{};
+  mmsghdr received{};
+  received.msg_hdr.msg_control = control.data();
+  received.msg_hdr.msg_controllen = control.size();
+  received.msg_len = HB_FRAME_BYTES;
+  cmsghdr* header = CMSG_FIRSTHDR(&received.msg_hdr);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_CREDENTIALS;
+  header->cmsg_len = CMSG_LEN(sizeof(ucred));
+  Datagram datagram;
+  describe(received, datagram);
+  EXPECT_EQ(datagram.kind, Kind::Frame);
+  received.msg_hdr.msg_controllen = CMSG_LEN(0);
+  describe(received, datagram);
+  EXPECT_EQ(datagram.kind, Kind::NoCredentials);
+}
+
 TEST_F(Transport, AgentSaysThatTheQueueIsFull) {
   bind_well();
   while (send(HB_FRAME_BYTES)) {

@@ -83,19 +83,20 @@ Status read_all(const Fd& file, const std::string& path, Text& text) {
   return ok();
 }
 
-bool parse(const Text& text, Key& key) {
-  const bool newline = text.length == kDigits + 1 && text.bytes[kDigits] == '\n';
-  if (text.length != kDigits && !newline) return false;
+}  // namespace
+
+std::optional<Key> parse_key(std::string_view text) {
+  const bool newline = text.size() == kDigits + 1 && text.back() == '\n';
+  if (text.size() != kDigits && !newline) return std::nullopt;
+  Key key;
   for (std::size_t i = 0; i < Key::kBytes; ++i) {
-    const int high = value_of(text.bytes[2 * i]);
-    const int low = value_of(text.bytes[2 * i + 1]);
-    if (high < 0 || low < 0) return false;
+    const int high = value_of(text[2 * i]);
+    const int low = value_of(text[2 * i + 1]);
+    if (high < 0 || low < 0) return std::nullopt;
     key.bytes()[i] = static_cast<std::uint8_t>(high * 16 + low);
   }
-  return true;
+  return key;
 }
-
-}  // namespace
 
 Result<Key> read_key_file(const std::string& path) {
   auto file = open_file(path);
@@ -103,8 +104,7 @@ Result<Key> read_key_file(const std::string& path) {
   if (auto checked = check(file.value(), path); !checked) return checked.error();
   Text text;
   if (auto read = read_all(file.value(), path, text); !read) return read.error();
-  Key key;
-  if (parse(text, key)) return key;
+  if (auto key = parse_key({text.bytes.data(), text.length})) return std::move(*key);
   return refusal(path,
                  "does not hold 64 hexadecimal digits and nothing else: "
                  "openssl rand -hex 32 writes such a key");

@@ -1,7 +1,9 @@
 // A key's file: 64 hexadecimal digits, and nothing after them but one newline.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/result.hpp"
 #include "secure/key.hpp"
@@ -12,5 +14,8 @@ namespace hb::secure {
 // there: no symbolic link is followed, no device or pipe is waited for; it is a regular file with
 // one name, belongs to the effective user or root, and gives nobody else any permission.
 [[nodiscard]] Result<Key> read_key_file(const std::string& path);
+
+// The key in a file's text; nothing when the text is no key.
+[[nodiscard]] std::optional<Key> parse_key(std::string_view text);
 
 }  // namespace hb::secure

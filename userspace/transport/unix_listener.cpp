@@ -50,8 +50,9 @@ bool is_anothers(const struct stat& directory) { return directory.st_uid != ::ge
 
 std::optional<Credentials> credentials_in(msghdr& header) {
   const cmsghdr* message = CMSG_FIRSTHDR(&header);
-  if (message == nullptr || message->cmsg_level != SOL_SOCKET ||
-      message->cmsg_type != SCM_CREDENTIALS || message->cmsg_len != CMSG_LEN(sizeof(ucred))) {
+  if (message == nullptr || message->cmsg_len > header.msg_controllen ||
+      message->cmsg_level != SOL_SOCKET || message->cmsg_type != SCM_CREDENTIALS ||
+      message->cmsg_len != CMSG_LEN(sizeof(ucred))) {
     return std::nullopt;
   }
   ucred seen{};
@@ -63,6 +64,8 @@ std::optional<Credentials> credentials_in(msghdr& header) {
 int set(const Fd& socket, int option, int value) {
   return ::setsockopt(socket.get(), SOL_SOCKET, option, &value, sizeof(value)) == 0 ? 0 : errno;
 }
+
+}  // namespace
 
 void describe(mmsghdr& received, Datagram& datagram) {
   msghdr& header = received.msg_hdr;
@@ -76,8 +79,6 @@ void describe(mmsghdr& received, Datagram& datagram) {
     datagram.kind = credentials ? Datagram::Kind::Frame : Datagram::Kind::NoCredentials;
   }
 }
-
-}  // namespace
 
 Result<std::unique_ptr<UnixListener>> UnixListener::open() {
   Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));

@@ -92,4 +92,7 @@ class UnixListener final : public Receiver {
   std::array<mmsghdr, kMaxBatch> headers_{};
 };
 
+// Sets the kind and the credentials of a datagram from what recvmmsg(2) reported about it.
+void describe(mmsghdr& received, Datagram& datagram);
+
 }  // namespace hb

@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Builds the fuzz targets of tests/fuzz with clang and libFuzzer, and runs them one after the other.
+#
+#   scripts/fuzz.sh [SECONDS] [TARGET]...     20 seconds each; all targets when none is named
+#
+# Installs nothing: scripts/setup.sh build test has all that it needs. Begins with the inputs that are
+# kept in tests/fuzz/corpus/TARGET; new ones are thrown away at the end. An input that breaks a target
+# is left in build/fuzz/findings/ with what was said about it; then the exit status is 1.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly kCorpus=tests/fuzz/corpus
+readonly kFindings=build/fuzz/findings
+readonly kOptions=(-print_final_stats=1 -timeout=10 -rss_limit_mb=2048)
+
+# How long inputs get, in bytes. An audit log's line has up to 64 KiB, and what is read of its end is two.
+readonly kLongest=4096
+readonly -A kLongestOf=([frame]=33 [control_message]=68 [key_file]=80 [audit_line]=66000 [audit_file]=140000)
+
+usage() { sed -n '2,/^set/{/^set/d; s/^# \{0,1\}//; p}' "${BASH_SOURCE[0]}"; }
+
+parse_arguments() {
+  local target
+  if [[ ${1:-} =~ ^[1-9][0-9]*$ ]]; then
+    seconds=$1
+    shift
+  fi
+  targets=("$@")
+  ((${#targets[@]})) || targets=("$kCorpus"/*)
+  targets=("${targets[@]##*/}")
+  for target in "${targets[@]}"; do
+    if [[ ! -d $kCorpus/$target ]]; then
+      usage >&2
+      echo "fuzz: there is no target '$target' in $kCorpus" >&2
+      exit 2
+    fi
+  done
+}
+
+build() {
+  cmake --preset fuzz --log-level=WARNING
+  cmake --build --preset fuzz --target "${targets[@]/#/fuzz_}"
+}
+
+# figure PATTERN LOG: the last number behind it.
+figure() { sed -nE "s/.*$1[: ]+([0-9]+).*/\1/p" "$2" | tail -n 1; }
+
+# run TARGET: one line about it. Fails when there is a finding.
+run() {
+  local target=$1 log=$work/$1.log result='no finding' status=0
+  mkdir "$work/$target"
+  "build/fuzz/tests/fuzz/fuzz_$target" "${kOptions[@]}" -max_total_time="$seconds" \
+    -max_len="${kLongestOf[$target]:-$kLongest}" -artifact_prefix="$kFindings/$target-" \
+    "$work/$target" "$kCorpus/$target" >"$log" 2>&1 || status=$?
+  if ((status)); then
+    cp "$log" "$kFindings/$target.log"
+    result="FINDING: $kFindings/$target.log"
+  fi
+  echo "fuzz: $target: $(figure stat::number_of_executed_units "$log") executions," \
+    "cov $(figure cov "$log"), ft $(figure ft "$log"), $result"
+  return "$status"
+}
+
+main() {
+  local seconds=20 targets target status=0
+  parse_arguments "$@"
+  work=$(mktemp -d "${TMPDIR:-/tmp}/hb-fuzz.XXXXXX")
+  trap 'rm -rf "$work"' EXIT
+  trap 'exit 130' INT TERM HUP
+  export TMPDIR=$work # of what the targets put there
+  build
+  mkdir -p "$kFindings"
+  for target in "${targets[@]}"; do run "$target" || status=1; done
+  return "$status"
+}
+
+main "$@"

@@ -1,0 +1,109 @@
+// A whole audit log: the verifier reads a file as it reads its lines one by one, and the observer
+// that goes on with the file agrees with it about the end.
+#include <string>
+#include <vector>
+
+#include "tests/fuzz/audit_seal.hpp"
+#include "tests/fuzz/input.hpp"
+#include "tests/fuzz/memory_file.hpp"
+#include "audit/audit_ending.hpp"
+#include "audit/audit_verify.hpp"
+
+namespace hb::fuzz {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+// Without their newlines; what is behind the last newline is no line.
+Lines lines_of(std::string_view text) {
+  Lines lines;
+  for (auto end = text.find('\n'); end != std::string_view::npos; end = text.find('\n')) {
+    lines.emplace_back(text.substr(0, end));
+    text.remove_prefix(end + 1);
+  }
+  return lines;
+}
+
+// The first line that is wrong, and what is; 0 and nothing when all of them are good.
+struct Verdict {
+  std::uint64_t line = 0;
+  std::optional<AuditFlaw> flaw;
+
+  friend bool operator==(const Verdict&, const Verdict&) = default;
+};
+
+Verdict verdict_by_lines(AuditVerifier& verifier, std::string_view text) {
+  std::uint64_t number = 0;
+  for (const auto& line : lines_of(text)) {
+    ++number;
+    if (line.size() >= kMaxAuditLine_bytes) return {number, AuditFlaw::LineTooLong};
+    if (const auto flaw = verifier.check_line(line)) return {number, flaw};
+  }
+  const auto torn = text.size() - (text.rfind('\n') + 1);
+  if (torn >= kMaxAuditLine_bytes) return {number + 1, AuditFlaw::LineTooLong};
+  if (torn > 0) return {number + 1, AuditFlaw::Torn};
+  return {};
+}
+
+Verdict verdict_by_file(AuditVerifier& verifier, const MemoryFile& file) {
+  const auto finding = verifier.check_file(file.path());
+  if (!finding) return {};
+  require(finding->file == file.path() && !finding->what.empty(), "a finding says where and what");
+  return {finding->line, finding->flaw};
+}
+
+// The ending is looked at alone: it may be good where something before it is not.
+void check_ending(const AuditVerifier& verifier, const Verdict& verdict, const MemoryFile& file) {
+  const bool is_whole = !verdict.flaw || verdict.flaw == AuditFlaw::Torn;
+  if (!is_whole) return;
+  const auto ending = read_audit_ending(file.fd(), file.path());
+  require(static_cast<bool>(ending), "an observer can go on with a good log");
+  const bool has_records = verifier.records() > 0;
+  require(ending.value().last.has_value() == has_records, "it finds a last record if there is one");
+  if (has_records) require(*ending.value().last == verifier.end(), "and it is the verifier's last");
+  require(ending.value().torn.empty() == !verdict.flaw, "what is torn is found by both");
+}
+
+void check(std::string_view text) {
+  static MemoryFile file;
+  file.write(text);
+  AuditVerifier by_lines;
+  AuditVerifier by_file;
+  const Verdict expected = verdict_by_lines(by_lines, text);
+  const Verdict found = verdict_by_file(by_file, file);
+  require(found == expected, "a file is as good as its lines");
+  require(by_file.records() == by_lines.records() && by_file.end() == by_lines.end(),
+          "of a file as many records are good as of its lines");
+  require(by_file.check_end().has_value() == (by_file.records() == 0),
+          "a log without records is none");
+  check_ending(by_file, found, file);
+}
+
+// Each line with the prev and the hash that it should have. One without a prev stays as it is.
+std::string chained(std::string_view text) {
+  constexpr std::string_view kPrev = R"(,"prev":")";
+  std::string chain;
+  std::string before = ChainEnd{}.hash;
+  for (const auto& line : lines_of(text)) {
+    const auto prev = line.rfind(kPrev);
+    if (prev == std::string::npos) {
+      chain += line + "\n";
+      continue;
+    }
+    const std::string hashed = line.substr(0, prev).append(kPrev) + before + "\"";
+    before = sha256_hex(hashed);
+    chain += sealed_line(hashed) + "\n";
+  }
+  return chain.append(text.substr(text.rfind('\n') + 1));
+}
+
+}  // namespace
+}  // namespace hb::fuzz
+
+// The text of a log; then the same with the hashes that it should have.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto text = hb::fuzz::text_of({data, size});
+  hb::fuzz::check(text);
+  hb::fuzz::check(hb::fuzz::chained(text));
+  return 0;
+}

@@ -1,0 +1,51 @@
+// StampProgram without a kernel: open() gives one whose ring is memory that the fuzz target writes.
+// Its functions are defined in memory_program.cpp, and the linker then takes those of hb_kernel for
+// defined and leaves them there.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "tests/fuzz/input.hpp"
+#include "tests/fuzz/memory_ring.hpp"
+#include "kernel/stamp_program.hpp"
+
+namespace hb::fuzz {
+
+// What the kernel side shares with the observer.
+struct SharedMemory {
+  MemoryRing ring;
+  std::uint64_t kept_unstamped = 0;
+  std::uint64_t descriptors_dropped = 0;
+};
+
+SharedMemory& shared_memory();
+
+// Nothing written yet but so many bytes of the ring, which have been read.
+void begin_shared_memory(std::uint32_t ring_position);
+
+struct Record {
+  std::vector<std::uint8_t> bytes;
+  bool is_discarded = false;
+  bool is_busy = false;
+};
+
+// Of any length, or more often of a length that means something to the observer.
+Record take_record(Input& input);
+
+// False: there was no room for it.
+bool put(const Record& record);
+
+// The record as a T if it is one by its length.
+template <typename T>
+std::optional<T> as(const Record& record) {
+  if (record.bytes.size() != sizeof(T)) return std::nullopt;
+  T value;
+  std::memcpy(&value, record.bytes.data(), sizeof(T));
+  return value;
+}
+
+// Right in its version too.
+std::optional<hb_stamp> as_stamp(const Record& record);
+
+}  // namespace hb::fuzz
