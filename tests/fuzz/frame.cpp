@@ -3,7 +3,7 @@
 #include "vlp/frame.hpp"
 
 #include "tests/fuzz/input.hpp"
-#include "unit/vlp_oracle.hpp"
+#include "tests/vlp/vlp_oracle.hpp"
 
 namespace hb::fuzz {
 namespace {
