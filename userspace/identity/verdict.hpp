@@ -16,6 +16,7 @@
 #include <optional>
 #include <variant>
 
+#include "base/enum_values.hpp"
 #include "identity/identity.hpp"
 
 namespace hb {
@@ -40,6 +41,18 @@ enum class AuthFailureCause : std::uint8_t {
   KernelThread,
   Unreadable,  // procfs attestation only
 };
+
+// The names of logs, JSON lines and metrics.
+[[nodiscard]] constexpr const char* name(AuthFailureCause cause) {
+  switch (cause) {
+    case AuthFailureCause::PidMismatch: return "pid_mismatch";
+    case AuthFailureCause::NoStamp: return "no_stamp";
+    case AuthFailureCause::AmbiguousStamp: return "ambiguous_stamp";
+    case AuthFailureCause::KernelThread: return "kernel_thread";
+    case AuthFailureCause::Unreadable: return "unreadable";
+  }
+  return kNoName;
+}
 
 struct Forged {
   AuthFailureCause cause;

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "base/enum_values.hpp"
+
 namespace hb {
 
 // Why a process that tried to send was not heard.
@@ -14,6 +16,17 @@ enum class Unheard : std::uint8_t {
   Share,        // its uid or cgroup has used up its share
   QueueFull,    // stamped, but no room in the socket's queue, or it waits for room there
 };
+
+// The names of metrics.
+[[nodiscard]] constexpr const char* name(Unheard reason) {
+  switch (reason) {
+    case Unheard::RingFull: return "ring_full";
+    case Unheard::RateLimited: return "rate_limited";
+    case Unheard::Share: return "share";
+    case Unheard::QueueFull: return "queue_full";
+  }
+  return kNoName;
+}
 
 struct LastAttempt {
   std::uint64_t at_ns;  // CLOCK_MONOTONIC inside sendmsg(2)
@@ -29,8 +42,5 @@ class AttemptWatch {
   [[nodiscard]] virtual std::optional<LastAttempt> last_attempt(
       std::uint32_t slot, std::uint64_t generation_ns) const = 0;
 };
-
-// "ring_full", ...: the names of metrics.
-[[nodiscard]] const char* name(Unheard reason);
 
 }  // namespace hb

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/enum_values.hpp"
 #include "observer/attempt_watch.hpp"
 #include "observer/event.hpp"
 
@@ -28,12 +29,26 @@ enum class FrameDrop : std::uint8_t {
   StampEvicted,      // it has no stamp, which had to make room for those of others
 };
 
-// One counter for each value of an enum that counts up from 0 to `Last`.
-template <typename Enum, Enum Last>
+// The names of metrics.
+[[nodiscard]] constexpr const char* name(FrameDrop reason) {
+  switch (reason) {
+    case FrameDrop::WrongLength: return "wrong_length";
+    case FrameDrop::TrackerFull: return "tracker_full";
+    case FrameDrop::UidFull: return "uid_full";
+    case FrameDrop::DecryptFailed: return "decrypt_failed";
+    case FrameDrop::AgentPidMismatch: return "agent_pid_mismatch";
+    case FrameDrop::Replayed: return "replayed";
+    case FrameDrop::SenderTableFull: return "sender_table_full";
+    case FrameDrop::RingFull: return "ring_full";
+    case FrameDrop::StampEvicted: return "stamp_evicted";
+  }
+  return kNoName;
+}
+
+// One counter for each value of an enum (base/enum_values.hpp).
+template <typename Enum>
 class CountBy {
  public:
-  static constexpr std::size_t kSize = static_cast<std::size_t>(Last) + 1;
-
   std::uint64_t& operator[](Enum value) { return counts_[static_cast<std::size_t>(value)]; }
   std::uint64_t operator[](Enum value) const { return counts_[static_cast<std::size_t>(value)]; }
 
@@ -46,27 +61,25 @@ class CountBy {
   // f(value, count) for every value, the untouched ones too.
   template <typename F>
   void for_each(F f) const {
-    for (std::size_t i = 0; i < kSize; ++i) f(static_cast<Enum>(i), counts_[i]);
+    for (const Enum value : kEnumValues<Enum>) f(value, (*this)[value]);
   }
 
  private:
-  std::array<std::uint64_t, kSize> counts_{};
+  std::array<std::uint64_t, kEnumValues<Enum>.size()> counts_{};
 };
-
-static_assert(CountBy<vlp::DecodeError, vlp::DecodeError::BadNonce>::kSize == vlp::kDecodeErrors);
 
 struct Counters {
   std::uint64_t receptions = 0;  // whatever a source handed over
   std::uint64_t beats = 0;
   std::uint64_t stalls = 0;
-  CountBy<vlp::DecodeError, vlp::DecodeError::BadNonce> decode_errors;
-  CountBy<AuthFailureCause, AuthFailureCause::Unreadable> auth_failures;
+  CountBy<vlp::DecodeError> decode_errors;
+  CountBy<AuthFailureCause> auth_failures;
   std::uint64_t namespace_conflicts = 0;
   std::uint64_t origin_conflicts = 0;
   std::uint64_t io_errors = 0;
   std::uint64_t ctrl_truncated = 0;
   std::uint64_t out_of_order = 0;
-  CountBy<FrameDrop, FrameDrop::StampEvicted> frames_dropped;
+  CountBy<FrameDrop> frames_dropped;
 
   // Of the beats: those of another process under a known pid; those of a process that began its
   // nonces again; those for which a stalled agent was forgotten.
@@ -76,14 +89,11 @@ struct Counters {
 
   // How often an agent was not called silent because it had tried to send, by the reason why that
   // did not arrive.
-  CountBy<Unheard, Unheard::QueueFull> unheard;
+  CountBy<Unheard> unheard;
 
   std::uint64_t exits = 0;            // processes that were seen to end
   std::uint64_t exits_untracked = 0;  // those that were no agents; the others are stalls
   std::uint64_t clock_jumps = 0;      // how often the observer found that it had been away
 };
-
-// "wrong_length", "tracker_full": the names of metrics.
-[[nodiscard]] const char* name(FrameDrop reason);
 
 }  // namespace hb

@@ -115,9 +115,8 @@ struct CtrlTruncated {
 using Event = std::variant<Beat, Stall, Decode, AuthFailure, OriginConflict, NamespaceConflict, Io,
                            CtrlTruncated>;
 
-// "kernel_attested", "silence", "pid_mismatch", ...: the names of logs, JSON lines and metrics.
+// "kernel_attested", "silence", ...: the names of logs, JSON lines and metrics.
 [[nodiscard]] const char* name(BeatOrigin origin);
 [[nodiscard]] const char* name(StallCause cause);
-[[nodiscard]] const char* name(AuthFailureCause cause);
 
 }  // namespace hb

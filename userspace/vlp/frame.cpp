@@ -72,27 +72,4 @@ Bytes encode(const Frame& frame) {
   return bytes;
 }
 
-const char* name(Status status) {
-  switch (status) {
-    case Status::Ok: return "ok";
-    case Status::Degraded: return "degraded";
-    case Status::Critical: return "critical";
-  }
-  return "unknown";
-}
-
-const char* name(DecodeError error) {
-  switch (error) {
-    case DecodeError::BadMagic: return "BadMagic";
-    case DecodeError::BadVersion: return "BadVersion";
-    case DecodeError::BadCrc: return "BadCrc";
-    case DecodeError::BadStatus: return "BadStatus";
-    case DecodeError::StallOnWire: return "StallOnWire";
-    case DecodeError::BadPid: return "BadPid";
-    case DecodeError::BadTimestamp: return "BadTimestamp";
-    case DecodeError::BadNonce: return "BadNonce";
-  }
-  return "unknown";
-}
-
 }  // namespace hb::vlp

@@ -17,6 +17,8 @@
 #include <span>
 #include <variant>
 
+#include "base/enum_values.hpp"
+
 namespace hb::vlp {
 
 inline constexpr std::size_t kFrameBytes = 32;
@@ -49,7 +51,6 @@ enum class DecodeError : std::uint8_t {
   BadTimestamp,  // all ones
   BadNonce,      // all ones without status critical
 };
-inline constexpr std::size_t kDecodeErrors = 8;
 
 using Bytes = std::array<std::uint8_t, kFrameBytes>;
 
@@ -59,8 +60,30 @@ using Bytes = std::array<std::uint8_t, kFrameBytes>;
 // Never checks: encode() writes what it is told, so that tests can write what is illegal.
 [[nodiscard]] Bytes encode(const Frame& frame);
 
-// "ok", "degraded", "critical" and "BadMagic", ...: the names of logs, JSON lines and metrics.
-[[nodiscard]] const char* name(Status status);
-[[nodiscard]] const char* name(DecodeError error);
+// The names of logs, JSON lines and metrics.
+[[nodiscard]] constexpr const char* name(Status status) {
+  switch (status) {
+    case Status::Ok: return "ok";
+    case Status::Degraded: return "degraded";
+    case Status::Critical: return "critical";
+  }
+  return kNoName;
+}
+
+[[nodiscard]] constexpr const char* name(DecodeError error) {
+  switch (error) {
+    case DecodeError::BadMagic: return "BadMagic";
+    case DecodeError::BadVersion: return "BadVersion";
+    case DecodeError::BadCrc: return "BadCrc";
+    case DecodeError::BadStatus: return "BadStatus";
+    case DecodeError::StallOnWire: return "StallOnWire";
+    case DecodeError::BadPid: return "BadPid";
+    case DecodeError::BadTimestamp: return "BadTimestamp";
+    case DecodeError::BadNonce: return "BadNonce";
+  }
+  return kNoName;
+}
+
+inline constexpr std::size_t kDecodeErrors = kEnumValues<DecodeError>.size();
 
 }  // namespace hb::vlp

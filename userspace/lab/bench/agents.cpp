@@ -22,7 +22,7 @@ using lab::Line;
 constexpr std::uint64_t kLook_ns = 2 * kNsPerMs;
 constexpr unsigned long kFinestTimerSlack_ns = 1;
 
-constexpr std::array kStatuses = {vlp::Status::Ok, vlp::Status::Degraded, vlp::Status::Critical};
+constexpr auto& kStatuses = kEnumValues<vlp::Status>;
 
 class Agent {
  public:

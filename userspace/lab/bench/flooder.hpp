@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/enum_values.hpp"
 #include "base/result.hpp"
 #include "lab/bench/flood_board.hpp"
 #include "lab/bench/shared.hpp"
@@ -33,11 +34,6 @@ enum class FloodKind : std::uint8_t {
   ForgedCredentials,  // the same, with that pid in SCM_CREDENTIALS: only root can
 };
 
-inline constexpr std::array kFloodKinds = {
-    FloodKind::Fork,   FloodKind::CloneVm,          FloodKind::LongLived,   FloodKind::Orphans,
-    FloodKind::Junk,   FloodKind::WrongLength,      FloodKind::Descriptors, FloodKind::Linger,
-    FloodKind::Forged, FloodKind::ForgedCredentials};
-
 [[nodiscard]] constexpr const char* name(FloodKind kind) {
   switch (kind) {
     case FloodKind::Fork: return "fork";
@@ -51,8 +47,10 @@ inline constexpr std::array kFloodKinds = {
     case FloodKind::Forged: return "forged";
     case FloodKind::ForgedCredentials: return "forged-credentials";
   }
-  return "";
+  return kNoName;
 }
+
+inline constexpr auto& kFloodKinds = kEnumValues<FloodKind>;
 
 struct Flood {
   FloodKind kind = FloodKind::Fork;

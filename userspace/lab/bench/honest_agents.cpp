@@ -22,7 +22,7 @@ using lab::Line;
 
 constexpr std::uint64_t kLook_ns = 20 * kNsPerMs;  // between two looks whether it is to end
 
-constexpr std::array kStatuses = {vlp::Status::Ok, vlp::Status::Degraded, vlp::Status::Critical};
+constexpr auto& kStatuses = kEnumValues<vlp::Status>;
 
 vlp::Bytes frame_of(std::uint64_t nonce) {
   const auto pid = static_cast<std::uint32_t>(::getpid());

@@ -1,8 +1,9 @@
 // The ways of learning who sent a frame that are measured against each other.
 #pragma once
 
-#include <array>
 #include <cstdint>
+
+#include "base/enum_values.hpp"
 
 namespace hb::bench {
 
@@ -13,8 +14,6 @@ enum class Way : std::uint8_t {
   KernelRing,    // the stamp carries the frame
 };
 
-inline constexpr std::array kWays = {Way::Raw, Way::Procfs, Way::KernelSocket, Way::KernelRing};
-
 [[nodiscard]] constexpr const char* name(Way way) {
   switch (way) {
     case Way::Raw: return "raw";
@@ -22,8 +21,10 @@ inline constexpr std::array kWays = {Way::Raw, Way::Procfs, Way::KernelSocket, W
     case Way::KernelSocket: return "kernel-socket";
     case Way::KernelRing: return "kernel-ring";
   }
-  return "";
+  return kNoName;
 }
+
+inline constexpr auto& kWays = kEnumValues<Way>;
 
 [[nodiscard]] constexpr bool is_kernel(Way way) {
   return way == Way::KernelSocket || way == Way::KernelRing;

@@ -39,30 +39,8 @@ std::optional<Conclusion> conclusion_of(const Event& event) {
   return std::visit(Concluded{}, event);
 }
 
-const char* name(Conclusion conclusion) {
-  switch (conclusion) {
-    case Conclusion::Beat: return "beat";
-    case Conclusion::AuthFailure: return "auth_failure";
-    case Conclusion::NamespaceConflict: return "namespace_conflict";
-    case Conclusion::Unknown: return "unknown";
-    case Conclusion::Unavailable: return "unavailable";
-  }
-  return "unknown";
-}
-
-const char* name(Mechanism mechanism) {
-  switch (mechanism) {
-    case Mechanism::Kernel: return "kernel";
-    case Mechanism::Procfs: return "procfs";
-    case Mechanism::Pidfd: return "pidfd";
-  }
-  return "unknown";
-}
-
 std::optional<Conclusion> conclusion_named(std::string_view word) {
-  for (const auto conclusion :
-       {Conclusion::Beat, Conclusion::AuthFailure, Conclusion::NamespaceConflict,
-        Conclusion::Unknown, Conclusion::Unavailable}) {
+  for (const Conclusion conclusion : kEnumValues<Conclusion>) {
     if (word == name(conclusion)) return conclusion;
   }
   return std::nullopt;

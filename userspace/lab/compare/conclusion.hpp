@@ -7,6 +7,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/enum_values.hpp"
 #include "observer/event.hpp"
 
 namespace hb::compare {
@@ -25,7 +26,29 @@ enum class Mechanism : std::uint8_t {
   Procfs,  // SCM_CREDENTIALS and /proc
   Pidfd,   // SCM_CREDENTIALS, and SCM_PIDFD for the namespace
 };
-inline constexpr std::array kMechanisms = {Mechanism::Kernel, Mechanism::Procfs, Mechanism::Pidfd};
+
+// The names of reports.
+[[nodiscard]] constexpr const char* name(Conclusion conclusion) {
+  switch (conclusion) {
+    case Conclusion::Beat: return "beat";
+    case Conclusion::AuthFailure: return "auth_failure";
+    case Conclusion::NamespaceConflict: return "namespace_conflict";
+    case Conclusion::Unknown: return "unknown";
+    case Conclusion::Unavailable: return "unavailable";
+  }
+  return kNoName;
+}
+
+[[nodiscard]] constexpr const char* name(Mechanism mechanism) {
+  switch (mechanism) {
+    case Mechanism::Kernel: return "kernel";
+    case Mechanism::Procfs: return "procfs";
+    case Mechanism::Pidfd: return "pidfd";
+  }
+  return kNoName;
+}
+
+inline constexpr auto& kMechanisms = kEnumValues<Mechanism>;
 
 // One T for each mechanism.
 template <typename T>
@@ -52,9 +75,6 @@ using Conclusions = ByMechanism<Conclusion>;
 // Empty for an event that is no verdict on a frame.
 [[nodiscard]] std::optional<Conclusion> conclusion_of(const Event& event);
 
-// "beat", "auth_failure", ...; "kernel", "procfs", "pidfd".
-[[nodiscard]] const char* name(Conclusion conclusion);
-[[nodiscard]] const char* name(Mechanism mechanism);
 [[nodiscard]] std::optional<Conclusion> conclusion_named(std::string_view word);
 
 }  // namespace hb::compare

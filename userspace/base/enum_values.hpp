@@ -1,0 +1,42 @@
+// The values of an enum as an array: kEnumValues<E>.
+//
+// For an enum of std::uint8_t whose values count up from 0, with a constexpr name() beside it: a
+// switch without default that names every value, and kNoName after it. That switch is the only list
+// of the values. The compiler refuses one that leaves a value out (-Werror=switch), and all 256
+// numbers are asked for their names here, so what is sized by this array has room for each value.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <type_traits>
+
+namespace hb {
+
+// What name() says of a number that is no value of its enum, and of nothing else.
+inline constexpr const char* kNoName = "(no value)";
+
+template <typename Enum>
+consteval std::size_t count_enum_values() {
+  static_assert(std::is_same_v<std::underlying_type_t<Enum>, std::uint8_t>);
+  std::size_t values = 0;
+  for (std::size_t number = 0; number < 256; ++number) {
+    if (std::string_view(name(static_cast<Enum>(number))) == kNoName) continue;
+    if (number != values) throw "the values of this enum do not count up from 0";
+    ++values;
+  }
+  return values;
+}
+
+template <typename Enum>
+consteval auto list_enum_values() {
+  std::array<Enum, count_enum_values<Enum>()> values{};
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<Enum>(i);
+  return values;
+}
+
+template <typename Enum>
+inline constexpr auto kEnumValues = list_enum_values<Enum>();
+
+}  // namespace hb
