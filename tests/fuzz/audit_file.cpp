@@ -3,11 +3,11 @@
 #include <string>
 #include <vector>
 
+#include "audit/audit_ending.hpp"
+#include "audit/audit_verify.hpp"
 #include "tests/fuzz/audit_seal.hpp"
 #include "tests/fuzz/input.hpp"
 #include "tests/fuzz/memory_file.hpp"
-#include "audit/audit_ending.hpp"
-#include "audit/audit_verify.hpp"
 
 namespace hb::fuzz {
 namespace {

@@ -6,9 +6,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernel/stamp_program.hpp"
 #include "tests/fuzz/input.hpp"
 #include "tests/fuzz/memory_ring.hpp"
-#include "kernel/stamp_program.hpp"
 
 namespace hb::fuzz {
 

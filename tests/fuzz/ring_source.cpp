@@ -4,8 +4,8 @@
 
 #include <deque>
 
-#include "tests/fuzz/memory_program.hpp"
 #include "identity/stamped_sender.hpp"
+#include "tests/fuzz/memory_program.hpp"
 
 namespace hb::fuzz {
 namespace {

@@ -4,8 +4,8 @@
 #include <set>
 #include <vector>
 
-#include "tests/fuzz/input.hpp"
 #include "secure/secure_wrapping.hpp"
+#include "tests/fuzz/input.hpp"
 #include "vlp/frame.hpp"
 
 namespace hb::fuzz {
