@@ -63,15 +63,18 @@ void check_composed(Input input) {
   require(ChainEnd{record->seq, record->hash} == composed.end, "and is what will be followed");
 }
 
+// A line; the same with the hash that it should have; and a record of these bytes.
+void check(std::span<const std::uint8_t> bytes) {
+  const auto line = text_of(bytes);
+  check_line(line);
+  check_line(sealed_line(hashed_of(line)));
+  check_composed(Input(bytes.data(), bytes.size()));
+}
+
 }  // namespace
 }  // namespace hb::fuzz
 
-// A line; the same with the hash that it should have; and a record of these bytes.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace hb;  // NOLINT(google-build-using-namespace)
-  const auto line = fuzz::text_of({data, size});
-  fuzz::check_line(line);
-  fuzz::check_line(fuzz::sealed_line(fuzz::hashed_of(line)));
-  fuzz::check_composed(fuzz::Input(data, size));
+  hb::fuzz::check({data, size});
   return 0;
 }

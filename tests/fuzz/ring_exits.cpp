@@ -61,7 +61,7 @@ class RingExitsTarget {
                 exit.at_ns == gone.ktime_ns,
             "an exit is reported as it was written");
     const int status = static_cast<int>(gone.wait_status);
-    require(exit.status.signal.has_value() == WIFSIGNALED(status),
+    require(exit.status.signal.has_value() == static_cast<bool>(WIFSIGNALED(status)),
             "a signal is told if there was one");
     require(exit.status.signal.has_value() != exit.status.code.has_value(), "or an exit code");
     require(exits_.find(exit.pid, exit.generation_ns).has_value(),
