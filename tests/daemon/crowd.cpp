@@ -23,7 +23,6 @@
 namespace hb::test {
 namespace {
 
-using bench::kNsPerMs;
 using lab::Child;
 using lab::Line;
 
