@@ -43,8 +43,8 @@ build() {
   cmake --build --preset fuzz --target "${targets[@]/#/fuzz_}"
 }
 
-# figure PATTERN LOG: the last number behind it.
-figure() { sed -nE "s/.*$1[: ]+([0-9]+).*/\1/p" "$2" | tail -n 1; }
+# figure NAME LOG: the last number behind NAME; ? when there is none, as it broke before the first.
+figure() { sed -nE "s/.*\<$1: +([0-9]+).*/\1/p" "$2" | tail -n 1 | grep . || echo '?'; }
 
 # run TARGET: one line about it. Fails when there is a finding.
 run() {

@@ -52,6 +52,19 @@ Verdict verdict_by_file(AuditVerifier& verifier, const MemoryFile& file) {
   return {finding->line, finding->flaw};
 }
 
+// What the verifier calls good, said a second time.
+void check_chain(std::string_view text) {
+  std::optional<ParsedLine> before;
+  for (const auto& line : lines_of(text)) {
+    const auto record = std::get<ParsedLine>(parse_audit_line(line));
+    const ChainEnd end = before ? ChainEnd{before->seq, before->hash} : ChainEnd{};
+    require(!before || record.seq == end.seq + 1, "the records of a good log are all there");
+    require(before || (record.seq == 1) == (record.prev == end.hash), "only record 1 follows none");
+    require(!before || record.prev == end.hash, "each record follows the one before");
+    before = record;
+  }
+}
+
 // The ending is looked at alone: it may be good where something before it is not.
 void check_ending(const AuditVerifier& verifier, const Verdict& verdict, const MemoryFile& file) {
   const bool is_whole = !verdict.flaw || verdict.flaw == AuditFlaw::Torn;
@@ -76,23 +89,37 @@ void check(std::string_view text) {
           "of a file as many records are good as of its lines");
   require(by_file.check_end().has_value() == (by_file.records() == 0),
           "a log without records is none");
+  if (!found.flaw) check_chain(text);
   check_ending(by_file, found, file);
 }
 
-// Each line with the prev and the hash that it should have. One without a prev stays as it is.
+constexpr std::string_view kPrev = R"(,"prev":")";
+
+bool has_prev(std::string_view hashed) {
+  const auto at = hashed.rfind(kPrev);
+  if (at == std::string_view::npos || !hashed.ends_with('"')) return false;
+  hashed.remove_prefix(at + kPrev.size());
+  return is_audit_hash(hashed.substr(0, hashed.size() - 1));
+}
+
+// A line that has a prev keeps it, right or wrong; one that only begins to say it gets the right
+// one.
+std::string completed(std::string_view line, const std::string& before) {
+  const auto hashed = hashed_of(line);
+  if (has_prev(hashed)) return sealed_line(hashed);
+  const auto at = hashed.rfind(kPrev);
+  if (at == std::string_view::npos) return std::string(line);
+  return sealed_line(std::string(hashed.substr(0, at)).append(kPrev) + before + "\"");
+}
+
+// Each line with the hash that it should have.
 std::string chained(std::string_view text) {
-  constexpr std::string_view kPrev = R"(,"prev":")";
   std::string chain;
   std::string before = ChainEnd{}.hash;
   for (const auto& line : lines_of(text)) {
-    const auto prev = line.rfind(kPrev);
-    if (prev == std::string::npos) {
-      chain += line + "\n";
-      continue;
-    }
-    const std::string hashed = line.substr(0, prev).append(kPrev) + before + "\"";
-    before = sha256_hex(hashed);
-    chain += sealed_line(hashed) + "\n";
+    const std::string whole = completed(line, before);
+    before = sha256_hex(hashed_of(whole));
+    chain += whole + "\n";
   }
   return chain.append(text.substr(text.rfind('\n') + 1));
 }

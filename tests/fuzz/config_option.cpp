@@ -3,7 +3,7 @@
 #include "cli/config_option.hpp"
 
 #include <CLI/CLI.hpp>
-#include <optional>
+#include <map>
 
 #include "cli/config_file.hpp"
 #include "tests/fuzz/input.hpp"
@@ -17,8 +17,8 @@ using Values = std::vector<std::string>;
 // One option of each sort that `hb-ebpf run` has, declared as there.
 struct Command {
   CLI::App app;
-  std::optional<std::string> word;
-  std::optional<std::string> function;
+  std::string word;
+  std::string function;
   Values repeatable;
   bool flag = false;
 
@@ -46,36 +46,51 @@ struct Command {
   }
 };
 
-Values values_of(const std::string& key, const std::vector<cli::ConfigLine>& lines) {
-  Values values;
-  for (const auto& line : lines) {
-    if (line.key == key) values.push_back(line.value);
+// What a file says.
+class Settings {
+ public:
+  explicit Settings(const std::vector<cli::ConfigLine>& lines) {
+    for (const auto& line : lines) values_[line.key].push_back(line.value);
   }
-  return values;
-}
 
-Values values_of(const std::optional<std::string>& option) {
-  return option ? Values{*option} : Values();
-}
+  Values of(const std::string& key) { return values_[key]; }
+  std::string first(const std::string& key) {
+    return values_[key].empty() ? "" : values_[key].front();
+  }
+
+  [[nodiscard]] bool are_good() const {
+    return std::all_of(values_.begin(), values_.end(), [](const auto& setting) {
+      const auto& [key, values] = setting;
+      if (key == "repeatable") return true;
+      if (values.size() > 1) return false;
+      if (key == "flag") return values[0] == "true" || values[0] == "false";
+      return key == "word" || key == "function";
+    });
+  }
+
+ private:
+  std::map<std::string, Values> values_;
+};
 
 void check(std::string_view text) {
   static MemoryFile file;
   file.write(text);
   Command command;
   const std::string said = command.read(file.path());
-  if (!said.empty()) {
-    require(said.starts_with(file.path() + ":"), "an error names the file and a line");
+  require(said.empty() || said.starts_with(file.path() + ":"),
+          "an error names the file and a line");
+  const auto lines = cli::parse_config(file.path(), text);
+  if (!lines) {
+    require(said == lines.error().message, "a line that is no setting is refused");
     return;
   }
-  const auto lines = cli::parse_config(file.path(), text);
-  require(static_cast<bool>(lines), "a file with a mistake in it is refused");
-  require(values_of(command.word) == values_of("word", lines.value()), "a value stays as it is");
-  require(values_of(command.function) == values_of("function", lines.value()),
-          "a value stays as it is for a function");
-  require(command.repeatable == values_of("repeatable", lines.value()),
-          "values stay as they are and in their order");
-  const bool is_set = values_of("flag", lines.value()) == Values{"true"};
-  require(command.flag == is_set, "a flag is set when the file says true");
+  Settings settings(lines.value());
+  require(said.empty() == settings.are_good(), "what is good is taken, and nothing else is");
+  if (!said.empty()) return;
+  require(command.word == settings.first("word"), "a value stays as it is");
+  require(command.function == settings.first("function"), "a value stays as it is for a function");
+  require(command.repeatable == settings.of("repeatable"), "values stay in their order");
+  require(command.flag == (settings.first("flag") == "true"), "a flag is set by true");
 }
 
 }  // namespace

@@ -135,6 +135,16 @@ class Listener {
   std::set<Bytes> accepted_;
 };
 
+// Not as they are in the input: libFuzzer remembers what is compared with memcmp(3), as sealed
+// datagrams are here, and puts it into later inputs, where it would not be forged.
+Bytes invented(Input& input) {
+  const auto bytes = input.take_bytes(input.take<std::uint8_t>());
+  Bytes inverted(bytes.size());
+  std::transform(bytes.begin(), bytes.end(), inverted.begin(),
+                 [](std::uint8_t byte) { return static_cast<std::uint8_t>(~byte); });
+  return inverted;
+}
+
 Bytes altered(Bytes datagram, Input& input) {
   const auto at = input.take<std::uint8_t>();
   const auto by = input.take<std::uint8_t>();
@@ -147,31 +157,49 @@ Bytes altered(Bytes datagram, Input& input) {
   return datagram;
 }
 
+// What somebody who listens to the network can do.
+class Attacker {
+ public:
+  void record(const Sealed& sealed) { recorded_.push_back(sealed); }
+
+  void send_again(std::uint8_t which, Listener& listener) {
+    if (!recorded_.empty()) listener.hear(recorded_[which % recorded_.size()]);
+  }
+
+  void send_altered(std::uint8_t which, Input& input, Listener& listener) {
+    if (recorded_.empty()) return;
+    const auto forged = altered(recorded_[which % recorded_.size()].datagram, input);
+    if (!is_recorded(forged)) listener.hear_forged(forged);
+  }
+
+ private:
+  [[nodiscard]] bool is_recorded(const Bytes& datagram) const {
+    return std::any_of(recorded_.begin(), recorded_.end(),
+                       [&](const Sealed& sealed) { return sealed.datagram == datagram; });
+  }
+
+  std::vector<Sealed> recorded_;
+};
+
 void check(Input input) {
   static Sealer sealer;
   Listener listener;
-  std::vector<Sealed> recorded;
-  const auto is_recorded = [&](const Bytes& datagram) {
-    return std::any_of(recorded.begin(), recorded.end(),
-                       [&](const Sealed& sealed) { return sealed.datagram == datagram; });
-  };
+  Attacker attacker;
   while (!input.empty()) {
     const auto what = input.take<std::uint8_t>();
-    Bytes forged;
-    if (what % 5 == 0) listener.pass_time(input.take<std::uint8_t>());
-    if (what % 5 == 1) {
-      recorded.push_back(sealer.seal(input));
-      listener.hear(recorded.back());
+    const auto which = static_cast<std::uint8_t>(what / 5);
+    switch (what % 5) {
+      case 0: listener.pass_time(input.take<std::uint8_t>()); break;
+      case 1: {
+        const auto sealed = sealer.seal(input);
+        attacker.record(sealed);
+        listener.hear(sealed);
+        break;
+      }
+      case 2: listener.hear_forged(invented(input)); break;
+      case 3: attacker.send_again(which, listener); break;
+      case 4: attacker.send_altered(which, input, listener);
     }
-    if (what % 5 == 2) {
-      const auto bytes = input.take_bytes(input.take<std::uint8_t>());
-      listener.hear_forged({bytes.begin(), bytes.end()});
-    }
-    if (recorded.empty()) continue;
-    const Sealed& earlier = recorded[what / 5 % recorded.size()];
-    if (what % 5 == 3) listener.hear(earlier);
-    if (what % 5 == 4) forged = altered(earlier.datagram, input);
-    if (!forged.empty() && !is_recorded(forged)) listener.hear_forged(forged);
   }
 }
 
