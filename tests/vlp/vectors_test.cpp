@@ -134,7 +134,8 @@ FrameOpener opener_of(const Json& one) {
 TEST(Vectors, OfSealedFramesSealToTheirDatagrams) {
   for (const Json& one : list(vectors(), "sealed")) {
     FrameSealer sealer = sealer_of(one);
-    EXPECT_EQ(to_hex(sealed(sealer, frame_at(one, "frame"))), one.at("datagram")) << one;
+    EXPECT_EQ(to_hex(sealed(sealer, frame_at(one, "frame"))), one.at("datagram").get<std::string>())
+        << one;
   }
 }
 
@@ -144,7 +145,7 @@ TEST(Vectors, OfSealedFramesOpenToTheirFrames) {
     const auto result = opener.open(bytes_at(one, "datagram"));
     const auto* opened = std::get_if<Opened>(&result);
     ASSERT_NE(opened, nullptr) << one;
-    EXPECT_EQ(to_hex(opened->frame), one.at("frame")) << one;
+    EXPECT_EQ(to_hex(opened->frame), one.at("frame").get<std::string>()) << one;
     EXPECT_EQ(opened->iv_random, start_of(one).iv_random) << one;
     EXPECT_EQ(opened->iv_counter, start_of(one).iv_counter) << one;
     if (is_master(one)) {
@@ -161,7 +162,7 @@ TEST(Vectors, OfMasterKeysDeriveTheAgentsKeys) {
     ASSERT_TRUE(keys);
     const Key* key = keys.value().of_agent(one.at("agent_pid"));
     ASSERT_NE(key, nullptr);
-    EXPECT_EQ(to_hex(key->bytes()), one.at("agent_key")) << one;
+    EXPECT_EQ(to_hex(key->bytes()), one.at("agent_key").get<std::string>()) << one;
     ++derived;
   }
   EXPECT_GT(derived, 0U);
@@ -185,7 +186,7 @@ std::string answer(SecureWrapping& observer, const Json& one) {
 TEST(Vectors, OfRefusedDatagramsAreRefusedForTheirReason) {
   const Json& given = vectors().at("refused");
   for (const Json& one : list(given, "datagrams")) {
-    EXPECT_EQ(answer(*observer_with(given), one), one.at("reason")) << one;
+    EXPECT_EQ(answer(*observer_with(given), one), one.at("reason").get<std::string>()) << one;
   }
 }
 
@@ -195,7 +196,7 @@ TEST(Vectors, OfSequencesAreAnsweredOneAfterTheOther) {
     const auto observer = observer_with(given);
     std::size_t number = 0;
     for (const Json& one : list(sequence, "datagrams")) {
-      EXPECT_EQ(answer(*observer, one), one.at("answer"))
+      EXPECT_EQ(answer(*observer, one), one.at("answer").get<std::string>())
           << sequence.at("note") << ", datagram " << number;
       ++number;
     }
