@@ -133,8 +133,8 @@ TEST_P(EveryDelivery, KnowsWhereAProcessIsAndNotWhereItsChildrenWillBe) {
   stop(observer);
 }
 
-// It waited 400 ms for the agent's first beat, and a slow machine took longer: stopped before it had
-// been heard of, the agent was never missed.
+// It waited 400 ms for the agent's first beat, and a slow machine took longer: stopped before it
+// had been heard of, the agent was never missed.
 TEST_P(EveryDelivery, NoticesASilentAgent) {
   ObserverProcess observer = observe({"--threshold-ms", "200", "--beats", "changes"});
   Process agent(hb_ebpf({"beat", "--socket", socket_, "--interval-ms", "20"}));
