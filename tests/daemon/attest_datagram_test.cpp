@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "tests/support/attest_fixture.hpp"
+#include "tests/support/control_message.hpp"
 
 namespace hb::test {
 namespace {
@@ -73,20 +74,10 @@ TEST_P(EveryDelivery, NoticesPassedDescriptorsAndOpensNone) {
     const int socket = ::socket(AF_UNIX, SOCK_DGRAM, 0);
     become(::connect(socket, reinterpret_cast<const sockaddr*>(&address.value()),
                      sizeof(sockaddr_un)));
-    auto frame = frame_of(own_pid());
-    iovec vector{frame.data(), frame.size()};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))]{};
-    msghdr header{};
-    header.msg_iov = &vector;
-    header.msg_iovlen = 1;
-    header.msg_control = control;
-    header.msg_controllen = sizeof(control);
-    cmsghdr* message = CMSG_FIRSTHDR(&header);
-    message->cmsg_level = SOL_SOCKET;
-    message->cmsg_type = SCM_RIGHTS;
-    message->cmsg_len = CMSG_LEN(sizeof(int));
-    std::memcpy(CMSG_DATA(message), &socket, sizeof(int));
-    const bool is_sent = ::sendmsg(socket, &header, 0) == ssize_t{vlp::kFrameBytes};
+    const auto frame = frame_of(own_pid());
+    const bool is_sent =
+        send_with_descriptors(socket, frame.data(), frame.size(), std::span(&socket, 1), 0) ==
+        ssize_t{vlp::kFrameBytes};
     if (!is_sent && errno == EPERM) ::_exit(kRefused);
     become(is_sent ? 0 : 1);
   });

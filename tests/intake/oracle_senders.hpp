@@ -18,6 +18,7 @@
 
 #include "base/fd.hpp"
 #include "stamp.h"
+#include "tests/support/control_message.hpp"
 
 namespace hb::test {
 
@@ -126,26 +127,17 @@ class Sender {
 
  private:
   bool send(Content content, int flags) {
-    iovec data{&content, sizeof(content)};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(ucred))> control{};
-    msghdr message{};
-    message.msg_iov = &data;
-    message.msg_iovlen = 1;
-    if (content.kind == Kind::Forged) forge(message, control, (index_ + 1) % kSenders);
-    if (content.kind == Kind::ForgedCommon) forge(message, control, 0);
-    return ::sendmsg(socket_.get(), &message, flags) == HB_FRAME_BYTES;
+    const ssize_t sent = content.kind == Kind::Forged
+                             ? forged(content, (index_ + 1) % kSenders, flags)
+                         : content.kind == Kind::ForgedCommon
+                             ? forged(content, 0, flags)
+                             : ::send(socket_.get(), &content, sizeof(content), flags);
+    return sent == HB_FRAME_BYTES;
   }
 
-  template <typename Control>
-  void forge(msghdr& message, Control& control, std::size_t victim) {
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_CREDENTIALS;
-    header->cmsg_len = CMSG_LEN(sizeof(ucred));
+  ssize_t forged(const Content& content, std::size_t victim, int flags) {
     const ucred claimed{roster_->pids[victim], ::getuid(), ::getgid()};
-    std::memcpy(CMSG_DATA(header), &claimed, sizeof(claimed));
+    return send_with_credentials(socket_.get(), &content, sizeof(content), claimed, flags);
   }
 
   const std::uint32_t index_;

@@ -6,6 +6,7 @@
 #include "tests/kernel/attested_socket.hpp"
 #include "tests/kernel/frames.hpp"
 #include "tests/support/child.hpp"
+#include "tests/support/control_message.hpp"
 
 namespace hb::test {
 namespace {
@@ -24,20 +25,9 @@ class DatagramTest : public ::testing::Test {
 
   // Sends a frame as somebody else, which root may.
   void send_as(const ucred& somebody) {
-    std::string bytes(HB_FRAME_BYTES, 'x');
-    iovec data{bytes.data(), bytes.size()};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(ucred))] = {};
-    msghdr message{};
-    message.msg_iov = &data;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof(control);
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_CREDENTIALS;
-    header->cmsg_len = CMSG_LEN(sizeof(ucred));
-    std::memcpy(CMSG_DATA(header), &somebody, sizeof(somebody));
-    ASSERT_EQ(::sendmsg(sender_.get(), &message, 0), HB_FRAME_BYTES);
+    const std::string bytes(HB_FRAME_BYTES, 'x');
+    ASSERT_EQ(send_with_credentials(sender_.get(), bytes.data(), bytes.size(), somebody),
+              HB_FRAME_BYTES);
   }
 
   hb_counters counters() { return socket_.program().counters(); }

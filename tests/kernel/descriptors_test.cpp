@@ -6,6 +6,7 @@
 #include "tests/kernel/attested_socket.hpp"
 #include "tests/kernel/frames.hpp"
 #include "tests/support/child.hpp"
+#include "tests/support/control_message.hpp"
 
 namespace hb::test {
 namespace {
@@ -14,19 +15,7 @@ ssize_t send_with_descriptor(int fd, int passed, std::size_t length = HB_FRAME_B
   std::array<char, 64> bytes{};
   const Frame frame = own_frame();
   std::copy(frame.begin(), frame.end(), bytes.begin());
-  iovec data{bytes.data(), length};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof(control);
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
-  std::memcpy(CMSG_DATA(header), &passed, sizeof(passed));
-  return ::sendmsg(fd, &message, MSG_DONTWAIT);
+  return send_with_descriptors(fd, bytes.data(), length, std::span(&passed, 1));
 }
 
 // The read end of a pipe, which says when nobody holds the other end any more.

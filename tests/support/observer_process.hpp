@@ -70,6 +70,14 @@ class ObserverProcess {
     return event;
   }
 
+  // The next stall of a process that has ended, past all that comes before it.
+  Json expect_death() {
+    Json event = next_event();
+    while (!event.empty() && value(event, "cause") != "exited") event = next_event();
+    if (event.empty()) give_up("nobody's end was told");
+    return event;
+  }
+
   // Ends the test: what comes after an expectation that is not met would fail for that alone.
   [[noreturn]] void give_up(const std::string& why) {
     std::string log;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "tests/support/child.hpp"
+#include "tests/support/control_message.hpp"
 #include "tests/support/process.hpp"
 #include "transport/unix_address.hpp"
 #include "transport/unix_agent.hpp"
@@ -85,21 +86,8 @@ class Transport : public ::testing::Test {
 
   bool send_with_descriptors(int sender, std::size_t length, int count) {
     const std::vector<int> passed(static_cast<std::size_t>(count), STDERR_FILENO);
-    const std::size_t size = passed.size() * sizeof(int);
-    std::vector<std::uint8_t> data = bytes(length);
-    std::vector<char> control(CMSG_SPACE(size));
-    iovec vector{data.data(), data.size()};
-    msghdr header{};
-    header.msg_iov = &vector;
-    header.msg_iovlen = 1;
-    header.msg_control = control.data();
-    header.msg_controllen = control.size();
-    cmsghdr* message = CMSG_FIRSTHDR(&header);
-    message->cmsg_level = SOL_SOCKET;
-    message->cmsg_type = SCM_RIGHTS;
-    message->cmsg_len = CMSG_LEN(size);
-    std::memcpy(CMSG_DATA(message), passed.data(), size);
-    return ::sendmsg(sender, &header, MSG_DONTWAIT) >= 0;
+    const std::vector<std::uint8_t> data = bytes(length);
+    return test::send_with_descriptors(sender, data.data(), data.size(), passed) >= 0;
   }
 
   // What waits, at most a batch of it.
