@@ -30,9 +30,9 @@ kernel::Config RunConfig::kernel_config() const {
   config.delivery = delivery;
   const bool shows_every_beat = events != EventFormat::None && beats_shown() == BeatsShown::All;
   // What waits must not make a silence late.
-  const std::uint64_t longest_ms = std::clamp<std::uint64_t>(threshold_ms / 4, 1, 100);
-  config.drain_interval_ns =
-      drain_interval_ms.value_or(shows_every_beat ? 5 : longest_ms) * kNsPerMs;
+  const std::uint64_t longest_ms = std::max<std::uint64_t>(1, threshold_ms / 4);
+  const std::uint64_t default_ms = std::min<std::uint64_t>(longest_ms, shows_every_beat ? 5 : 100);
+  config.drain_interval_ns = drain_interval_ms.value_or(default_ms) * kNsPerMs;
   config.max_beat_rate = max_beat_rate;
   config.senders = std::max<std::size_t>(config.senders, 2 * tracker_capacity);
   config.agents_per_owner = agents_per_owner();

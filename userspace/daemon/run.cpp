@@ -43,16 +43,16 @@ ExitCode run(const RunConfig& config) {
                     signals.value());
   auto keys = intake::read_key_files(config.udp.key_file, config.udp.master_key_file);
   if (!keys) return misconfigured(keys.error());
+  const intake::IntakeConfig wanted = config.intake_config();
   std::unique_ptr<kernel::StampProgram> program;
   if (config.attest == Attest::Kernel) {
-    auto opened = kernel::StampProgram::open(config.kernel_config());
-    if (!opened) return unavailable(opened.error(), config.kernel_config());
+    auto opened = kernel::StampProgram::open(wanted.kernel);
+    if (!opened) return unavailable(opened.error(), wanted.kernel);
     program = std::move(opened).value();
   }
-  auto intake = intake::Intake::open(config.intake_config(), std::move(program), clock.now_ns());
+  auto intake = intake::Intake::open(wanted, std::move(program), clock.now_ns());
   if (!intake) return give_up(intake.error());
-  const auto udp =
-      intake.value()->open_udp(config.intake_config(), std::move(keys).value(), clock.now_ns());
+  const auto udp = intake.value()->open_udp(wanted, std::move(keys).value(), clock.now_ns());
   if (!udp) return give_up(udp.error());
   const auto code = observe(config, signals.value(), *intake.value(), std::move(signaller).value(),
                             clock, watchdog);
