@@ -37,7 +37,7 @@ events() { sources -name '*json_sink.cpp' | matches '"event":"[a-z_]+"|put_error
 fields() { sources -name '*json_sink.cpp' | matches '"[a-z_]+":|put_field\( ?line_?, "[a-z_]+"' '"[a-z_]+"'; }
 
 counters() {
-  cpp | matches '(plain\( ?|append\( ?totals, |totals\.push_back\( ?\{ ?)"[a-z_]+"' '"[a-z_]+"'
+  cpp | matches 'Metric k[A-Za-z]+\{ ?(\.name = )?"[a-z_]+"' '"[a-z_]+"'
 }
 
 # Of enumerators: causes, errors, outcomes, reasons. (A step of the loop is told in whole words.)
@@ -47,9 +47,8 @@ names() {
 
 # Why the kernel program drops, and what is told as a loss.
 reasons() {
-  cpp | matches 'kDropReasons = \{[^;]*;' '"[a-z_]+"'
-  cpp | matches 'kWords = \{[^;]*;' '\{"[a-z_]+"' | tr -d '{'
-  cpp | matches 'k[A-Za-z]+Loss = "[a-z_]+"' '"[a-z_]+"'
+  cpp | matches 'case HB_DROP_[A-Z_]+: return \{ ?"[a-z_]+"' '"[a-z_]+"'
+  cpp | matches '\.loss = "[a-z_]+"' '"[a-z_]+"'
 }
 
 scenarios() { cpp | matches 'Scenario\{ ?"[a-z_]+"' '"[a-z_]+"'; }
@@ -210,21 +209,23 @@ plant_words() {
   options=$(grep -rl --include='*.cpp' 'add_number(run, "--threshold-ms"' userspace)
   sink=$(find userspace -name json_sink.cpp)
   enums=$(grep -rl 'return "pid_mismatch"' userspace)
-  counts=$(grep -rl --include='*.cpp' 'plain("beats_total"' userspace)
+  counts=$(grep -rl --include='*.hpp' 'Metric kBeats{"beats_total"' userspace)
   refuses "$options" 'add_number(run, "--leap-years", o.leap_years);' 'no README.md has the flag --leap-years'
   refuses "$options" 'run.add_flag("--threshold", o.threshold);' 'no README.md has the flag --threshold'
   refuses "$sink" 'put(line, R"({{"event":"newborn","pid":{}})");' 'no README.md has the event newborn'
   refuses "$sink" 'put_error(line, "mishap", e.error, 1);' 'no README.md has the event mishap'
   refuses "$sink" 'put(line, R"(,"shoe_size":{})", e.size);' 'no README.md has the field shoe_size'
   refuses "$sink" '  put_field(line, "colour", e.colour);' 'no README.md has the field colour'
-  refuses "$counts" 'plain("sheep_total", counters.sheep);' 'no README.md has the counter sheep_total'
-  refuses "$counts" $'totals.push_back(\n    {"goats_total", {}, 1});' 'no README.md has the counter goats_total'
+  refuses "$counts" 'static constexpr Metric kSheep{"sheep_total", "sheep", "sheep"};' 'no README.md has the counter sheep_total'
+  refuses "$counts" $'static constexpr Metric kGoats{\n    .name = "goats_total", .unit = "goats"};' 'no README.md has the counter goats_total'
+  refuses "$counts" '    .loss = "burglary"};' 'no README.md has the reason burglary'
+  refuses "$counts" $'case HB_DROP_RAIN:\n  return {"rain", "datagrams"};' 'no README.md has the reason rain'
   refuses "$enums" 'case Cause::Weather: return "bad_weather";' 'no README.md has the name bad_weather'
   refuses "$enums" 'case Cause::Sea: return "seasick";' 'no README.md has the name seasick'
   refuses "$(find userspace -name exit_code.hpp)" '  Tired = 77,' 'no README.md has the exit code 77'
   refuses "$(find userspace -name scenarios.cpp)" 'Scenario{"on_the_moon", "", Beat, moon},' \
     'no README.md has the scenario on_the_moon'
-  plant "$counts" '// plain("goat_total", counters.goats) is not counted'
+  plant "$counts" '// static constexpr Metric kGoat{"goat_total", "goats", "no goats"};'
   plant "$enums" 'std::string text = "--not-a-flag";'
 }
 

@@ -342,8 +342,8 @@ TEST(Debounce, OfNoTimeHoldsNothing) {
 
 TEST(Names, AreAllKnownAndDifferent) {
   std::set<std::string> seen;
-  RecoveryOutcomes().for_each([&](auto value, auto) { seen.insert(name(value)); });
-  RecoveryRefusals().for_each([&](auto value, auto) { seen.insert(name(value)); });
+  for (const auto value : kEnumValues<RecoveryOutcome>) seen.insert(name(value));
+  for (const auto value : kEnumValues<RecoveryRefusal>) seen.insert(name(value));
   EXPECT_EQ(seen.size(), kEnumValues<RecoveryOutcome>.size() + kEnumValues<RecoveryRefusal>.size());
 }
 

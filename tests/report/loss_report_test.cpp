@@ -3,18 +3,34 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 namespace hb::test {
 namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kStart = 5 * kSecond;
 
+constexpr std::array<LabelValue, 3> kReasons = {{{"ring_full", "datagrams without room"},
+                                                 {"rate_limited", "datagrams beyond the rate"},
+                                                 {"counted_elsewhere"}}};
+constexpr Metric kStamps{"stamps_dropped_total", "datagrams", "no stamps", "reason", kReasons};
+constexpr Metric kFrames{"frames_dropped_total", "frames", "no events", "reason", kReasons};
+constexpr Metric kBeats{"beats_total", "beats", "no loss"};
+constexpr Metric kBuffer{
+    .name = "buffer_drops_total", .unit = "datagrams", .help = "too late", .loss = "buffer"};
+constexpr Metric kUnheard{.name = "unheard_total",
+                          .unit = "times",
+                          .help = "not heard",
+                          .label = "reason",
+                          .values = kReasons,
+                          .loss = "unheard"};
+
 class Losses : public ::testing::Test {
  protected:
   // What is told at `second` after the start, when so many frames were lost to a full ring.
   std::vector<Loss> at(std::uint64_t second, std::uint64_t ring_full) {
-    return report_.look({{"stamps_dropped_total", "ring_full", ring_full}},
-                        kStart + second * kSecond);
+    return report_.look({{&kStamps, &kReasons[0], ring_full}}, kStart + second * kSecond);
   }
 
   LossReport report_{kStart};
@@ -76,33 +92,53 @@ TEST_F(Losses, AfterALongPauseAreToldAtOnce) {
 }
 
 TEST_F(Losses, OfDifferentReasonsAreToldApart) {
-  const auto told = report_.look({{"stamps_dropped_total", "ring_full", 1},
-                                  {"stamps_dropped_total", "rate_limited", 2},
-                                  {"tracker_full_total", "", 9},
-                                  {"beats_total", "", 9},
-                                  {"udp_receive_buffer_drops_total", "", 3},
-                                  {"events_lost_total", "", 4}},
+  const auto told = report_.look({{&kStamps, &kReasons[0], 1},
+                                  {&kStamps, &kReasons[1], 2},
+                                  {&kStamps, &kReasons[2], 9},
+                                  {&kBeats, nullptr, 9},
+                                  {&kBuffer, nullptr, 3}},
                                  kStart + 1);
-  ASSERT_EQ(told.size(), 4U);
+  ASSERT_EQ(told.size(), 3U);
   EXPECT_EQ(told[0].reason, "ring_full");
+  EXPECT_EQ(told[0].what, "datagrams without room");
   EXPECT_EQ(told[1].reason, "rate_limited");
-  EXPECT_EQ(told[2].reason, "udp_receive_buffer");
+  EXPECT_EQ(told[2].reason, "buffer");
+  EXPECT_EQ(told[2].what, "too late") << "the metric's help";
   EXPECT_EQ(told[2].count, 3U);
-  EXPECT_EQ(told[3].reason, "stdout");
 }
 
 TEST_F(Losses, OfOneReasonAreAddedUp) {
-  const auto told = report_.look(
-      {{"frames_dropped_total", "wrong_length", 1}, {"stamps_dropped_total", "wrong_length", 2}},
-      kStart + 1);
+  const auto told =
+      report_.look({{&kFrames, &kReasons[0], 1}, {&kStamps, &kReasons[0], 2}}, kStart + 1);
   ASSERT_EQ(told.size(), 1U);
   EXPECT_EQ(told[0].count, 3U);
+}
+
+TEST_F(Losses, OfAMetricThatIsOneReasonAreAddedUpOverItsLabel) {
+  const auto told =
+      report_.look({{&kUnheard, &kReasons[0], 1}, {&kUnheard, &kReasons[2], 2}}, kStart + 1);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].reason, "unheard");
+  EXPECT_EQ(told[0].count, 3U);
+}
+
+// Another counter has it already.
+TEST_F(Losses, OfAFrameWithoutRoomInTheRingAreNotToldTwice) {
+  Counters counters;
+  counters.frames_dropped[FrameDrop::RingFull] = 1;
+  counters.frames_dropped[FrameDrop::TrackerFull] = 2;
+  Totals totals;
+  append_totals(totals, counters);
+  const auto told = report_.look(totals, kStart + 1);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].reason, "tracker_full");
+  EXPECT_EQ(told[0].count, 2U) << "tracker_full_total is the same number";
 }
 
 TEST_F(Losses, AreToldAtTheEndHoweverSoon) {
   at(1, 7);
   EXPECT_TRUE(at(2, 9).empty());
-  const Totals totals{{"stamps_dropped_total", "ring_full", 10}};
+  const Totals totals{{&kStamps, &kReasons[0], 10}};
   const auto told = report_.finish(totals, kStart + 3 * kSecond);
   ASSERT_EQ(told.size(), 1U);
   EXPECT_EQ(told[0].count, 3U);

@@ -180,10 +180,11 @@ TEST(JsonLines, FirstAndLast) {
   EXPECT_EQ(pipe.text(), R"({"event":"ready","socket":"/run/hb/\"quoted\".sock","pid":7,)"
                          R"("pid_ns_inode":4026531836})"
                          "\n");
-  sink.stopped({{"beats_total", "", 3},
-                {"auth_failures_total", "pid_mismatch", 2},
-                {"auth_failures_total", "no_stamp", 0},
-                {"frames_dropped_total", "wrong_length", 1}});
+  const auto& causes = kLabelValues<AuthFailureCause>;
+  sink.stopped({{&Counters::kBeats, nullptr, 3},
+                {&Counters::kAuthFailures, &causes[0], 2},
+                {&Counters::kAuthFailures, &causes[1], 0},
+                {&Counters::kFramesDropped, &kLabelValues<FrameDrop>[0], 1}});
   EXPECT_EQ(pipe.text(),
             R"({"event":"stopped","counters":{"beats_total":3,"auth_failures_total":)"
             R"({"pid_mismatch":2,"no_stamp":0},"frames_dropped_total":{"wrong_length":1}}})"
@@ -196,7 +197,9 @@ TEST(JsonLines, TotalsNameEveryCounter) {
   counters.auth_failures[AuthFailureCause::NoStamp] = 5;
   Pipe pipe;
   LineWriter out(pipe.in());
-  JsonSink(out).stopped(totals_of(counters));
+  Totals totals;
+  append_totals(totals, counters);
+  JsonSink(out).stopped(totals);
   const auto parsed = nlohmann::json::parse(pipe.text())["counters"];
   EXPECT_EQ(parsed["beats_total"], 3);
   EXPECT_EQ(parsed["auth_failures_total"]["no_stamp"], 5);

@@ -73,8 +73,8 @@ void Exporter::end() {
 }
 
 void Exporter::append_totals(Totals& totals) const {
-  totals.push_back({"export_lines_total", {}, file_.lines()});
-  totals.push_back({"export_lines_lost_total", {}, file_.lost()});
+  append(totals, AppendFile::kLines, file_.lines());
+  append(totals, AppendFile::kLost, file_.lost());
 }
 
 }  // namespace hb::daemon

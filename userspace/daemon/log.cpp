@@ -8,7 +8,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "report/loss_report.hpp"
+#include "report/line_writer.hpp"
 
 namespace hb::daemon {
 namespace {
@@ -24,7 +24,8 @@ class StderrSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
 
  private:
   void say(const LineWriter::Gap& gap) {
-    const std::string text = "lost (" + std::string(kLogLoss) + "): " + std::to_string(gap.lines) +
+    const std::string text = "lost (" + std::string(LineWriter::kLogLinesLost.loss) +
+                             "): " + std::to_string(gap.lines) +
                              " lines of this log that were to be here";
     sink_it_({"hb-ebpf", spdlog::level::warn, text});
   }

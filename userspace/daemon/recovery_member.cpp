@@ -160,13 +160,6 @@ spdlog::level::level_enum level_of(RecoveryOutcome outcome) {
   return spdlog::level::err;
 }
 
-template <typename Table>
-void append(Totals& totals, std::string_view metric, const Table& table) {
-  table.for_each([&](auto value, std::uint64_t count) {
-    totals.push_back({metric, name(value), count});
-  });
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Signaller>> RecoveryMember::start_signaller(
@@ -261,11 +254,11 @@ void RecoveryMember::is_unprepared(const Error& error) {
 }
 
 void append_totals(Totals& totals, const RecoveryCounters& counters) {
-  append(totals, "recovery_total", counters.outcomes);
-  append(totals, "recovery_refused_total", counters.refusals);
-  totals.push_back({"recovery_unaudited_total", {}, counters.unaudited});
-  totals.push_back({"recovery_unrecorded_total", {}, counters.unrecorded});
-  totals.push_back({"recovery_unprepared_total", {}, counters.unprepared});
+  append(totals, RecoveryCounters::kOutcomes, counters.outcomes);
+  append(totals, RecoveryCounters::kRefusals, counters.refusals);
+  append(totals, RecoveryCounters::kUnaudited, counters.unaudited);
+  append(totals, RecoveryCounters::kUnrecorded, counters.unrecorded);
+  append(totals, RecoveryCounters::kUnprepared, counters.unprepared);
 }
 
 }  // namespace hb::daemon

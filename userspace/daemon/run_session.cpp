@@ -161,21 +161,20 @@ Status set_hangup_apart(Signals& signals, const Members& members) {
 // Everything that a run counts.
 void append_totals(Totals& totals, const Observer& observer, const intake::Intake& intake,
                    const Members& members, const LineWriter& out, const Watchdog& watchdog) {
-  const Totals counted = totals_of(observer.counters());
-  totals.insert(totals.end(), counted.begin(), counted.end());
+  hb::append_totals(totals, observer.counters());
   intake.append_totals(totals);
   members.append_totals(totals);
-  totals.push_back({"events_lost_total", {}, out.lost()});
+  append(totals, LineWriter::kEventsLost, out.lost());
   const LineWriter* log = log_writer();
-  totals.push_back({"log_lines_lost_total", {}, log != nullptr ? log->lost() : 0});
-  totals.push_back({"loop_interrupted_total", {}, watchdog.interrupts()});
+  append(totals, LineWriter::kLogLinesLost, log != nullptr ? log->lost() : 0);
+  append(totals, Watchdog::kInterrupts, watchdog.interrupts());
 }
 
 // The line that stands for those that are missing.
 void tell_gap(EventSink& sink, const LineWriter& out, const LineWriter::Gap& gap,
               const Observer& observer, const Clock& clock) {
-  sink.loss({kStreamLoss, gap.lines, observer.since_start(gap.since_ns), out.lost(),
-             observer.since_start(clock.now_ns())});
+  sink.loss({LineWriter::kEventsLost.loss, gap.lines, observer.since_start(gap.since_ns),
+             out.lost(), observer.since_start(clock.now_ns())});
 }
 
 // The loop does, with each event; but first and last words are written outside of it.
@@ -207,7 +206,7 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
   };
   LossMember losses(observer.start_ns(), count, [&](const Loss& loss) {
     sink->loss(loss);
-    const bool is_its_own = loss.reason == kExportLoss;  // and would be one more
+    const bool is_its_own = loss.reason == AppendFile::kLost.loss;  // and would be one more
     if (members.exporter && !is_its_own) members.exporter->handle(loss);
   });
   out.tell_gaps_with(

@@ -20,6 +20,7 @@
 #include <thread>
 
 #include "base/fd.hpp"
+#include "base/metric.hpp"
 #include "base/result.hpp"
 #include "daemon/log.hpp"
 #include "daemon/progress.hpp"
@@ -47,7 +48,8 @@ class Watchdog {
   // For the loop to tell how it gets on, whether or not anybody looks.
   [[nodiscard]] Progress& progress() { return progress_; }
 
-  // How often the loop was interrupted.
+  static constexpr Metric kInterrupts{"loop_interrupted_total", "interrupts",
+                                      "steps of the loop that lasted, and were interrupted"};
   [[nodiscard]] std::uint64_t interrupts() const {
     return interrupts_.load(std::memory_order_relaxed);
   }

@@ -36,6 +36,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/metric.hpp"
 #include "base/units.hpp"
 #include "identity/datagram.hpp"
 #include "identity/identity.hpp"
@@ -71,10 +72,20 @@ struct CorrelatorConfig {
 }
 
 struct CorrelatorCounters {
-  std::uint64_t stamps = 0;    // read from the ring
-  std::uint64_t matched = 0;   // used up by a frame
-  std::uint64_t orphaned = 0;  // no frame came
-  std::uint64_t evicted = 0;   // those of the orphaned that made room before their time was over
+  std::uint64_t stamps = 0;  // read from the ring
+
+  static constexpr Metric kMatched{"stamps_matched_total", "stamps",
+                                   "stamps that were used up by a frame"};
+  std::uint64_t matched = 0;
+
+  static constexpr Metric kOrphaned{"stamps_orphaned_total", "stamps",
+                                    "stamps for which no frame came"};
+  std::uint64_t orphaned = 0;
+
+  static constexpr Metric kEvicted{
+      "stamps_evicted_total", "stamps",
+      "orphaned stamps that made room for others before their time was over"};
+  std::uint64_t evicted = 0;
 };
 
 class Correlator {

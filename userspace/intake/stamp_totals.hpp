@@ -1,7 +1,7 @@
-// What the kernel program and the pairing have counted, by the names of the metrics.
+// What the kernel program and the pairing have counted.
 #pragma once
 
-#include "intake/stamped_source.hpp"
+#include "kernel/stamp_counters.hpp"
 #include "report/totals.hpp"
 
 namespace hb::intake {

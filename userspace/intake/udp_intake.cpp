@@ -91,10 +91,10 @@ void UdpIntake::say_how_much_waits() const {
 }
 
 void UdpIntake::append_totals(Totals& totals) const {
-  totals.push_back({"udp_receive_buffer_drops_total", {}, listener_->drops()});
+  append(totals, UdpListener::kDrops, listener_->drops());
   if (secure_ == nullptr) return;
-  totals.push_back({"secure_senders", {}, secure_->senders().size()});
-  totals.push_back({"secure_senders_forgotten_total", {}, secure_->senders().forgotten()});
+  append(totals, secure::SenderTable::kSenders, secure_->senders().size());
+  append(totals, secure::SenderTable::kForgotten, secure_->senders().forgotten());
 }
 
 }  // namespace hb::intake

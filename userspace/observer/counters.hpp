@@ -3,14 +3,16 @@
 //   receptions == beats + decode_errors + auth_failures + namespace_conflicts + origin_conflicts
 //                 + io_errors + ctrl_truncated + out_of_order + frames_dropped
 //
-// where a table stands for the sum of its entries.
+// where a table stands for the sum of its entries. Each has its description above it.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "base/enum_values.hpp"
+#include "base/metric.hpp"
 #include "observer/attempt_watch.hpp"
 #include "observer/event.hpp"
 
@@ -45,6 +47,29 @@ enum class FrameDrop : std::uint8_t {
   return kNoName;
 }
 
+// In notices of losses.
+[[nodiscard]] constexpr std::string_view what_is_lost(FrameDrop reason) {
+  switch (reason) {
+    case FrameDrop::WrongLength: return "datagrams of a length that no frame has";
+    case FrameDrop::TrackerFull:
+      return "beats of new agents, as no more can be tracked (--tracker-capacity)";
+    case FrameDrop::UidFull:
+      return "beats of new agents of a user or cgroup that has as many as it may "
+             "(--agents-per-uid)";
+    case FrameDrop::DecryptFailed:
+      return "UDP datagrams that were not sealed with our key, or were altered";
+    case FrameDrop::AgentPidMismatch:
+      return "UDP beats that claimed another process than their key is for";
+    case FrameDrop::Replayed:
+      return "UDP beats that were not newer than what their sender had sent before";
+    case FrameDrop::SenderTableFull:
+      return "UDP beats of new senders, as all that are known are still live";
+    case FrameDrop::RingFull: return "";  // the kernel program has counted it as lost already
+    case FrameDrop::StampEvicted: return "frames whose stamps were given up for those of others";
+  }
+  return "";
+}
+
 // One counter for each value of an enum (base/enum_values.hpp).
 template <typename Enum>
 class CountBy {
@@ -69,31 +94,96 @@ class CountBy {
 };
 
 struct Counters {
-  std::uint64_t receptions = 0;  // whatever a source handed over
+  static constexpr Metric kReceptions{
+      "receptions_total", "receptions",
+      "datagrams, and failures to receive one, that the observer was handed"};
+  std::uint64_t receptions = 0;
+
+  static constexpr Metric kBeats{"beats_total", "beats", "beats that were accepted"};
   std::uint64_t beats = 0;
+
+  static constexpr Metric kStalls{"stalls_total", "stalls",
+                                  "agents that fell silent or were seen to end"};
   std::uint64_t stalls = 0;
+
+  static constexpr Metric kDecodeErrors{"decode_errors_total", "datagrams",
+                                        "datagrams of a frame's length that are no frame", "error",
+                                        kLabelValues<vlp::DecodeError>};
   CountBy<vlp::DecodeError> decode_errors;
+
+  static constexpr Metric kAuthFailures{
+      "auth_failures_total", "frames",
+      "frames whose sender is not the process that they claim, or is not known", "cause",
+      kLabelValues<AuthFailureCause>};
   CountBy<AuthFailureCause> auth_failures;
+
+  static constexpr Metric kNamespaceConflicts{
+      "namespace_conflicts_total", "frames",
+      "frames from another PID namespace than policy, or their agent's first beat, admits"};
   std::uint64_t namespace_conflicts = 0;
+
+  static constexpr Metric kOriginConflicts{
+      "origin_conflicts_total", "frames",
+      "frames for a known agent that came by another transport than its first"};
   std::uint64_t origin_conflicts = 0;
+
+  static constexpr Metric kIoErrors{"io_errors_total", "errors", "failures to receive"};
   std::uint64_t io_errors = 0;
+
+  static constexpr Metric kCtrlTruncated{"ctrl_truncated_total", "datagrams",
+                                         "datagrams with more ancillary data than credentials"};
   std::uint64_t ctrl_truncated = 0;
+
+  static constexpr Metric kOutOfOrder{
+      "out_of_order_total", "frames",
+      "frames that are older than what their agent has sent before"};
   std::uint64_t out_of_order = 0;
+
+  static constexpr Metric kFramesDropped{"frames_dropped_total", "frames",
+                                         "frames that were dropped without an event", "reason",
+                                         kLabelValues<FrameDrop>};
   CountBy<FrameDrop> frames_dropped;
 
-  // Of the beats: those of another process under a known pid; those of a process that began its
-  // nonces again; those for which a stalled agent was forgotten.
+  static constexpr Metric kPidRecycled{"pid_recycled_total", "beats",
+                                       "beats of another process under the pid of a known agent"};
   std::uint64_t pid_recycled = 0;
+
+  static constexpr Metric kSessionsRestarted{
+      "sessions_restarted_total", "beats", "beats of a known process that began its nonces again"};
   std::uint64_t sessions_restarted = 0;
+
+  static constexpr Metric kTrackerEvicted{
+      "tracker_evicted_total", "agents",
+      "stalled agents that were forgotten to make room for new ones"};
   std::uint64_t tracker_evicted = 0;
 
-  // How often an agent was not called silent because it had tried to send, by the reason why that
-  // did not arrive.
+  // One of frames_dropped, under a name of its own.
+  static constexpr Metric kTrackerFull{
+      "tracker_full_total", "frames",
+      "beats of new agents that were dropped as no more can be tracked"};
+
+  static constexpr Metric kUnheard{
+      .name = "unheard_total",
+      .unit = "times",
+      .help =
+          "times that an agent was not called silent because it had tried to send and was "
+          "not heard",
+      .label = "reason",
+      .values = kLabelValues<Unheard>,
+      .loss = "unheard"};
   CountBy<Unheard> unheard;
 
-  std::uint64_t exits = 0;            // processes that were seen to end
-  std::uint64_t exits_untracked = 0;  // those that were no agents; the others are stalls
-  std::uint64_t clock_jumps = 0;      // how often the observer found that it had been away
+  static constexpr Metric kExits{"exits_total", "processes", "processes that were seen to end"};
+  std::uint64_t exits = 0;
+
+  static constexpr Metric kExitsUntracked{
+      "exits_untracked_total", "processes",
+      "processes that were seen to end and were no agents; the others are stalls"};
+  std::uint64_t exits_untracked = 0;
+
+  static constexpr Metric kClockJumps{"clock_jumps_total", "times",
+                                      "times that the observer found that it had been away"};
+  std::uint64_t clock_jumps = 0;
 };
 
 }  // namespace hb

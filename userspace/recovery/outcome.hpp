@@ -5,7 +5,6 @@
 #include <cstdint>
 
 #include "base/enum_values.hpp"
-#include "observer/counters.hpp"
 
 namespace hb {
 
@@ -90,8 +89,5 @@ enum class RecoveryRefusal : std::uint8_t {
   }
   return kNoName;
 }
-
-using RecoveryOutcomes = CountBy<RecoveryOutcome>;
-using RecoveryRefusals = CountBy<RecoveryRefusal>;
 
 }  // namespace hb

@@ -18,7 +18,9 @@
 #include <memory>
 #include <optional>
 
+#include "base/metric.hpp"
 #include "observer/clock.hpp"
+#include "observer/counters.hpp"
 #include "observer/event.hpp"
 #include "recovery/audit_trail.hpp"
 #include "recovery/outcome.hpp"
@@ -44,11 +46,28 @@ class RecoveryListener {
 };
 
 struct RecoveryCounters {
-  RecoveryOutcomes outcomes;
-  RecoveryRefusals refusals;
-  std::uint64_t unaudited = 0;   // records that could not be kept
-  std::uint64_t unrecorded = 0;  // refusals beyond what is put on record
-  std::uint64_t unprepared = 0;  // beats whose process no descriptor could be had for
+  static constexpr Metric kOutcomes{
+      "recovery_total", "outcomes",
+      "what became of stalls that were acted upon; a command counts as it starts and as it ends",
+      "outcome", kLabelValues<RecoveryOutcome>};
+  CountBy<RecoveryOutcome> outcomes;
+
+  static constexpr Metric kRefusals{"recovery_refused_total", "stalls",
+                                    "stalls that were not acted upon", "reason",
+                                    kLabelValues<RecoveryRefusal>};
+  CountBy<RecoveryRefusal> refusals;
+
+  static constexpr Metric kUnaudited{"recovery_unaudited_total", "records",
+                                     "records of recovery that could not be kept"};
+  std::uint64_t unaudited = 0;
+
+  static constexpr Metric kUnrecorded{"recovery_unrecorded_total", "refusals",
+                                      "refusals beyond what is put on record"};
+  std::uint64_t unrecorded = 0;
+
+  static constexpr Metric kUnprepared{"recovery_unprepared_total", "beats",
+                                      "beats whose process no descriptor could be had for"};
+  std::uint64_t unprepared = 0;
 };
 
 class Recovery {

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "base/fd.hpp"
+#include "base/metric.hpp"
 #include "base/result.hpp"
 
 namespace hb {
@@ -49,8 +50,17 @@ class AppendFile {
   void end();
 
   [[nodiscard]] bool has_pending() const { return used_ > 0; }
-  [[nodiscard]] std::uint64_t lines() const { return lines_; }  // in the file, whole
+
+  static constexpr Metric kLines{"export_lines_total", "lines",
+                                 "whole lines that --export-file has taken"};
+  [[nodiscard]] std::uint64_t lines() const { return lines_; }
+
+  static constexpr Metric kLost{.name = "export_lines_lost_total",
+                                .unit = "lines",
+                                .help = "lines that --export-file did not take",
+                                .loss = "export_file"};
   [[nodiscard]] std::uint64_t lost() const { return lost_; }
+
   [[nodiscard]] const std::string& path() const { return path_; }
 
  private:

@@ -85,24 +85,25 @@ void put_event(Line& line, const CtrlTruncated& e) {
   put(line, R"(,"datagrams":{})", e.datagrams);
 }
 
-// Series of one metric follow each other, so an object is open while its name lasts.
+// Numbers of one metric follow each other, so an object is open while they last.
 void put_totals(Line& line, const Totals& totals) {
-  std::string_view open;
+  const Metric* open = nullptr;
   const char* separator = "";
   for (const Total& total : totals) {
-    if (!open.empty() && open != total.metric) put(line, "}}");
-    if (total.label.empty()) {
-      put(line, R"({}"{}":{})", separator, total.metric, total.value);
-      open = {};
-    } else if (open == total.metric) {
-      put(line, R"(,"{}":{})", total.label, total.value);
+    const auto [metric, label, value] = total;
+    if (open != nullptr && open != metric) put(line, "}}");
+    if (label == nullptr) {
+      put(line, R"({}"{}":{})", separator, metric->name, value);
+      open = nullptr;
+    } else if (open == metric) {
+      put(line, R"(,"{}":{})", label->name, value);
     } else {
-      put(line, R"({}"{}":{{"{}":{})", separator, total.metric, total.label, total.value);
-      open = total.metric;
+      put(line, R"({}"{}":{{"{}":{})", separator, metric->name, label->name, value);
+      open = metric;
     }
     separator = ",";
   }
-  if (!open.empty()) put(line, "}}");
+  if (open != nullptr) put(line, "}}");
 }
 
 }  // namespace

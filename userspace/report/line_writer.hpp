@@ -23,6 +23,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/metric.hpp"
 #include "base/result.hpp"
 #include "report/line_buffer.hpp"
 #include "report/outlet.hpp"
@@ -70,6 +71,16 @@ class LineWriter {
   // What went wrong, once; then nothing until something else does.
   std::optional<Error> take_problem();
 
+  // Lines that were lost, by what is written: the event stream or the log.
+  static constexpr Metric kEventsLost{
+      .name = "events_lost_total",
+      .unit = "lines",
+      .help = "lines of the event stream that nobody read in time (--when-stdout-is-full)",
+      .loss = "stdout"};
+  static constexpr Metric kLogLinesLost{.name = "log_lines_lost_total",
+                                        .unit = "lines",
+                                        .help = "lines of the log that nobody read in time",
+                                        .loss = "stderr"};
   [[nodiscard]] std::uint64_t lost() const { return lost_; }
 
  private:

@@ -9,12 +9,13 @@ namespace hb {
 
 // Times are nanoseconds since the observer started.
 struct Loss {
-  std::string_view reason;                // a literal: the label of the metric that counts it
-  std::uint64_t count;                    // of those that no notice has told yet
-  std::uint64_t since_ns;                 // none of these was lost before
-  std::uint64_t total;                    // since the start
-  std::uint64_t observer_ns;              // when this was said
+  std::string_view reason;    // a literal: of the metric that counts it, or of its label
+  std::uint64_t count;        // of those that no notice has told yet
+  std::uint64_t since_ns;     // none of these was lost before
+  std::uint64_t total;        // since the start
+  std::uint64_t observer_ns;  // when this was said
   std::optional<std::uint32_t> pid = {};  // whom it concerns, where it is one agent alone
+  std::string_view what = {};             // a literal: what was lost, in words
 };
 
 }  // namespace hb

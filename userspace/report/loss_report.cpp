@@ -1,39 +1,22 @@
 #include "report/loss_report.hpp"
 
 #include <algorithm>
-#include <array>
-#include <utility>
 
 namespace hb {
 namespace {
 
-// Metrics whose labels are reasons.
-constexpr std::array<std::string_view, 2> kByReason = {"frames_dropped_total",
-                                                       "stamps_dropped_total"};
+struct Named {
+  std::string_view reason;  // empty: no loss
+  std::string_view what;
+};
 
-// Metrics that are one reason each.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kReasons = {{
-    {"udp_receive_buffer_drops_total", "udp_receive_buffer"},
-    {"unheard_total", "unheard"},
-    {"exits_lost_total", "exits_lost"},
-    {"events_lost_total", kStreamLoss},
-    {"log_lines_lost_total", kLogLoss},
-    {"export_lines_lost_total", kExportLoss},
-}};
+Named loss_of(const Total& total) {
+  if (!total.metric->loss.empty()) return {total.metric->loss, total.metric->help};
+  if (total.label == nullptr || total.label->lost.empty()) return {};
+  return {total.label->name, total.label->lost};
+}
 
 }  // namespace
-
-// A frame that is dropped for a full ring was counted by the kernel program already.
-std::string_view loss_reason(const Total& total) {
-  if (total.metric == "frames_dropped_total" && total.label == "ring_full") return {};
-  for (const auto metric : kByReason) {
-    if (total.metric == metric) return total.label;
-  }
-  for (const auto& [metric, reason] : kReasons) {
-    if (total.metric == metric) return reason;
-  }
-  return {};
-}
 
 std::vector<Loss> LossReport::look(const Totals& totals, std::uint64_t now_ns) {
   count(totals);
@@ -59,24 +42,28 @@ std::vector<Loss> LossReport::finish(const Totals& totals, std::uint64_t now_ns)
 void LossReport::count(const Totals& totals) {
   for (Reason& reason : reasons_) reason.count = 0;
   for (const Total& total : totals) {
-    const auto name = loss_reason(total);
-    if (!name.empty()) add(name, total.value);
+    const auto [reason, what] = loss_of(total);
+    if (!reason.empty()) add(reason, what, total.value);
   }
 }
 
-void LossReport::add(std::string_view name, std::uint64_t value) {
+void LossReport::add(std::string_view name, std::string_view what, std::uint64_t value) {
   const auto known = std::find_if(reasons_.begin(), reasons_.end(),
                                   [&](const Reason& reason) { return reason.name == name; });
   if (known != reasons_.end()) {
     known->count += value;
   } else {
-    reasons_.push_back({.name = name, .count = value, .since_ns = looked_ns_});
+    reasons_.push_back({.name = name, .what = what, .count = value, .since_ns = looked_ns_});
   }
 }
 
 Loss LossReport::tell(Reason& reason, std::uint64_t now_ns) {
-  const Loss loss{reason.name, reason.count - reason.told, reason.since_ns - start_ns_,
-                  reason.count, now_ns - start_ns_};
+  const Loss loss{.reason = reason.name,
+                  .count = reason.count - reason.told,
+                  .since_ns = reason.since_ns - start_ns_,
+                  .total = reason.count,
+                  .observer_ns = now_ns - start_ns_,
+                  .what = reason.what};
   reason.told = reason.count;
   reason.told_ns = reason.since_ns = now_ns;
   return loss;

@@ -18,14 +18,6 @@
 
 namespace hb {
 
-// Lines of the stream, of the log and of the export file that were not written.
-inline constexpr std::string_view kStreamLoss = "stdout";
-inline constexpr std::string_view kLogLoss = "stderr";
-inline constexpr std::string_view kExportLoss = "export_file";
-
-// The reason that a counter counts losses for; empty: it counts something else.
-[[nodiscard]] std::string_view loss_reason(const Total& total);
-
 class LossReport {
  public:
   static constexpr std::uint64_t kPause_ns = 60 * kNsPerSecond;
@@ -41,6 +33,7 @@ class LossReport {
  private:
   struct Reason {
     std::string_view name;
+    std::string_view what;
     std::uint64_t count = 0;                    // as the last look saw it
     std::uint64_t told = 0;                     // of these
     std::uint64_t since_ns = 0;                 // of the look before the first that is not told
@@ -48,7 +41,7 @@ class LossReport {
   };
 
   void count(const Totals& totals);
-  void add(std::string_view name, std::uint64_t value);
+  void add(std::string_view name, std::string_view what, std::uint64_t value);
   Loss tell(Reason& reason, std::uint64_t now_ns);
 
   const std::uint64_t start_ns_;

@@ -115,8 +115,8 @@ struct TextLine {
 void put_totals(Line& line, const Totals& totals) {
   for (const Total& total : totals) {
     if (total.value == 0) continue;
-    put(line, "  {}", total.metric);
-    if (!total.label.empty()) put(line, "{{{}}}", total.label);
+    put(line, "  {}", total.metric->name);
+    if (total.label != nullptr) put(line, "{{{}}}", total.label->name);
     put(line, " {}", total.value);
   }
 }

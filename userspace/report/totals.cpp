@@ -1,42 +1,27 @@
 #include "report/totals.hpp"
 
 namespace hb {
-namespace {
 
-template <typename Table>
-void append(Totals& totals, std::string_view metric, const Table& table) {
-  table.for_each([&](auto value, std::uint64_t count) {
-    totals.push_back({metric, name(value), count});
-  });
-}
-
-}  // namespace
-
-Totals totals_of(const Counters& counters) {
-  Totals totals;
-  const auto plain = [&](std::string_view metric, std::uint64_t value) {
-    totals.push_back({metric, {}, value});
-  };
-  plain("receptions_total", counters.receptions);
-  plain("beats_total", counters.beats);
-  plain("stalls_total", counters.stalls);
-  append(totals, "decode_errors_total", counters.decode_errors);
-  append(totals, "auth_failures_total", counters.auth_failures);
-  plain("namespace_conflicts_total", counters.namespace_conflicts);
-  plain("origin_conflicts_total", counters.origin_conflicts);
-  plain("io_errors_total", counters.io_errors);
-  plain("ctrl_truncated_total", counters.ctrl_truncated);
-  plain("out_of_order_total", counters.out_of_order);
-  plain("pid_recycled_total", counters.pid_recycled);
-  plain("sessions_restarted_total", counters.sessions_restarted);
-  append(totals, "frames_dropped_total", counters.frames_dropped);
-  plain("tracker_evicted_total", counters.tracker_evicted);
-  plain("tracker_full_total", counters.frames_dropped[FrameDrop::TrackerFull]);
-  append(totals, "unheard_total", counters.unheard);
-  plain("exits_total", counters.exits);
-  plain("exits_untracked_total", counters.exits_untracked);
-  plain("clock_jumps_total", counters.clock_jumps);
-  return totals;
+void append_totals(Totals& totals, const Counters& counters) {
+  append(totals, Counters::kReceptions, counters.receptions);
+  append(totals, Counters::kBeats, counters.beats);
+  append(totals, Counters::kStalls, counters.stalls);
+  append(totals, Counters::kDecodeErrors, counters.decode_errors);
+  append(totals, Counters::kAuthFailures, counters.auth_failures);
+  append(totals, Counters::kNamespaceConflicts, counters.namespace_conflicts);
+  append(totals, Counters::kOriginConflicts, counters.origin_conflicts);
+  append(totals, Counters::kIoErrors, counters.io_errors);
+  append(totals, Counters::kCtrlTruncated, counters.ctrl_truncated);
+  append(totals, Counters::kOutOfOrder, counters.out_of_order);
+  append(totals, Counters::kPidRecycled, counters.pid_recycled);
+  append(totals, Counters::kSessionsRestarted, counters.sessions_restarted);
+  append(totals, Counters::kFramesDropped, counters.frames_dropped);
+  append(totals, Counters::kTrackerEvicted, counters.tracker_evicted);
+  append(totals, Counters::kTrackerFull, counters.frames_dropped[FrameDrop::TrackerFull]);
+  append(totals, Counters::kUnheard, counters.unheard);
+  append(totals, Counters::kExits, counters.exits);
+  append(totals, Counters::kExitsUntracked, counters.exits_untracked);
+  append(totals, Counters::kClockJumps, counters.clock_jumps);
 }
 
 }  // namespace hb

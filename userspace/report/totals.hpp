@@ -1,23 +1,38 @@
-// Totals: what was counted in a run, by the names of the metrics without their prefix.
+// Totals: what was counted in a run.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <string_view>
 #include <vector>
 
+#include "base/metric.hpp"
 #include "observer/counters.hpp"
 
 namespace hb {
 
-// One series. Series of one metric follow each other. Both names are literals.
+// One number. Those of one metric follow each other.
 struct Total {
-  std::string_view metric;  // "auth_failures_total"
-  std::string_view label;   // "pid_mismatch"; empty where the metric has none
+  const Metric* metric;
+  const LabelValue* label;  // one of metric->values; nullptr where the metric has no label
   std::uint64_t value;
 };
 
 using Totals = std::vector<Total>;
 
-[[nodiscard]] Totals totals_of(const Counters& counters);
+inline void append(Totals& totals, const Metric& metric, std::uint64_t value) {
+  totals.push_back({&metric, nullptr, value});
+}
+
+template <typename Enum>
+void append(Totals& totals, const Metric& metric, const CountBy<Enum>& counters) {
+  counters.for_each([&](Enum value, std::uint64_t count) {
+    totals.push_back({&metric, &kLabelValues<Enum>[static_cast<std::size_t>(value)], count});
+  });
+}
+
+// A Total refers to its metric, which must not be a temporary.
+void append(Totals& totals, const Metric&& metric, auto value) = delete;
+
+void append_totals(Totals& totals, const Counters& counters);
 
 }  // namespace hb

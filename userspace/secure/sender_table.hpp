@@ -40,6 +40,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/metric.hpp"
 #include "observer/pid_hash.hpp"
 #include "secure/wire.hpp"
 
@@ -72,7 +73,13 @@ class SenderTable {
   // Only frames that have been authenticated.
   Answer admit(const Sender& sender, const Place& place, std::uint64_t now_ns);
 
+  static constexpr Metric kSenders{"secure_senders", "senders",
+                                   "senders of sealed UDP frames that are remembered"};
   [[nodiscard]] std::size_t size() const { return size_; }
+
+  static constexpr Metric kForgotten{
+      "secure_senders_forgotten_total", "senders",
+      "senders of sealed UDP frames that were forgotten to make room for others"};
   [[nodiscard]] std::uint64_t forgotten() const { return forgotten_; }
 
  private:

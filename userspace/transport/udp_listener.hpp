@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "base/fd.hpp"
+#include "base/metric.hpp"
 #include "base/result.hpp"
 #include "identity/udp_datagram.hpp"
 #include "transport/udp_address.hpp"
@@ -38,7 +39,12 @@ class UdpListener final : public UdpReceiver {
   [[nodiscard]] std::size_t buffer_bytes() const { return buffer_bytes_; }
   static constexpr std::size_t kWantedBytes = std::size_t{16} << 20;
 
-  // Datagrams that the socket had no room for, ever. One getsockopt(2).
+  static constexpr Metric kDrops{
+      .name = "udp_receive_buffer_drops_total",
+      .unit = "datagrams",
+      .help = "UDP datagrams that came faster than they were read (receive buffer full)",
+      .loss = "udp_receive_buffer"};
+  // One getsockopt(2).
   std::uint64_t drops();
 
  private:

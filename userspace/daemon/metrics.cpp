@@ -1,0 +1,71 @@
+#include "daemon/metrics.hpp"
+
+#include <array>
+
+#include "daemon/watchdog.hpp"
+#include "kernel/stamp_counters.hpp"
+#include "observer/counters.hpp"
+#include "recovery/recovery.hpp"
+#include "report/append_file.hpp"
+#include "report/line_writer.hpp"
+#include "secure/sender_table.hpp"
+#include "transport/udp_listener.hpp"
+
+namespace hb::daemon {
+namespace {
+
+using kernel::StampCounters;
+using secure::SenderTable;
+
+constexpr std::array kAll = {
+    &Counters::kReceptions,
+    &Counters::kBeats,
+    &Counters::kStalls,
+    &Counters::kDecodeErrors,
+    &Counters::kAuthFailures,
+    &Counters::kNamespaceConflicts,
+    &Counters::kOriginConflicts,
+    &Counters::kIoErrors,
+    &Counters::kCtrlTruncated,
+    &Counters::kOutOfOrder,
+    &Counters::kPidRecycled,
+    &Counters::kSessionsRestarted,
+    &Counters::kFramesDropped,
+    &Counters::kTrackerEvicted,
+    &Counters::kTrackerFull,
+    &Counters::kUnheard,
+    &Counters::kExits,
+    &Counters::kExitsUntracked,
+    &Counters::kClockJumps,
+    &StampCounters::kAttempts,
+    &StampCounters::kStamps,
+    &CorrelatorCounters::kMatched,
+    &CorrelatorCounters::kOrphaned,
+    &CorrelatorCounters::kEvicted,
+    &StampCounters::kWaiting,
+    &StampCounters::kMalformed,
+    &StampCounters::kDropped,
+    &StampCounters::kKeptUnstamped,
+    &StampCounters::kReceiptsLost,
+    &StampCounters::kExits,
+    &StampCounters::kExitsLost,
+    &UdpListener::kDrops,
+    &SenderTable::kSenders,
+    &SenderTable::kForgotten,
+    &AppendFile::kLines,
+    &AppendFile::kLost,
+    &RecoveryCounters::kOutcomes,
+    &RecoveryCounters::kRefusals,
+    &RecoveryCounters::kUnaudited,
+    &RecoveryCounters::kUnrecorded,
+    &RecoveryCounters::kUnprepared,
+    &LineWriter::kEventsLost,
+    &LineWriter::kLogLinesLost,
+    &Watchdog::kInterrupts,
+};
+
+}  // namespace
+
+std::span<const Metric* const> all_metrics() { return kAll; }
+
+}  // namespace hb::daemon
