@@ -215,6 +215,18 @@ int BPF_PROG(hb_exit_direct, struct task_struct *task)
 }
 
 SEC("tp_btf/sched_process_exit")
+int BPF_PROG(hb_exit_direct_2, struct task_struct *task)
+{
+	return report_exit(task, true);
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(hb_exit_direct_3, struct task_struct *task)
+{
+	return report_exit(task, true);
+}
+
+SEC("tp_btf/sched_process_exit")
 int BPF_PROG(hb_exit_probe_read, struct task_struct *task)
 {
 	return report_exit(task, false);

@@ -216,6 +216,36 @@ TEST_F(ExitTest, IsReportedForEachOfAThousand) {
   EXPECT_GT(reported, all / 2);
 }
 
+// On Linux 7.3 the program is preempted and then skipped for others on its CPU: of 80 processes
+// that were killed together 30 exits were neither reported nor counted as lost.
+TEST_F(ExitTest, IsReportedForAllThatAreKilledTogether) {
+  constexpr int kRounds = 5;
+  constexpr std::size_t kTogether = 20;
+  for (int round = 0; round < kRounds; ++round) {
+    std::vector<Child> agents;
+    for (std::size_t i = 0; i < kTogether; ++i) {
+      agents.push_back(Child::run([&] {
+        send();
+        ::raise(SIGSTOP);
+      }));
+    }
+    for (Child& agent : agents) {
+      siginfo_t stopped{};
+      ::waitid(P_PID, static_cast<id_t>(agent.pid()), &stopped, WSTOPPED | WEXITED | WNOWAIT);
+      ASSERT_EQ(stopped.si_code, CLD_STOPPED);
+    }
+    for (Child& agent : agents) ::kill(agent.pid(), SIGKILL);
+    for (Child& agent : agents) agent.wait();
+    EXPECT_EQ(exits().size(), kTogether);
+  }
+}
+
+// A record that is thrown away wakes the reader: not given back, it would for ever.
+TEST_F(ExitTest, WakesOnceForEachTimeThatThereIsSomethingToRead) {
+  exit_of([&] { send(); });
+  EXPECT_FALSE(readable(100));
+}
+
 TEST_F(ExitTest, OfAForeignerIsToldUnderItsPidHere) {
   Child child = Child::run([&] { send(); }, CLONE_NEWPID);
   const auto pid = static_cast<std::uint32_t>(child.pid());

@@ -22,11 +22,15 @@ ProcessExit process_exit(const hb_exit& gone) {
 
 }  // namespace
 
-// Who is out of the observer's sight was never tracked.
+// Who is out of the observer's sight was never tracked. A record that was thrown away, to wake us,
+// has to be given back too: poll(2) says that there is something to read until it is.
 const ProcessExit* RingExits::front() {
   while (!front_) {
     const auto record = ring_.front();
-    if (!record) return nullptr;
+    if (!record) {
+      ring_.release();
+      return nullptr;
+    }
     const auto gone = kernel::record_as<hb_exit>(*record);
     if (gone && gone->tgid != 0) front_ = process_exit(*gone);
     ring_.pop();

@@ -64,7 +64,9 @@ struct StampCounters {
   static constexpr Metric kExitsLost{
       .name = "exits_lost_total",
       .unit = "processes",
-      .help = "ends of senders that there was no room to report; silence tells instead",
+      .help =
+          "ends of senders that were not reported, for want of room or as the kernel skipped the "
+          "program; they are told as silence",
       .loss = "exits_lost"};
   hb_counters kernel;
 

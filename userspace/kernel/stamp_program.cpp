@@ -11,6 +11,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <utility>
 
 #include "base/units.hpp"
 #include "hb.skel.h"
@@ -171,8 +172,9 @@ Status StampProgram::load(ReadMethod method, bool with_exits) {
   const bool direct = method == ReadMethod::DirectLoads;
   bpf_program__set_autoload(skeleton_->progs.hb_stamp_direct, direct);
   bpf_program__set_autoload(skeleton_->progs.hb_stamp_probe_read, !direct);
-  bpf_program__set_autoload(skeleton_->progs.hb_exit_direct, direct && with_exits);
-  bpf_program__set_autoload(skeleton_->progs.hb_exit_probe_read, !direct && with_exits);
+  for (const ExitProgram& one : exit_programs()) {
+    bpf_program__set_autoload(one.program, one.method == method && with_exits);
+  }
   bpf_program__set_autoload(skeleton_->progs.hb_receipt_written, config_.correlate_skb);
   method_ = method;
   delivery_ = sees_control_block(method) ? config_.delivery : Delivery::Ring;
@@ -233,16 +235,44 @@ Status StampProgram::map_memory() {
 
 int StampProgram::ring_fd() const { return bpf_map__fd(skeleton_->maps.stamps); }
 
+std::array<StampProgram::ExitProgram, 4> StampProgram::exit_programs() const {
+  auto& programs = skeleton_->progs;
+  auto& links = skeleton_->links;
+  return {{{ReadMethod::DirectLoads, programs.hb_exit_direct, links.hb_exit_direct},
+           {ReadMethod::DirectLoads, programs.hb_exit_direct_2, links.hb_exit_direct_2},
+           {ReadMethod::DirectLoads, programs.hb_exit_direct_3, links.hb_exit_direct_3},
+           {ReadMethod::ProbeRead, programs.hb_exit_probe_read, links.hb_exit_probe_read}}};
+}
+
+// Only an exit for which every copy was skipped is missed. The kernel counts for each copy, and
+// does not say whose exit it was: since the last call at most as many were missed as every copy was
+// skipped since then. Counted since Linux 5.12; before that none is skipped.
+std::uint64_t StampProgram::exits_missed() const {
+  if (exits_ == nullptr) return 0;
+  std::uint64_t fewest = ~std::uint64_t{0};
+  std::size_t copy = 0;
+  for (const ExitProgram& one : exit_programs()) {
+    if (one.method != method_) continue;
+    bpf_prog_info info{};
+    std::uint32_t length = sizeof(info);
+    if (bpf_obj_get_info_by_fd(bpf_program__fd(one.program), &info, &length) != 0) return 0;
+    const std::uint64_t before = std::exchange(exits_skipped_[copy++], info.recursion_misses);
+    fewest = std::min<std::uint64_t>(fewest, info.recursion_misses - before);
+  }
+  exits_missed_ += fewest;
+  return exits_missed_;
+}
+
 // Before the self-test, so that nobody who sends afterwards can end unseen.
 Status StampProgram::watch_exits() {
   if (exits_problem_) return *exits_problem_;  // not loaded
-  const bool direct = method_ == ReadMethod::DirectLoads;
-  bpf_link* link = bpf_program__attach(direct ? skeleton_->progs.hb_exit_direct
-                                              : skeleton_->progs.hb_exit_probe_read);
-  const int error = errno;
-  if (link == nullptr) return os_error(error, "attach: tracing exits (sched_process_exit)");
-  // The skeleton detaches it.
-  (direct ? skeleton_->links.hb_exit_direct : skeleton_->links.hb_exit_probe_read) = link;
+  for (const ExitProgram& one : exit_programs()) {
+    if (one.method != method_) continue;
+    bpf_link* link = bpf_program__attach(one.program);
+    const int error = errno;
+    if (link == nullptr) return os_error(error, "attach: tracing exits (sched_process_exit)");
+    one.link = link;  // the skeleton detaches it
+  }
   auto ring = map(skeleton_->maps.exits);
   if (!ring) return ring.error();
   exits_ = std::move(ring).value();
@@ -349,6 +379,7 @@ hb_counters StampProgram::counters() const {
     sum.exits += read(slot.exits);
     sum.exits_lost += read(slot.exits_lost);
   }
+  sum.exits_lost += exits_missed();
   return sum;
 }
 

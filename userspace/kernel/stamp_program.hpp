@@ -14,6 +14,7 @@
 // no bpf(2) call is made, so every capability may be dropped.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -28,6 +29,8 @@
 #include "stamp.h"
 
 struct hb_program;  // the skeleton that bpftool makes
+struct bpf_program;
+struct bpf_link;
 
 namespace hb::kernel {
 
@@ -113,6 +116,14 @@ class StampProgram {
   Status fill_free_senders();
   Status map_memory();
   Status watch_exits();
+
+  struct ExitProgram {
+    ReadMethod method;
+    bpf_program* program;
+    bpf_link*& link;  // the skeleton's
+  };
+  [[nodiscard]] std::array<ExitProgram, 4> exit_programs() const;
+  [[nodiscard]] std::uint64_t exits_missed() const;
   Status trace_receipts();
   Status calibrate();
   [[nodiscard]] int program_fd() const;
@@ -124,6 +135,8 @@ class StampProgram {
   bool reads_credentials_ = false;
   std::unique_ptr<RingReader> ring_;
   std::unique_ptr<RingReader> exits_;
+  mutable std::array<std::uint64_t, 3> exits_skipped_{};  // by copy of the program, as last read
+  mutable std::uint64_t exits_missed_ = 0;
   std::unique_ptr<SenderTable> senders_;
   std::optional<Error> exits_problem_;
 };
