@@ -5,6 +5,8 @@
 //   if (!made) return made.error();
 //   use(made.value());
 //
+// Result<> has no value: it is ok() or an Error.
+//
 // Outcomes that belong to the domain (a verdict, a decode error) are not errors: they are enums and
 // variants of their own. An Error is for the world refusing: a system call, a file, a kernel.
 #pragma once
@@ -24,7 +26,7 @@ struct Error {
 // `doing` may already change it. Yields "doing: Permission denied".
 [[nodiscard]] Error os_error(int code, const std::string& doing);
 
-template <typename T>
+template <typename T = std::monostate>
 class [[nodiscard]] Result {
  public:
   Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT(*-explicit-*)
@@ -42,7 +44,6 @@ class [[nodiscard]] Result {
   std::variant<T, Error> state_;
 };
 
-using Status = Result<std::monostate>;
-inline Status ok() { return Status(std::monostate{}); }
+inline Result<> ok() { return Result<>(std::monostate{}); }
 
 }  // namespace hb

@@ -16,7 +16,7 @@ class BeatLink {
   virtual ~BeatLink() = default;
 
   // Never blocks. The Error says why this frame, or (UDP) an earlier one, has not been delivered.
-  virtual Status send(const vlp::Bytes& frame) = 0;
+  virtual Result<> send(const vlp::Bytes& frame) = 0;
 };
 
 // Where an agent of `hb-ebpf beat` sends, and how.

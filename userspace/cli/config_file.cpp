@@ -32,7 +32,7 @@ Error at(const std::string& path, std::size_t number, const std::string& what) {
   return Error{path + ":" + std::to_string(number) + ": " + what, EINVAL};
 }
 
-Status examine(const struct stat& seen, const std::string& path) {
+Result<> examine(const struct stat& seen, const std::string& path) {
   if (!S_ISREG(seen.st_mode)) return Error{path + " is not a regular file: name one", EINVAL};
   if (seen.st_size > static_cast<off_t>(kMaxConfigBytes)) {
     return Error{path + " is larger than 1 MiB: is it the right file?", EFBIG};

@@ -13,8 +13,8 @@ inline constexpr int kHighestPriority = -20;  // nice(1)'s numbers: less is more
 inline constexpr int kLowestPriority = 19;
 
 // Of the calling thread and those that it makes later. The Error says what would allow it.
-[[nodiscard]] Status take_priority(int nice);
+[[nodiscard]] Result<> take_priority(int nice);
 
-[[nodiscard]] Status keep_priority_to_ourselves();
+[[nodiscard]] Result<> keep_priority_to_ourselves();
 
 }  // namespace hb::daemon

@@ -41,7 +41,7 @@ bool is_permitted(int capability) {
 }
 
 // Ambient capabilities fall with the permitted ones (capabilities(7)).
-Status drop_privileges(const KeptPrivileges& kept) {
+Result<> drop_privileges(const KeptPrivileges& kept) {
   if (const int code = kept.may_exec ? 0 : set(PR_SET_NO_NEW_PRIVS, 1); code != 0) {
     return os_error(code, "cannot renounce new privileges");
   }

@@ -25,6 +25,6 @@ struct KeptPrivileges {
 // bind the programs too: a root process without capabilities regains them when it executes one
 // (capabilities(7)), and this is what a recovery command needs to restart anything. It is also what
 // an intruder into this process would have, so only --recovery-exec asks for it.
-[[nodiscard]] Status drop_privileges(const KeptPrivileges& kept);
+[[nodiscard]] Result<> drop_privileges(const KeptPrivileges& kept);
 
 }  // namespace hb::daemon

@@ -46,7 +46,7 @@ class RecoveryMember final : public LoopMember, private RecoveryListener {
   [[nodiscard]] static KeptPrivileges needed_privileges(const RecoveryConfig& options);
 
   // Puts the start on record.
-  [[nodiscard]] Status begin() { return recovery_.begin(); }
+  [[nodiscard]] Result<> begin() { return recovery_.begin(); }
 
   void handle(const Event& event) override;
   void tick(std::uint64_t now_ns) override { recovery_.tick(now_ns); }

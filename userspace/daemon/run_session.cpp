@@ -62,7 +62,7 @@ SocketPlace socket_place(const RunConfig& options) {
   return place;
 }
 
-Status shed_privileges(const RunConfig& options, const intake::Intake& intake) {
+Result<> shed_privileges(const RunConfig& options, const intake::Intake& intake) {
   KeptPrivileges kept = RecoveryMember::needed_privileges(options.recovery);
   if (const auto needed = intake.needed_capability()) kept.capabilities.push_back(*needed);
   if (options.user) {
@@ -73,7 +73,7 @@ Status shed_privileges(const RunConfig& options, const intake::Intake& intake) {
 }
 
 // Whoever names a priority relies on it; the default is what there is to be had.
-Status take_priority(const RunConfig& options) {
+Result<> take_priority(const RunConfig& options) {
   auto taken = daemon::take_priority(options.nice.value_or(kHighestPriority));
   if (taken) return taken;
   if (options.nice) return Error{"--nice: " + taken.error().message, taken.error().code};
@@ -82,7 +82,7 @@ Status take_priority(const RunConfig& options) {
 }
 
 // The watchdog's thread is to have the privileges that are left, and the priority.
-Status start_watchdog(Watchdog& watchdog) {
+Result<> start_watchdog(Watchdog& watchdog) {
   if (auto started = watchdog.start(); !started) return started;
   return keep_priority_to_ourselves();
 }
@@ -101,14 +101,14 @@ struct Members {
   std::unique_ptr<AuditMember> audit;
   std::unique_ptr<RecoveryMember> recovery;
 
-  Status open(const RunConfig& options, const intake::Intake& intake,
-              std::unique_ptr<Signaller> signaller, const Clock& clock) {
+  Result<> open(const RunConfig& options, const intake::Intake& intake,
+                std::unique_ptr<Signaller> signaller, const Clock& clock) {
     if (auto opened = open_exporter(options); !opened) return opened;
     if (auto opened = open_audit(options); !opened) return opened;
     return open_recovery(options, intake, std::move(signaller), clock);
   }
 
-  Status open_exporter(const RunConfig& options) {
+  Result<> open_exporter(const RunConfig& options) {
     if (!options.export_file) return ok();
     auto opened = Exporter::open(*options.export_file, heir(options));
     if (!opened) return opened.error();
@@ -116,15 +116,15 @@ struct Members {
     return ok();
   }
 
-  Status open_audit(const RunConfig& options) {
+  Result<> open_audit(const RunConfig& options) {
     auto opened = AuditMember::open(options.audit);
     if (!opened) return opened.error();
     audit = std::move(opened).value();
     return ok();
   }
 
-  Status open_recovery(const RunConfig& options, const intake::Intake& intake,
-                       std::unique_ptr<Signaller> signaller, const Clock& clock) {
+  Result<> open_recovery(const RunConfig& options, const intake::Intake& intake,
+                         std::unique_ptr<Signaller> signaller, const Clock& clock) {
     const RecoveryMember::Surroundings observer{intake.observer_ns_inode(),
                                                 options.allow_cross_namespace, options.threshold_ms,
                                                 options.tracker_capacity};
@@ -151,7 +151,7 @@ struct Members {
 };
 
 // With nothing to open again, SIGHUP ends the program.
-Status set_hangup_apart(Signals& signals, const Members& members) {
+Result<> set_hangup_apart(Signals& signals, const Members& members) {
   for (const LoopMember* member : members.all()) {
     if (member->has_files()) return signals.set_hangup_apart();
   }

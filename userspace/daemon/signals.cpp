@@ -62,13 +62,13 @@ Result<Signals> Signals::take() {
   return Signals(Fd(ending.value()));
 }
 
-Status Signals::set_hangup_apart() {
+Result<> Signals::set_hangup_apart() {
   if (hangup_) return ok();
   const auto hangup = take_by_descriptor(-1, set_of({SIGHUP}));
   if (!hangup) return hangup.error();
   hangup_.reset(hangup.value());
   const auto ending = take_by_descriptor(ending_.get(), set_of({SIGINT, SIGTERM}));
-  return ending ? ok() : Status(ending.error());
+  return ending ? ok() : Result<>(ending.error());
 }
 
 std::optional<Signal> Signals::next_ending() {

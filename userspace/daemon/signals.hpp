@@ -26,7 +26,7 @@ class Signals {
 
   // From now on SIGHUP asks for files to be opened again and ends nothing, so it has a descriptor
   // of its own: whoever waits for fd() must not take it for the end. Even where it was ignored.
-  Status set_hangup_apart();
+  Result<> set_hangup_apart();
 
   // Readable when the program is to end; the number stays the same.
   [[nodiscard]] int fd() const { return ending_.get(); }

@@ -66,14 +66,14 @@ Result<User> find_user(const std::string& name) {
   return User{name, entry.pw_uid, entry.pw_gid, groups_of(name, entry.pw_gid)};
 }
 
-Status become_user(const User& user) {
+Result<> become_user(const User& user) {
   if (is_user(user)) return ok();
   const int code = change_ids(user);
   if (code == 0) return ok();
   return os_error(code, "cannot become user " + user.name + " (start as root, or without --user)");
 }
 
-Status confirm_user(const User& user) {
+Result<> confirm_user(const User& user) {
   const bool is_root_again = ::setresuid(0, 0, 0) == 0 || ::setresgid(0, 0, 0) == 0;
   if (!is_root_again && is_user(user)) return ok();
   return Error{"the way back from user " + user.name + " to root is still open", EPERM};

@@ -24,9 +24,9 @@ struct User {
 // Real, effective and saved ids, and the groups: all become the user's; nothing to do for a process
 // that is that user. Permitted capabilities stay until drop_privileges(), which has to follow, as
 // it may keep one. The Error says what to start as.
-[[nodiscard]] Status become_user(const User& user);
+[[nodiscard]] Result<> become_user(const User& user);
 
 // After drop_privileges(): the Error if any way back is open.
-[[nodiscard]] Status confirm_user(const User& user);
+[[nodiscard]] Result<> confirm_user(const User& user);
 
 }  // namespace hb::daemon

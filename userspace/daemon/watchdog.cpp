@@ -55,7 +55,7 @@ Watchdog::~Watchdog() {
   thread_.join();
 }
 
-Status Watchdog::start() {
+Result<> Watchdog::start() {
   if (config_.standstill.limit_ms == 0) return ok();
   over_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   const int code = errno;
@@ -72,7 +72,7 @@ Status Watchdog::start() {
 }
 
 // No SA_RESTART: a call that is interrupted returns.
-Status Watchdog::make_interruptible() {
+Result<> Watchdog::make_interruptible() {
   struct sigaction action {};
   action.sa_handler = do_nothing;
   if (::sigaction(kInterrupt, &action, nullptr) != 0) {
@@ -83,7 +83,7 @@ Status Watchdog::make_interruptible() {
   ::sigemptyset(&set);
   ::sigaddset(&set, kInterrupt);
   const int code = ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
-  return code == 0 ? ok() : Status(os_error(code, "cannot unblock SIGURG"));
+  return code == 0 ? ok() : Result<>(os_error(code, "cannot unblock SIGURG"));
 }
 
 void Watchdog::watch() {

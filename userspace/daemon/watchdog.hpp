@@ -43,7 +43,7 @@ class Watchdog {
   ~Watchdog();
 
   // Called by the loop's thread. The new thread has its priority and its capabilities.
-  Status start();
+  Result<> start();
 
   // For the loop to tell how it gets on, whether or not anybody looks.
   [[nodiscard]] Progress& progress() { return progress_; }
@@ -55,7 +55,7 @@ class Watchdog {
   }
 
  private:
-  Status make_interruptible();
+  Result<> make_interruptible();
   void watch();
   bool is_over_within(std::uint64_t ms) const;
   [[nodiscard]] bool is_told_to_end() const;

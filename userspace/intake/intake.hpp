@@ -32,11 +32,11 @@ class Intake {
                                               std::uint64_t start_ns);
 
   // From now on agents can send over UDP, if the configuration says so.
-  Status open_udp(const IntakeConfig& config, secure::Keys keys, std::uint64_t start_ns);
+  Result<> open_udp(const IntakeConfig& config, secure::Keys keys, std::uint64_t start_ns);
 
   // From now on agents can send; and can no longer.
-  Status bind(const SocketPlace& place) { return listener_->bind(place); }
-  Status withdraw() { return listener_->withdraw(); }
+  Result<> bind(const SocketPlace& place) { return listener_->bind(place); }
+  Result<> withdraw() { return listener_->withdraw(); }
 
   [[nodiscard]] std::vector<Source*> sources() const;
   [[nodiscard]] ExitWatch* exits() { return exits_.get(); }  // nullptr: only silence tells
@@ -56,12 +56,12 @@ class Intake {
  private:
   explicit Intake(std::unique_ptr<kernel::StampProgram> program) : program_(std::move(program)) {}
 
-  Status open_socket(const IntakeConfig& config);
-  Status attest_by_kernel(const IntakeConfig& config, std::uint64_t start_ns);
+  Result<> open_socket(const IntakeConfig& config);
+  Result<> attest_by_kernel(const IntakeConfig& config, std::uint64_t start_ns);
   void take_from_socket(const kernel::Config& config, std::uint64_t start_ns);
   void take_from_ring(const kernel::Config& config, std::uint64_t start_ns);
   void watch_exits();
-  Status watch_ring();
+  Result<> watch_ring();
   void attest_by_procfs(std::uint64_t start_ns);
 
   std::unique_ptr<kernel::StampProgram> program_;

@@ -13,7 +13,7 @@ namespace {
 // A sender that has not been heard for so many thresholds may be forgotten to make room.
 constexpr std::uint64_t kLiveThresholds = 10;
 
-Status read_key_file(const std::string& path, std::optional<secure::Key>& key) {
+Result<> read_key_file(const std::string& path, std::optional<secure::Key>& key) {
   if (path.empty()) return ok();
   auto read = secure::read_key_file(path);
   if (!read) return read.error();
@@ -54,7 +54,7 @@ Result<std::unique_ptr<UdpIntake>> UdpIntake::open(const UdpConfig& options, sec
   return intake;
 }
 
-Status UdpIntake::wrap(secure::Keys keys, std::uint64_t threshold_ns) {
+Result<> UdpIntake::wrap(secure::Keys keys, std::uint64_t threshold_ns) {
   if (!keys.shared && !keys.master) {
     wrapping_ = std::make_unique<secure::NoWrapping>();
     return ok();
@@ -69,7 +69,7 @@ Status UdpIntake::wrap(secure::Keys keys, std::uint64_t threshold_ns) {
   return ok();
 }
 
-Status UdpIntake::listen(const UdpConfig& options) {
+Result<> UdpIntake::listen(const UdpConfig& options) {
   const auto address = UdpAddress::of(options.bind_address, *options.port);
   if (!address) return address.error();
   auto listener = UdpListener::open(address.value());

@@ -39,9 +39,9 @@ class UdpIntake {
  private:
   UdpIntake() = default;
 
-  Status listen(const UdpConfig& options);
+  Result<> listen(const UdpConfig& options);
   void say_how_much_waits() const;
-  Status wrap(secure::Keys keys, std::uint64_t threshold_ns);
+  Result<> wrap(secure::Keys keys, std::uint64_t threshold_ns);
 
   std::string where_;
   std::unique_ptr<UdpListener> listener_;

@@ -23,7 +23,7 @@ Result<std::optional<Credentials>> credentials_of(msghdr& message) {
       Credentials{static_cast<std::uint32_t>(attached.pid), attached.uid, attached.gid});
 }
 
-Status about_this_process(const hb_stamp& stamp, const FrameBytes& frame) {
+Result<> about_this_process(const hb_stamp& stamp, const FrameBytes& frame) {
   if (std::memcmp(stamp.frame, frame.data(), frame.size()) != 0) {
     return Error{"self-test: the stamp holds other bytes than were sent"};
   }
@@ -52,7 +52,7 @@ Result<SelfTest> SelfTest::begin(StampProgram& program) {
     const int code = errno;
     return os_error(code, "self-test: asking for credentials (SO_PASSCRED)");
   }
-  if (Status attached = program.attach(receiver.get()); !attached) return attached.error();
+  if (Result<> attached = program.attach(receiver.get()); !attached) return attached.error();
   return SelfTest(program, std::move(sender), std::move(receiver));
 }
 
@@ -61,16 +61,16 @@ Result<SelfTest::Echo> SelfTest::echo() {
   const ssize_t drawn = ::getrandom(frame.data(), frame.size(), 0);  // up to 256: all or none
   const int code = errno;
   if (drawn < 0) return os_error(code, "self-test: reading random bytes");
-  if (Status sent = send(frame); !sent) return sent.error();
+  if (Result<> sent = send(frame); !sent) return sent.error();
   const auto credentials = receive(frame);
   if (!credentials) return credentials.error();
   Echo echo{{}, credentials.value(), 0};
-  if (Status read = read_ring(echo); !read) return read.error();
-  if (Status right = about_this_process(echo.stamp, frame); !right) return right.error();
+  if (Result<> read = read_ring(echo); !read) return read.error();
+  if (Result<> right = about_this_process(echo.stamp, frame); !right) return right.error();
   return echo;
 }
 
-Status SelfTest::send(const FrameBytes& frame) const {
+Result<> SelfTest::send(const FrameBytes& frame) const {
   if (::send(sender_.get(), frame.data(), frame.size(), MSG_NOSIGNAL) < 0) {
     const int code = errno;
     return os_error(code, "self-test: sending a frame");
@@ -106,7 +106,7 @@ Result<std::optional<Credentials>> SelfTest::receive(const FrameBytes& frame) {
   return credentials_of(message);
 }
 
-Status SelfTest::drops_descriptors() {
+Result<> SelfTest::drops_descriptors() {
   FrameBytes frame{};
   iovec data{frame.data(), frame.size()};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
@@ -133,7 +133,7 @@ Status SelfTest::drops_descriptors() {
   return Error{"self-test: the kernel program let a datagram with a descriptor pass"};
 }
 
-Status SelfTest::read_ring(Echo& echo) {
+Result<> SelfTest::read_ring(Echo& echo) {
   int stamps = 0;
   int others = 0;
   program_->ring().drain([&](std::span<const std::byte> record) {

@@ -30,15 +30,15 @@ class SelfTest {
   Result<Echo> echo();
 
   // Sends a frame that carries a descriptor, and demands that nothing arrives.
-  Status drops_descriptors();
+  Result<> drops_descriptors();
 
  private:
   SelfTest(StampProgram& program, Fd sender, Fd receiver)
       : program_(&program), sender_(std::move(sender)), receiver_(std::move(receiver)) {}
 
-  Status send(const FrameBytes& frame) const;
+  Result<> send(const FrameBytes& frame) const;
   Result<std::optional<Credentials>> receive(const FrameBytes& frame);
-  Status read_ring(Echo& echo);
+  Result<> read_ring(Echo& echo);
 
   StampProgram* program_;
   Fd sender_;

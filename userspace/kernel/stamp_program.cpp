@@ -94,13 +94,13 @@ std::uint64_t read(__u64& counter) {
   return std::atomic_ref(counter).load(std::memory_order_relaxed);
 }
 
-Status same_credentials(const SelfTest::Echo& echo) {
+Result<> same_credentials(const SelfTest::Echo& echo) {
   const Credentials stamped{echo.stamp.cred_pid, echo.stamp.cred_uid, echo.stamp.cred_gid};
   if (!echo.credentials || stamped == *echo.credentials) return ok();
   return Error{"self-test: the stamp's credentials are not those of the datagram"};
 }
 
-Status same_buffer(const SelfTest::Echo& echo) {
+Result<> same_buffer(const SelfTest::Echo& echo) {
   if (echo.skb == echo.stamp.skb) return ok();
   return Error{"self-test: the receipt names another socket buffer than the stamp"};
 }
@@ -131,20 +131,21 @@ StampProgram::~StampProgram() = default;
 
 Result<std::unique_ptr<StampProgram>> StampProgram::open(const Config& config) {
   std::unique_ptr<StampProgram> program(new StampProgram(config));
-  if (Status loaded = program->load(); !loaded) return loaded.error();
-  if (Status filled = program->fill_free_senders(); !filled) return filled.error();
-  if (Status mapped = program->map_memory(); !mapped) return mapped.error();
-  if (Status traced = program->trace_receipts(); !traced) return traced.error();
-  if (Status watched = program->watch_exits(); !watched) program->exits_problem_ = watched.error();
-  if (Status calibrated = program->calibrate(); !calibrated) return calibrated.error();
+  if (Result<> loaded = program->load(); !loaded) return loaded.error();
+  if (Result<> filled = program->fill_free_senders(); !filled) return filled.error();
+  if (Result<> mapped = program->map_memory(); !mapped) return mapped.error();
+  if (Result<> traced = program->trace_receipts(); !traced) return traced.error();
+  if (Result<> watched = program->watch_exits(); !watched)
+    program->exits_problem_ = watched.error();
+  if (Result<> calibrated = program->calibrate(); !calibrated) return calibrated.error();
   return program;
 }
 
-Status StampProgram::load() {
+Result<> StampProgram::load() {
   LibbpfLog log;
   for (const ReadMethod method : preference()) {
     for (const bool with_exits : {true, false}) {
-      Status loaded = load(method, with_exits);
+      Result<> loaded = load(method, with_exits);
       if (loaded) {
         if (with_exits) exits_problem_.reset();
         return loaded;
@@ -162,7 +163,7 @@ Status StampProgram::load() {
   return Error{"load: this kernel's verifier refuses the program"};
 }
 
-Status StampProgram::load(ReadMethod method, bool with_exits) {
+Result<> StampProgram::load(ReadMethod method, bool with_exits) {
   hb_program* opened = hb_program__open();
   const int code = errno;
   if (opened == nullptr) return os_error(code, "open: the kernel program in this binary");
@@ -182,7 +183,7 @@ Status StampProgram::load(ReadMethod method, bool with_exits) {
         " datagram is queued that --correlate skb could pair",
         ENOTSUP};
   }
-  if (Status configured = configure(); !configured) return configured;
+  if (Result<> configured = configure(); !configured) return configured;
 
   const int error = hb_program__load(skeleton_.get());
   if (error != 0) return os_error(-error, "load: the kernel program");
@@ -190,7 +191,7 @@ Status StampProgram::load(ReadMethod method, bool with_exits) {
   return ok();
 }
 
-Status StampProgram::configure() {
+Result<> StampProgram::configure() {
   skeleton_->rodata->settings = settings_of(config_, delivery_, method_);
   const auto ring_bytes = static_cast<std::uint32_t>(config_.ring_bytes);
   int refused = bpf_map__set_max_entries(skeleton_->maps.stamps, ring_bytes);
@@ -212,7 +213,7 @@ void StampProgram::set_queue_length(std::uint64_t queue_length) {
   skeleton_->bss->levels = levels_of(room_bytes);
 }
 
-Status StampProgram::fill_free_senders() {
+Result<> StampProgram::fill_free_senders() {
   const int queue = bpf_map__fd(skeleton_->maps.free_senders);
   for (std::uint32_t slot = 0; slot < config_.senders; ++slot) {
     const int refused = bpf_map_update_elem(queue, nullptr, &slot, BPF_ANY);
@@ -221,7 +222,7 @@ Status StampProgram::fill_free_senders() {
   return ok();
 }
 
-Status StampProgram::map_memory() {
+Result<> StampProgram::map_memory() {
   auto ring = map(skeleton_->maps.stamps);
   if (!ring) return ring.error();
   ring_ = std::move(ring).value();
@@ -234,7 +235,7 @@ Status StampProgram::map_memory() {
 int StampProgram::ring_fd() const { return bpf_map__fd(skeleton_->maps.stamps); }
 
 // Before the self-test, so that nobody who sends afterwards can end unseen.
-Status StampProgram::watch_exits() {
+Result<> StampProgram::watch_exits() {
   if (exits_problem_) return *exits_problem_;  // not loaded
   const bool direct = method_ == ReadMethod::DirectLoads;
   bpf_link* link = bpf_program__attach(direct ? skeleton_->progs.hb_exit_direct
@@ -253,7 +254,7 @@ int StampProgram::exits_fd() const {
   return exits_ == nullptr ? -1 : bpf_map__fd(skeleton_->maps.exits);
 }
 
-Status StampProgram::trace_receipts() {
+Result<> StampProgram::trace_receipts() {
   if (!config_.correlate_skb) return ok();
   bpf_link* link = bpf_program__attach(skeleton_->progs.hb_receipt_written);
   const int error = errno;
@@ -263,7 +264,7 @@ Status StampProgram::trace_receipts() {
 }
 
 // The first frame tells who we are; the second must already be seen with our own eyes.
-Status StampProgram::calibrate() {
+Result<> StampProgram::calibrate() {
   Result<SelfTest> test = SelfTest::begin(*this);
   if (!test) return test.error();
   hb_observer& observer = skeleton_->bss->observer;
@@ -280,12 +281,12 @@ Status StampProgram::calibrate() {
   }
   reads_credentials_ = (seen.value().stamp.flags & HB_STAMP_CREDENTIALS) != 0;
   if (reads_credentials_) {
-    if (Status same = same_credentials(seen.value()); !same) return same;
+    if (Result<> same = same_credentials(seen.value()); !same) return same;
   }
   if (config_.correlate_skb) {
-    if (Status same = same_buffer(seen.value()); !same) return same;
+    if (Result<> same = same_buffer(seen.value()); !same) return same;
   }
-  if (Status dropped = test.value().drops_descriptors(); !dropped) return dropped;
+  if (Result<> dropped = test.value().drops_descriptors(); !dropped) return dropped;
   observer.received = 0;  // only we have sent and received so far
   for (hb_counters& slot : skeleton_->bss->counters) slot = {};
   skeleton_->bss->notices = {};
@@ -297,7 +298,7 @@ int StampProgram::program_fd() const {
                                                             : skeleton_->progs.hb_stamp_probe_read);
 }
 
-Status StampProgram::attach(int socket_fd) const {
+Result<> StampProgram::attach(int socket_fd) const {
   const int program = program_fd();
   if (::setsockopt(socket_fd, SOL_SOCKET, SO_ATTACH_BPF, &program, sizeof(program)) != 0) {
     const int code = errno;

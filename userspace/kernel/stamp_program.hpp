@@ -65,7 +65,7 @@ class StampProgram {
   ~StampProgram();
 
   // SO_ATTACH_BPF, then SO_LOCK_FILTER: from now on it cannot be detached or replaced.
-  [[nodiscard]] Status attach(int socket_fd) const;
+  [[nodiscard]] Result<> attach(int socket_fd) const;
 
   [[nodiscard]] std::uint32_t observer_ns_inode() const;
   [[nodiscard]] ReadMethod read_method() const { return method_; }
@@ -107,14 +107,14 @@ class StampProgram {
   };
 
   explicit StampProgram(const Config& config) : config_(config) {}
-  Status load();
-  Status load(ReadMethod method, bool with_exits);
-  Status configure();
-  Status fill_free_senders();
-  Status map_memory();
-  Status watch_exits();
-  Status trace_receipts();
-  Status calibrate();
+  Result<> load();
+  Result<> load(ReadMethod method, bool with_exits);
+  Result<> configure();
+  Result<> fill_free_senders();
+  Result<> map_memory();
+  Result<> watch_exits();
+  Result<> trace_receipts();
+  Result<> calibrate();
   [[nodiscard]] int program_fd() const;
 
   const Config config_;

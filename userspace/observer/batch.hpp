@@ -33,7 +33,7 @@ class Batch {
 
  private:
   // What the last look brought has all been handed out by now: only here may the horizon move.
-  Status look(std::uint64_t now_ns) {
+  Result<> look(std::uint64_t now_ns) {
     horizon_.took(count_, looked_at_ns_);
     next_ = 0;
     count_ = 0;

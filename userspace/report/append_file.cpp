@@ -29,7 +29,7 @@ Error cannot_open(int code, const std::string& path) {
 }
 
 // Another name for it, or another owner: somebody may have laid it there for us to write into.
-Status examine(const Fd& file, const std::string& path, std::optional<uid_t> heir) {
+Result<> examine(const Fd& file, const std::string& path, std::optional<uid_t> heir) {
   struct stat seen {};
   const int refused = ::fstat(file.get(), &seen);
   const int code = errno;
@@ -40,7 +40,7 @@ Status examine(const Fd& file, const std::string& path, std::optional<uid_t> hei
   return refusal(path, "belongs to another user (" + std::to_string(seen.st_uid) + ")");
 }
 
-Status give(const Fd& made, const std::string& path, std::optional<uid_t> heir) {
+Result<> give(const Fd& made, const std::string& path, std::optional<uid_t> heir) {
   if (!heir || *heir == ::geteuid()) return ok();
   const int refused = ::fchown(made.get(), *heir, static_cast<gid_t>(-1));
   const int code = errno;
@@ -83,7 +83,7 @@ void AppendFile::append(std::string_view line) {
   used_ += line.size();
 }
 
-Status AppendFile::flush() {
+Result<> AppendFile::flush() {
   while (written_ < used_) {
     const ssize_t done = ::write(file_.get(), buffer_.data() + written_, used_ - written_);
     const int code = errno;
@@ -135,7 +135,7 @@ void AppendFile::drop_torn_line() {
   ++lost_;
 }
 
-Status AppendFile::reopen() {
+Result<> AppendFile::reopen() {
   // What the old file does not take goes into the new one.
   [[maybe_unused]] const auto flushed = flush();
   auto file = open_file(path_, heir_);

@@ -41,10 +41,10 @@ class AppendFile {
   [[nodiscard]] bool has_room(std::size_t bytes) const { return bytes <= buffer_.size() - used_; }
 
   // What went wrong; the rest stays in the buffer.
-  Status flush();
+  Result<> flush();
 
   // From now on into what has the name now; on an Error, still into what had it before.
-  Status reopen();
+  Result<> reopen();
 
   // Nothing comes any more: what the file did not take is lost.
   void end();

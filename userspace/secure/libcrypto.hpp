@@ -22,7 +22,7 @@ using Owned = std::unique_ptr<T, FreeCrypto>;
 
 // Before anything else of OpenSSL. It reads no configuration file: neither that file nor the
 // environment can put another provider's code into this process.
-[[nodiscard]] Status begin_libcrypto();
+[[nodiscard]] Result<> begin_libcrypto();
 
 // OpenSSL cannot do `what`.
 [[nodiscard]] Error crypto_error(const std::string& what);

@@ -19,7 +19,7 @@ bool is_ours_alone(const struct stat& directory) {
 }
 
 // By descriptor: the name may lead elsewhere by now, but then not to a directory in `..`.
-Status give(const std::string& directory, uid_t heir) {
+Result<> give(const std::string& directory, uid_t heir) {
   const Fd made(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   int code = errno;
   if (!made) return os_error(code, "cannot open the directory just made, " + directory);
@@ -31,7 +31,7 @@ Status give(const std::string& directory, uid_t heir) {
   return os_error(code, "cannot give " + directory + " to user " + std::to_string(heir));
 }
 
-Status make_directory(const std::string& directory, std::optional<uid_t> heir) {
+Result<> make_directory(const std::string& directory, std::optional<uid_t> heir) {
   if (::mkdir(directory.c_str(), 0755) == 0) return heir ? give(directory, *heir) : ok();
   const int code = errno;
   if (code == EEXIST) return ok();
@@ -51,7 +51,7 @@ bool is_named(const Fd& file, const std::string& path) {
 
 // Another's file under the lock's name: the directory's owner may be somebody else. A file with no
 // name at all is a lock that was just given back.
-Status examine_lock(const Fd& file, const std::string& lock_path) {
+Result<> examine_lock(const Fd& file, const std::string& lock_path) {
   struct stat seen {};
   const int refused = ::fstat(file.get(), &seen);
   const int code = errno;
@@ -87,14 +87,14 @@ int probe(const sockaddr_un& address) {
   return refused == 0 ? 0 : errno;
 }
 
-Status remove_stale(const std::string& path) {
+Result<> remove_stale(const std::string& path) {
   if (::unlink(path.c_str()) == 0) return ok();
   const int code = errno;
   if (code == ENOENT) return ok();
   return os_error(code, "cannot remove the stale socket " + path);
 }
 
-Status clear_socket(const std::string& path, const sockaddr_un& address) {
+Result<> clear_socket(const std::string& path, const sockaddr_un& address) {
   switch (const int answer = probe(address)) {
     case ECONNREFUSED: return remove_stale(path);
     case ENOENT: return ok();
@@ -109,11 +109,11 @@ Status clear_socket(const std::string& path, const sockaddr_un& address) {
   }
 }
 
-Status clear(const std::string& path, const sockaddr_un& address) {
+Result<> clear(const std::string& path, const sockaddr_un& address) {
   struct stat seen {};
   if (::lstat(path.c_str(), &seen) != 0) {
     const int code = errno;
-    return code == ENOENT ? ok() : Status(os_error(code, "cannot look at " + path));
+    return code == ENOENT ? ok() : Result<>(os_error(code, "cannot look at " + path));
   }
   if (S_ISSOCK(seen.st_mode)) return clear_socket(path, address);
   return Error{path + " exists and is not a socket: remove it, or " + kElsewhere, EEXIST};

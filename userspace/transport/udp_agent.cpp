@@ -20,7 +20,7 @@ Result<UdpAgent::Outcome> UdpAgent::send(std::span<const std::uint8_t> bytes) {
   return os_error(code, "cannot send to " + observer_.text());
 }
 
-Status UdpAgent::connect() {
+Result<> UdpAgent::connect() {
   Fd socket(::socket(observer_.family(), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   int code = errno;
   if (!socket) return os_error(code, "cannot make a UDP socket");

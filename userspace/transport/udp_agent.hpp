@@ -26,7 +26,7 @@ class UdpAgent {
   Result<Outcome> send(std::span<const std::uint8_t> bytes);
 
  private:
-  Status connect();
+  Result<> connect();
   [[nodiscard]] int transmit(std::span<const std::uint8_t> bytes) const;
 
   const UdpAddress observer_;

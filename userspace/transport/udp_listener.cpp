@@ -40,14 +40,14 @@ Result<std::size_t> receive_buffer_bytes(int socket) {
 }
 
 // "::" means IPv6 alone: whoever wants IPv4 says so.
-Status keep_to_ipv6(int socket) {
+Result<> keep_to_ipv6(int socket) {
   const int on = 1;
   if (::setsockopt(socket, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == 0) return ok();
   const int code = errno;
   return os_error(code, "cannot keep the UDP socket to IPv6");
 }
 
-Status bind(int socket, const UdpAddress& address) {
+Result<> bind(int socket, const UdpAddress& address) {
   if (address.family() == AF_INET6) {
     if (auto kept = keep_to_ipv6(socket); !kept) return kept;
   }

@@ -29,7 +29,7 @@ Result<UnixAgent::Outcome> UnixAgent::send(std::span<const std::uint8_t> bytes) 
   return os_error(code, "cannot send to " + path_);
 }
 
-Status UnixAgent::connect() {
+Result<> UnixAgent::connect() {
   auto connected = connect_unix(path_, SOCK_NONBLOCK);
   if (!connected) return connected.error();
   socket_ = std::move(connected).value();

@@ -32,7 +32,7 @@ class UnixAgent {
   Result<Outcome> send(std::span<const std::uint8_t> bytes);
 
  private:
-  Status connect();
+  Result<> connect();
   int transmit(std::span<const std::uint8_t> bytes) const;
 
   const std::string path_;

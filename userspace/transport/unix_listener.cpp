@@ -107,7 +107,7 @@ UnixListener::~UnixListener() {
   [[maybe_unused]] const auto done = withdraw();
 }
 
-Status UnixListener::bind(const SocketPlace& place) {
+Result<> UnixListener::bind(const SocketPlace& place) {
   auto claim = PathClaim::take(place.path, place.heir);
   if (!claim) return claim.error();
   claim_.emplace(std::move(claim).value());
@@ -117,7 +117,7 @@ Status UnixListener::bind(const SocketPlace& place) {
 // Best is a file that has its group from the beginning. Where that cannot be, the group's bits come
 // last, as until then they would admit the wrong one; but what somebody else may by then have put
 // under the name must not get our group and mode with root's authority.
-Status UnixListener::make_file_of_group(gid_t group, const SocketPlace& place) {
+Result<> UnixListener::make_file_of_group(gid_t group, const SocketPlace& place) {
   struct stat directory {};
   const int refused = ::stat(directory_of(place.path).c_str(), &directory);
   const int code = errno;
@@ -139,7 +139,7 @@ Status UnixListener::make_file_of_group(gid_t group, const SocketPlace& place) {
 
 // The umask shapes the file's mode as it appears (unix_bind in net/unix/af_unix.c): there is no
 // instant between bind and chmod.
-Status UnixListener::make_file(const SocketPlace& place, mode_t mode) {
+Result<> UnixListener::make_file(const SocketPlace& place, mode_t mode) {
   const auto address = unix_address(place.path);
   if (!address) return address.error();
   const auto* where = reinterpret_cast<const sockaddr*>(&address.value());
@@ -151,7 +151,7 @@ Status UnixListener::make_file(const SocketPlace& place, mode_t mode) {
   return remember(place.path);
 }
 
-Status UnixListener::remember(const std::string& path) {
+Result<> UnixListener::remember(const std::string& path) {
   struct stat made {};
   if (::lstat(path.c_str(), &made) != 0) {
     const int code = errno;
@@ -164,7 +164,7 @@ Status UnixListener::remember(const std::string& path) {
 }
 
 // Neither call follows a link that the owner of the directory might have put there by now.
-Status UnixListener::give_to(gid_t group, const SocketPlace& place) {
+Result<> UnixListener::give_to(gid_t group, const SocketPlace& place) {
   const char* path = place.path.c_str();
   if (::fchownat(AT_FDCWD, path, static_cast<uid_t>(-1), group, AT_SYMLINK_NOFOLLOW) != 0) {
     const int code = errno;
@@ -203,7 +203,7 @@ void UnixListener::arm(std::span<Datagram> batch) {
   }
 }
 
-Status UnixListener::withdraw() {
+Result<> UnixListener::withdraw() {
   if (path_.empty()) return ok();
   const std::string path = std::exchange(path_, {});
   struct stat seen {};

@@ -54,14 +54,14 @@ class UnixListener final : public Receiver {
 
   // Once. At no instant may more processes send than `place` says. After an Error the listener is
   // of no more use.
-  Status bind(const SocketPlace& place);
+  Result<> bind(const SocketPlace& place);
 
   // One recvmmsg(2) of at most kMaxBatch datagrams.
   Result<std::size_t> receive(std::span<Datagram> batch) override;
 
   // Removes the socket file: no agent finds it any more. Nothing to do when it was never bound, is
   // gone, or is another socket's by now.
-  Status withdraw();
+  Result<> withdraw();
 
   [[nodiscard]] int fd() const { return socket_.get(); }
 
@@ -75,10 +75,10 @@ class UnixListener final : public Receiver {
 
   explicit UnixListener(Fd socket);
 
-  Status make_file(const SocketPlace& place, mode_t mode);
-  Status make_file_of_group(gid_t group, const SocketPlace& place);
-  Status remember(const std::string& path);
-  Status give_to(gid_t group, const SocketPlace& place);
+  Result<> make_file(const SocketPlace& place, mode_t mode);
+  Result<> make_file_of_group(gid_t group, const SocketPlace& place);
+  Result<> remember(const std::string& path);
+  Result<> give_to(gid_t group, const SocketPlace& place);
   void arm(std::span<Datagram> batch);
 
   Fd socket_;

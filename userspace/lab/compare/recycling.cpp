@@ -31,7 +31,7 @@ Result<pid_t> native_sender(const Stage& stage) {
 }
 
 // It cannot know how the host sees it, so it is told.
-Status claim_what_is_told(const Sockets& sockets, lab::Line& line) {
+Result<> claim_what_is_told(const Sockets& sockets, lab::Line& line) {
   const auto told = line.hear();
   if (!told) return told.error();
   return beat(sockets, static_cast<std::uint32_t>(std::stoul(told.value().text)));
