@@ -78,7 +78,7 @@ class RestingSource final : public Source {
   std::optional<Reception> next(std::uint64_t /*now_ns*/) override { return std::nullopt; }
   [[nodiscard]] std::uint64_t horizon_ns() const override { return 0; }
   [[nodiscard]] std::uint64_t wake_ns(std::uint64_t /*now_ns*/) const override { return kNever; }
-  [[nodiscard]] std::uint64_t rests_until_ns() const override { return kNever; }
+  [[nodiscard]] std::uint64_t poll_after_ns() const override { return kNever; }
 };
 
 Fd readable() {

@@ -13,8 +13,8 @@ constexpr std::uint64_t kRetryEveryNs = 200 * kNsPerMs;
 }  // namespace
 
 Result<std::unique_ptr<Exporter>> Exporter::open(const std::string& path,
-                                                 std::optional<uid_t> heir) {
-  auto file = AppendFile::open(path, heir);
+                                                 std::optional<uid_t> run_as_uid) {
+  auto file = AppendFile::open(path, run_as_uid);
   if (!file) return Error{"--export-file: " + file.error().message, file.error().code};
   return std::unique_ptr<Exporter>(new Exporter(std::move(file).value()));
 }

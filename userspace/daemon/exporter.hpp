@@ -23,8 +23,9 @@ namespace hb::daemon {
 
 class Exporter final : public LoopMember {
  public:
-  // `heir`: see AppendFile::open.
-  static Result<std::unique_ptr<Exporter>> open(const std::string& path, std::optional<uid_t> heir);
+  // `run_as_uid`: see AppendFile::open.
+  static Result<std::unique_ptr<Exporter>> open(const std::string& path,
+                                                std::optional<uid_t> run_as_uid);
 
   void handle(const Event& event) override;
   void handle(const Loss& loss);

@@ -23,17 +23,17 @@ class RoomWatch {
   explicit RoomWatch(LineWriter* out) : out_(out) {}
 
   [[nodiscard]] pollfd ask(std::uint64_t now_ns) const {
-    return {is_waiting() && now_ns >= rests_until_ns_ ? out_->fd() : -1, POLLOUT, 0};
+    return {is_waiting() && now_ns >= poll_after_ns_ ? out_->fd() : -1, POLLOUT, 0};
   }
 
   // When to ask again, whatever poll(2) says.
   [[nodiscard]] std::uint64_t wake_ns(std::uint64_t now_ns) const {
-    return is_waiting() && now_ns < rests_until_ns_ ? rests_until_ns_ : Source::kNever;
+    return is_waiting() && now_ns < poll_after_ns_ ? poll_after_ns_ : Source::kNever;
   }
 
   void take(const pollfd& answer, const Clock& clock) {
     if (out_ == nullptr) return;
-    if (answer.revents != 0 && !out_->flush()) rests_until_ns_ = clock.now_ns() + kRest_ns;
+    if (answer.revents != 0 && !out_->flush()) poll_after_ns_ = clock.now_ns() + kRest_ns;
     out_->tell_gap();
   }
 
@@ -43,7 +43,7 @@ class RoomWatch {
   [[nodiscard]] bool is_waiting() const { return out_ != nullptr && out_->has_waiting(); }
 
   LineWriter* out_;
-  std::uint64_t rests_until_ns_ = 0;
+  std::uint64_t poll_after_ns_ = 0;
 };
 
 }  // namespace hb::daemon

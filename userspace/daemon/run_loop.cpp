@@ -97,7 +97,7 @@ std::uint64_t RunLoop::ask_sources(std::uint64_t now_ns) {
   std::uint64_t rested_ns = Source::kNever;
   pollfd* polled = &polled_[kFirstSource];
   for (const intake::PollSource& source : sources_) {
-    const std::uint64_t wanted_ns = source.source ? source.source->rests_until_ns() : 0;
+    const std::uint64_t wanted_ns = source.source ? source.source->poll_after_ns() : 0;
     const std::uint64_t until_ns = std::max(wanted_ns, sources_poll_after_ns_);
     const bool rests = until_ns > now_ns;
     if (rests) rested_ns = std::min(rested_ns, until_ns);

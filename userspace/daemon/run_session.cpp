@@ -52,13 +52,13 @@ RunLoop::Config loop_config(const RunConfig& options, std::uint64_t now_ns) {
   return config;
 }
 
-std::optional<uid_t> heir(const RunConfig& options) {
+std::optional<uid_t> run_as_uid(const RunConfig& options) {
   return options.user ? std::optional(options.user->uid) : std::nullopt;
 }
 
 SocketPlace socket_place(const RunConfig& options) {
   SocketPlace place = options.socket;
-  place.heir = heir(options);
+  place.run_as_uid = run_as_uid(options);
   return place;
 }
 
@@ -110,7 +110,7 @@ struct Members {
 
   Result<> open_exporter(const RunConfig& options) {
     if (!options.export_file) return ok();
-    auto opened = Exporter::open(*options.export_file, heir(options));
+    auto opened = Exporter::open(*options.export_file, run_as_uid(options));
     if (!opened) return opened.error();
     exporter = std::move(opened).value();
     return ok();
@@ -125,9 +125,9 @@ struct Members {
 
   Result<> open_recovery(const RunConfig& options, const intake::Intake& intake,
                          std::unique_ptr<Signaller> signaller, const Clock& clock) {
-    const RecoveryMember::Surroundings observer{intake.observer_ns_inode(),
-                                                options.allow_cross_namespace, options.threshold_ms,
-                                                options.tracker_capacity};
+    const RecoveryMember::ObserverFacts observer{intake.observer_ns_inode(),
+                                                 options.allow_cross_namespace,
+                                                 options.threshold_ms, options.tracker_capacity};
     AuditTrail* trail = audit ? &audit->trail() : nullptr;
     auto opened =
         RecoveryMember::open(options.recovery, observer, std::move(signaller), clock, trail);

@@ -8,7 +8,7 @@ namespace hb::intake {
 // Becomes readable when the observer has something to read.
 struct PollSource {
   int fd;
-  const Source* source = nullptr;  // what is read then, if it can rest (Source::rests_until_ns)
+  const Source* source = nullptr;  // what is read then, if it can rest (Source::poll_after_ns)
   bool is_epoll = false;  // an edge-triggered epoll descriptor, to be emptied when it is readable
 };
 

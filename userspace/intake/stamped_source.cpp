@@ -89,7 +89,7 @@ std::optional<Error> StampedSource::receive(std::uint64_t now_ns) {
 void StampedSource::has_emptied(std::size_t count, std::uint64_t now_ns) {
   received_horizon_.empty_at(now_ns);
   emptied_ = count > 0;
-  if (count > 0) rests_until_ns_ = rest_ns_ == 0 ? 0 : now_ns + rest_ns_;
+  if (count > 0) poll_after_ns_ = rest_ns_ == 0 ? 0 : now_ns + rest_ns_;
 }
 
 // Nothing is ready to be returned: looks how far everything has been, and gives up stamps that by

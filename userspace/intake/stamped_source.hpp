@@ -43,7 +43,7 @@ class StampedSource final : public Source {
   std::optional<Reception> next(std::uint64_t now_ns) override;
   [[nodiscard]] std::uint64_t horizon_ns() const override { return horizon_ns_; }
   [[nodiscard]] std::uint64_t wake_ns(std::uint64_t now_ns) const override;
-  [[nodiscard]] std::uint64_t rests_until_ns() const override { return rests_until_ns_; }
+  [[nodiscard]] std::uint64_t poll_after_ns() const override { return poll_after_ns_; }
 
   [[nodiscard]] kernel::StampCounters counters() const;
 
@@ -66,7 +66,7 @@ class StampedSource final : public Source {
   std::array<Datagram, kBatch> batch_;
   std::uint64_t received_ = 0;  // datagrams, ever
   bool emptied_ = false;        // the last look took all there was
-  std::uint64_t rests_until_ns_ = 0;
+  std::uint64_t poll_after_ns_ = 0;
 
   // What was queued before mark_ns_ has been received as datagrams with serials below
   // mark_serial_. Once those have been returned by next(), the horizon is there.

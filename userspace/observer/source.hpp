@@ -54,7 +54,7 @@ class Source {
 
   // Before this instant its descriptor need not be looked at: what comes there meanwhile does not
   // age, and more of it comes at once. 0: look always.
-  [[nodiscard]] virtual std::uint64_t rests_until_ns() const { return 0; }
+  [[nodiscard]] virtual std::uint64_t poll_after_ns() const { return 0; }
 
   static constexpr std::uint64_t kNever = ~std::uint64_t{0};
 };

@@ -29,50 +29,53 @@ Error cannot_open(int code, const std::string& path) {
 }
 
 // Another name for it, or another owner: somebody may have laid it there for us to write into.
-Result<> examine(const Fd& file, const std::string& path, std::optional<uid_t> heir) {
+Result<> examine(const Fd& file, const std::string& path, std::optional<uid_t> run_as_uid) {
   struct stat seen {};
   const int refused = ::fstat(file.get(), &seen);
   const int code = errno;
   if (refused != 0) return os_error(code, "cannot look at " + path);
   if (!S_ISREG(seen.st_mode)) return refusal(path, "is no regular file");
   if (seen.st_nlink > 1) return refusal(path, "has another name too (a hard link)");
-  if (seen.st_uid == ::geteuid() || seen.st_uid == heir) return ok();
+  if (seen.st_uid == ::geteuid() || seen.st_uid == run_as_uid) return ok();
   return refusal(path, "belongs to another user (" + std::to_string(seen.st_uid) + ")");
 }
 
-Result<> give(const Fd& made, const std::string& path, std::optional<uid_t> heir) {
-  if (!heir || *heir == ::geteuid()) return ok();
-  const int refused = ::fchown(made.get(), *heir, static_cast<gid_t>(-1));
+Result<> give(const Fd& made, const std::string& path, std::optional<uid_t> run_as_uid) {
+  if (!run_as_uid || *run_as_uid == ::geteuid()) return ok();
+  const int refused = ::fchown(made.get(), *run_as_uid, static_cast<gid_t>(-1));
   const int code = errno;
   if (refused == 0) return ok();
-  return os_error(code, "cannot give " + path + " to user " + std::to_string(*heir));
+  return os_error(code, "cannot give " + path + " to user " + std::to_string(*run_as_uid));
 }
 
-Result<Fd> open_file(const std::string& path, std::optional<uid_t> heir) {
+Result<Fd> open_file(const std::string& path, std::optional<uid_t> run_as_uid) {
   Fd made(uninterrupted([&] { return ::open(path.c_str(), kFlags | O_CREAT | O_EXCL, 0600); }));
   int code = errno;
   if (made) {
-    const auto given = give(made, path, heir);
+    const auto given = give(made, path, run_as_uid);
     return given ? Result<Fd>(std::move(made)) : given.error();
   }
   if (code != EEXIST) return cannot_open(code, path);
   Fd found(uninterrupted([&] { return ::open(path.c_str(), kFlags); }));
   code = errno;
   if (!found) return cannot_open(code, path);
-  const auto good = examine(found, path, heir);
+  const auto good = examine(found, path, run_as_uid);
   return good ? Result<Fd>(std::move(found)) : good.error();
 }
 
 }  // namespace
 
-Result<AppendFile> AppendFile::open(std::string path, std::optional<uid_t> heir) {
-  auto file = open_file(path, heir);
+Result<AppendFile> AppendFile::open(std::string path, std::optional<uid_t> run_as_uid) {
+  auto file = open_file(path, run_as_uid);
   if (!file) return file.error();
-  return AppendFile(std::move(path), heir, std::move(file).value());
+  return AppendFile(std::move(path), run_as_uid, std::move(file).value());
 }
 
-AppendFile::AppendFile(std::string path, std::optional<uid_t> heir, Fd file)
-    : path_(std::move(path)), heir_(heir), file_(std::move(file)), buffer_(kBufferBytes) {}
+AppendFile::AppendFile(std::string path, std::optional<uid_t> run_as_uid, Fd file)
+    : path_(std::move(path)),
+      run_as_uid_(run_as_uid),
+      file_(std::move(file)),
+      buffer_(kBufferBytes) {}
 
 void AppendFile::append(std::string_view line) {
   if (!has_room(line.size())) {
@@ -138,7 +141,7 @@ void AppendFile::drop_torn_line() {
 Result<> AppendFile::reopen() {
   // What the old file does not take goes into the new one.
   [[maybe_unused]] const auto flushed = flush();
-  auto file = open_file(path_, heir_);
+  auto file = open_file(path_, run_as_uid_);
   if (!file) return file.error();
   drop_torn_line();
   file_ = std::move(file).value();

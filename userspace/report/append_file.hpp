@@ -4,7 +4,7 @@
 // there, so that nothing is lost until the buffer is full; a line of which only a part got into the
 // file is cut off it again. Lines that find no room are counted.
 //
-//   auto file = AppendFile::open(path, heir);
+//   auto file = AppendFile::open(path, run_as_uid);
 //   file.append(line) ...  file.flush()    once in a while, and when has_room() says no
 //   file.reopen()                          the file was moved away
 //
@@ -31,10 +31,10 @@ class AppendFile {
  public:
   static constexpr std::size_t kBufferBytes = std::size_t{64} << 10;
 
-  // Made with mode 0600 when it is missing, and then given to `heir`: the user who will have to
-  // open it again. Only a regular file that is ours or the heir's, and has no other name, is
-  // appended to; no link is followed. The Error names the remedy.
-  static Result<AppendFile> open(std::string path, std::optional<uid_t> heir);
+  // Created with mode 0600 if missing, then chowned to `run_as_uid`, the user who will have to
+  // open it again. Only a regular file that we or run_as_uid own, without further hard links, is
+  // appended to; symbolic links are not followed. The Error names the remedy.
+  static Result<AppendFile> open(std::string path, std::optional<uid_t> run_as_uid);
 
   // `line` ends with its newline, its only one. Without room it is lost.
   void append(std::string_view line);
@@ -64,7 +64,7 @@ class AppendFile {
   [[nodiscard]] const std::string& path() const { return path_; }
 
  private:
-  AppendFile(std::string path, std::optional<uid_t> heir, Fd file);
+  AppendFile(std::string path, std::optional<uid_t> run_as_uid, Fd file);
 
   void take_out(std::size_t bytes);
   void cut_torn_line();
@@ -72,7 +72,7 @@ class AppendFile {
   [[nodiscard]] bool cut(std::size_t bytes) const;
 
   std::string path_;
-  std::optional<uid_t> heir_;
+  std::optional<uid_t> run_as_uid_;
   Fd file_;
 
   // The first `written_` of the `used_` bytes are the beginning of a line that is in the file

@@ -19,20 +19,21 @@ bool is_ours_alone(const struct stat& directory) {
 }
 
 // By descriptor: the name may lead elsewhere by now, but then not to a directory in `..`.
-Result<> give(const std::string& directory, uid_t heir) {
+Result<> give(const std::string& directory, uid_t run_as_uid) {
   const Fd made(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   int code = errno;
   if (!made) return os_error(code, "cannot open the directory just made, " + directory);
   struct stat parent {};
   if (::fstatat(made.get(), "..", &parent, 0) != 0 || !is_ours_alone(parent)) return ok();
-  const int refused = ::fchown(made.get(), heir, static_cast<gid_t>(-1));
+  const int refused = ::fchown(made.get(), run_as_uid, static_cast<gid_t>(-1));
   code = errno;
   if (refused == 0) return ok();
-  return os_error(code, "cannot give " + directory + " to user " + std::to_string(heir));
+  return os_error(code, "cannot give " + directory + " to user " + std::to_string(run_as_uid));
 }
 
-Result<> make_directory(const std::string& directory, std::optional<uid_t> heir) {
-  if (::mkdir(directory.c_str(), 0755) == 0) return heir ? give(directory, *heir) : ok();
+Result<> make_directory(const std::string& directory, std::optional<uid_t> run_as_uid) {
+  if (::mkdir(directory.c_str(), 0755) == 0)
+    return run_as_uid ? give(directory, *run_as_uid) : ok();
   const int code = errno;
   if (code == EEXIST) return ok();
   struct stat seen {};
@@ -144,10 +145,10 @@ Result<PathClaim> PathClaim::lock(const std::string& path) {
   return taken(path);
 }
 
-Result<PathClaim> PathClaim::take(const std::string& path, std::optional<uid_t> heir) {
+Result<PathClaim> PathClaim::take(const std::string& path, std::optional<uid_t> run_as_uid) {
   const auto address = unix_address(path);
   if (!address) return address.error();
-  if (auto made = make_directory(directory_of(path), heir); !made) return made.error();
+  if (auto made = make_directory(directory_of(path), run_as_uid); !made) return made.error();
   auto claim = lock(path);
   if (!claim) return claim;
   if (auto cleared = clear(path, address.value()); !cleared) return cleared.error();

@@ -28,9 +28,10 @@ class PathClaim {
   // takes the lock, removes a stale socket. The Error, with its remedy, says who is in the way: a
   // live socket and a file that is no socket are never touched.
   //
-  // A directory that was made is given to `heir`, where nobody else can have exchanged it
-  // meanwhile: its parent is ours and nobody else may write to it.
-  static Result<PathClaim> take(const std::string& path, std::optional<uid_t> heir = std::nullopt);
+  // A directory that was made is chowned to `run_as_uid`, provided that its parent is ours and
+  // nobody else may write to it, so that nobody can have replaced it meanwhile.
+  static Result<PathClaim> take(const std::string& path,
+                                std::optional<uid_t> run_as_uid = std::nullopt);
 
   PathClaim(PathClaim&&) noexcept = default;
   PathClaim& operator=(PathClaim&&) = delete;

@@ -108,7 +108,7 @@ UnixListener::~UnixListener() {
 }
 
 Result<> UnixListener::bind(const SocketPlace& place) {
-  auto claim = PathClaim::take(place.path, place.heir);
+  auto claim = PathClaim::take(place.path, place.run_as_uid);
   if (!claim) return claim.error();
   claim_.emplace(std::move(claim).value());
   return place.group ? make_file_of_group(*place.group, place) : make_file(place, place.mode);

@@ -36,7 +36,7 @@ struct SocketPlace {
   mode_t mode = 0600;
   std::optional<gid_t> group;  // the socket file's; without one, whatever the file system gives
   // The user who will have to remove the socket: gets the directory, if that has to be made.
-  std::optional<uid_t> heir = std::nullopt;
+  std::optional<uid_t> run_as_uid = std::nullopt;
 };
 
 class UnixListener final : public Receiver {
