@@ -123,7 +123,7 @@ class RunLoopTest : public testing::Test {
   Observer observer_{clock_,
                      {.threshold_ns = kThreshold_ns,
                       .tracker_capacity = 3,
-                      .empty_rest_ns = 0,
+                      .empty_pause_ns = 0,
                       .policy = {.observer_ns_inode = kHome, .allow_cross_namespace = false},
                       .seed = 1}};
   LineWriter out_{-1};

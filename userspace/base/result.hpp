@@ -1,5 +1,5 @@
-// Result<T>: what a call that can fail returns. Either a value or an Error; never both, never
-// neither, and the compiler warns when nobody looks.
+// Result<T>: what a call that can fail returns, either a value or an Error. [[nodiscard]], so the
+// compiler warns when it is ignored.
 //
 //   Result<Fd> made = make_socket();
 //   if (!made) return made.error();
@@ -7,8 +7,8 @@
 //
 // Result<> has no value: it is ok() or an Error.
 //
-// Outcomes that belong to the domain (a verdict, a decode error) are not errors: they are enums and
-// variants of their own. An Error is for the world refusing: a system call, a file, a kernel.
+// Domain outcomes (a verdict, a decode error) are not Errors but enums and variants. An Error means
+// that a system call, a file or the kernel failed us.
 #pragma once
 
 #include <string>
@@ -18,7 +18,7 @@
 namespace hb {
 
 struct Error {
-  std::string message;  // whole sentence for a person: what was tried, why it failed
+  std::string message;  // what was tried and why it failed
   int code = 0;         // errno, or 0 where there is none
 };
 
@@ -34,7 +34,7 @@ class [[nodiscard]] Result {
 
   explicit operator bool() const { return state_.index() == 0; }
 
-  // Only after the test above said yes (value) or no (error); else std::bad_variant_access.
+  // Test with operator bool first; the wrong one throws std::bad_variant_access.
   T& value() & { return std::get<0>(state_); }
   const T& value() const& { return std::get<0>(state_); }
   T value() && { return std::get<0>(std::move(state_)); }

@@ -45,14 +45,14 @@ class UdpLink final : public BeatLink {
     const auto sent = agent_.send(bytes);
     if (!sent) return sent.error();
     if (sent.value() == UdpAgent::Outcome::Sent) return ok();
-    return Error{"there is no room on the way to the network", EAGAIN};
+    return Error{"the UDP send buffer or the device queue is full", EAGAIN};
   }
 
   UdpAgent agent_;
   std::optional<secure::FrameSealer> sealer_;
 };
 
-// One session: it begins with this process.
+// A session begins with this process.
 Result<secure::FrameSealer> make_sealer(const BeatRoute& route) {
   const bool shared = !route.key_file.empty();
   auto key = secure::read_key_file(shared ? route.key_file : route.master_key_file);

@@ -24,7 +24,7 @@ Result<> keep_priority_to_ourselves() {
     return ok();
   }
   const int code = errno;
-  return os_error(code, "cannot keep the priority from commands (SCHED_RESET_ON_FORK)");
+  return os_error(code, "cannot reset the priority of child processes (SCHED_RESET_ON_FORK)");
 }
 
 }  // namespace hb::daemon

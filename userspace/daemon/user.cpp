@@ -36,7 +36,7 @@ bool is_user(const User& user) {
          effective_group == user.gid && saved_group == user.gid;
 }
 
-// 0, or errno. Groups first: afterwards nobody could change them.
+// 0, or errno. Groups first, as changing them needs privilege.
 int change_ids(const User& user) {
   if (::prctl(PR_SET_KEEPCAPS, 1UL, 0UL, 0UL, 0UL) != 0) return errno;
   if (::setgroups(user.groups.size(), user.groups.data()) != 0) return errno;
@@ -76,7 +76,7 @@ Result<> become_user(const User& user) {
 Result<> confirm_user(const User& user) {
   const bool is_root_again = ::setresuid(0, 0, 0) == 0 || ::setresgid(0, 0, 0) == 0;
   if (!is_root_again && is_user(user)) return ok();
-  return Error{"the way back from user " + user.name + " to root is still open", EPERM};
+  return Error{"user " + user.name + " could still become root again", EPERM};
 }
 
 }  // namespace hb::daemon

@@ -42,7 +42,8 @@ Result<> Intake::attest_by_kernel(const IntakeConfig& wanted, std::uint64_t star
   config.queue_length = queue_length_;
   if (program_->delivery() != config.delivery) {
     spdlog::info(
-        "--delivery ring: this kernel does not show whether a datagram carries descriptors");
+        "using --delivery ring: on this kernel the program cannot see whether a datagram carries "
+        "descriptors");
   }
   switch (program_->delivery()) {
     case kernel::Delivery::Socket: take_from_socket(config, start_ns); break;
@@ -54,7 +55,7 @@ Result<> Intake::attest_by_kernel(const IntakeConfig& wanted, std::uint64_t star
   return watch_ring();
 }
 
-// Edge-triggered: a ring is readable whenever it holds anything unread, which is always.
+// Edge-triggered, as a ring is readable whenever it has unread records, which is nearly always.
 Result<> Intake::watch_ring() {
   ring_wake_.reset(::epoll_create1(EPOLL_CLOEXEC));
   int code = errno;
@@ -119,11 +120,12 @@ void Intake::attest_by_procfs(std::uint64_t start_ns) {
   if (inode) {
     ns_inode_ = inode.value();
   } else {
-    spdlog::warn("{}: every agent will seem to be of another namespace", inode.error().message);
+    spdlog::warn("{}: every agent will be treated as one of another PID namespace",
+                 inode.error().message);
   }
 }
 
-// The old way looks into other processes all the time; the stamps need nothing.
+// Reading /proc/<pid>/ns/pid of other users' processes needs a capability; stamps need none.
 std::optional<int> Intake::needed_capability() const {
   if (program_) return std::nullopt;
   return CAP_SYS_PTRACE;

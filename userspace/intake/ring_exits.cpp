@@ -22,7 +22,7 @@ ProcessExit process_exit(const hb_exit& gone) {
 
 }  // namespace
 
-// Who is out of the observer's sight was never tracked.
+// A process without a pid in the observer's namespace (tgid 0) was never tracked.
 const ProcessExit* RingExits::front() {
   while (!front_) {
     const auto record = ring_.front();

@@ -10,7 +10,7 @@
 namespace hb::intake {
 namespace {
 
-// A sender that has not been heard for so many thresholds may be forgotten to make room.
+// A sender that has not been heard for so many thresholds may be evicted for a new one.
 constexpr std::uint64_t kLiveThresholds = 10;
 
 Result<> read_key_file(const std::string& path, std::optional<secure::Key>& key) {
@@ -76,14 +76,15 @@ Result<> UdpIntake::listen(const UdpConfig& options) {
   if (!listener) return listener.error();
   listener_ = std::move(listener).value();
   where_ = address.value().text();
-  say_how_much_waits();
+  log_receive_buffer();
   if (secure_ == nullptr && !address.value().is_loopback()) {
-    spdlog::warn("whoever reaches {} can claim to be any agent there: plaintext UDP", where_);
+    spdlog::warn("plaintext UDP at {}: anybody who can send there can claim to be any agent",
+                 where_);
   }
   return ok();
 }
 
-void UdpIntake::say_how_much_waits() const {
+void UdpIntake::log_receive_buffer() const {
   const std::size_t bytes = listener_->buffer_bytes();
   const bool is_less = bytes < UdpListener::kWantedBytes;
   spdlog::info("UDP {}: a receive buffer of {} bytes{}", where_, bytes,

@@ -42,10 +42,11 @@ bool sees_control_block(ReadMethod method) {
   return method == ReadMethod::ProbeRead || has_context_kfuncs();
 }
 
-constexpr std::uint64_t kBurst_ns = kNsPerSecond;  // as many at once as in a second
+constexpr std::uint64_t kBurst_ns = kNsPerSecond;  // a burst of one second's worth
 
-// The budget of an owner does for its agents at 20 beats a second each, 200 ms of that at once, and
-// for no fewer than 20,000 beats a second, which cost the observer 4 % of a CPU by socket delivery.
+// The budget of an owner: 20 beats a second for each of its agents, but at least 20,000 beats a
+// second, with bursts of 200 ms. 20,000 beats a second cost the observer 4 % of a CPU with socket
+// delivery.
 constexpr std::uint64_t kBeatsOfAgent = 20;
 constexpr std::uint64_t kLeastOwnerRate = 20'000;
 constexpr std::uint64_t kOwnerBurst_ns = kNsPerSecond / 5;
@@ -69,14 +70,15 @@ hb_settings settings_of(const Config& config, Delivery delivery, ReadMethod meth
     settings.burst_ns = kBurst_ns;
   }
   settings.ring_delivery = delivery == Delivery::Ring ? 1 : 0;
-  // By socket buffer a stray stamp could be taken for that of a datagram that has none.
+  // With --correlate skb an orphaned stamp could be paired with an unstamped datagram.
   settings.keep_refused = sees_control_block(method) && !config.correlate_skb ? 1 : 0;
   if (config.agents_per_owner > 0) set_budgets(settings, config);
   return settings;
 }
 
-// `room_bytes`: what fits into whichever fills up first. Woken at a quarter, the observer has the
-// time in which three quarters fill up; at half, owners are held to a 16th of what is left.
+// `room_bytes`: the capacity of the ring or of the queue, whichever is smaller. Woken at a quarter,
+// the observer has until the other three quarters are full; from half on, owners are limited to a
+// 16th of the rest.
 hb_levels levels_of(std::uint64_t room_bytes) {
   return {.wake_bytes = room_bytes / 4,
           .crowded_bytes = room_bytes / 2,
@@ -84,7 +86,7 @@ hb_levels levels_of(std::uint64_t room_bytes) {
 }
 
 Result<std::unique_ptr<RingReader>> map(const bpf_map* map) {
-  // libbpf rounds a ring up to what the kernel takes; the map knows its size.
+  // libbpf rounds the size up to one that the kernel accepts: ask the map.
   Result<RingReader> ring = RingReader::map(bpf_map__fd(map), bpf_map__max_entries(map));
   if (!ring) return ring.error();
   return std::make_unique<RingReader>(std::move(ring).value());
@@ -159,7 +161,8 @@ Result<> StampProgram::load() {
       exits_problem_ = Error{"load: this kernel's verifier refuses to trace exits"};
     }
   }
-  explain("the kernel took neither program; it and libbpf said:\n" + log.text(), /*is_last=*/true);
+  explain("the kernel accepted neither program; log of the verifier and of libbpf:\n" + log.text(),
+          /*is_last=*/true);
   return Error{"load: this kernel's verifier refuses the program"};
 }
 
@@ -179,8 +182,8 @@ Result<> StampProgram::load(ReadMethod method, bool with_exits) {
   delivery_ = sees_control_block(method) ? config_.delivery : Delivery::Ring;
   if (config_.correlate_skb && delivery_ == Delivery::Ring) {
     return Error{
-        "configure: this kernel shows the program no credentials and descriptors, so no"
-        " datagram is queued that --correlate skb could pair",
+        "configure: on this kernel the program cannot see credentials and descriptors, so no"
+        " datagrams are queued that --correlate skb could pair",
         ENOTSUP};
   }
   if (Result<> configured = configure(); !configured) return configured;
@@ -234,7 +237,7 @@ Result<> StampProgram::map_memory() {
 
 int StampProgram::ring_fd() const { return bpf_map__fd(skeleton_->maps.stamps); }
 
-// Before the self-test, so that nobody who sends afterwards can end unseen.
+// Before the self-test, so that no exit of a later sender is missed.
 Result<> StampProgram::watch_exits() {
   if (exits_problem_) return *exits_problem_;  // not loaded
   const bool direct = method_ == ReadMethod::DirectLoads;
@@ -258,36 +261,37 @@ Result<> StampProgram::trace_receipts() {
   if (!config_.correlate_skb) return ok();
   bpf_link* link = bpf_program__attach(skeleton_->progs.hb_receipt_written);
   const int error = errno;
-  if (link == nullptr) return os_error(error, "attach: tracing what this process receives");
+  if (link == nullptr)
+    return os_error(error, "attach: tracing what this process receives (skb_copy_datagram_iovec)");
   skeleton_->links.hb_receipt_written = link;  // the skeleton detaches it
   return ok();
 }
 
-// The first frame tells who we are; the second must already be seen with our own eyes.
+// The first frame yields our tgid and PID namespace; the second checks the translated pid.
 Result<> StampProgram::calibrate() {
   Result<SelfTest> test = SelfTest::begin(*this);
   if (!test) return test.error();
   hb_observer& observer = skeleton_->bss->observer;
-  const Result<SelfTest::Echo> blind = test.value().echo();
-  if (!blind) return blind.error();
-  observer.initial_tgid = blind.value().stamp.initial_tgid;
-  observer.pid_ns_inode = blind.value().stamp.pid_ns_inode;
-  observer.pid_ns_level = blind.value().stamp.pid_ns_level;
+  const Result<SelfTest::Echo> first = test.value().echo();
+  if (!first) return first.error();
+  observer.initial_tgid = first.value().stamp.initial_tgid;
+  observer.pid_ns_inode = first.value().stamp.pid_ns_inode;
+  observer.pid_ns_level = first.value().stamp.pid_ns_level;
 
-  const Result<SelfTest::Echo> seen = test.value().echo();
-  if (!seen) return seen.error();
-  if (seen.value().stamp.tgid != static_cast<std::uint32_t>(::getpid())) {
+  const Result<SelfTest::Echo> second = test.value().echo();
+  if (!second) return second.error();
+  if (second.value().stamp.tgid != static_cast<std::uint32_t>(::getpid())) {
     return Error{"self-test: the stamp does not name this process in its own PID namespace"};
   }
-  reads_credentials_ = (seen.value().stamp.flags & HB_STAMP_CREDENTIALS) != 0;
+  reads_credentials_ = (second.value().stamp.flags & HB_STAMP_CREDENTIALS) != 0;
   if (reads_credentials_) {
-    if (Result<> same = same_credentials(seen.value()); !same) return same;
+    if (Result<> same = same_credentials(second.value()); !same) return same;
   }
   if (config_.correlate_skb) {
-    if (Result<> same = same_buffer(seen.value()); !same) return same;
+    if (Result<> same = same_buffer(second.value()); !same) return same;
   }
   if (Result<> dropped = test.value().drops_descriptors(); !dropped) return dropped;
-  observer.received = 0;  // only we have sent and received so far
+  observer.received = 0;  // discard the counts of the self-test
   for (hb_counters& slot : skeleton_->bss->counters) slot = {};
   skeleton_->bss->notices = {};
   return ok();

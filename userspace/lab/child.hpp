@@ -1,7 +1,7 @@
 // Child: a process of a scenario. Killed and reaped at the latest when its owner lets go of it; and
 // when its owner dies, however it dies, the kernel kills it (PR_SET_PDEATHSIG).
-//
-//   auto child = Child::start([](Line& line) -> Result<> { line.tell("here"); return line.hold(); });
+//   auto child =
+//       Child::start([](Line& line) -> Result<> { line.tell("here"); return line.hold(); });
 //   child.value().hear();          "here"
 //
 // Its work runs as after fork(2): on a copy of everything, but never with its parent's destructors.

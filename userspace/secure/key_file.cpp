@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kDigits = 2 * Key::kBytes;
 
-// The file's text and one byte, which shows that there is more; wiped.
+// The file's text, with room for one more byte to detect a longer file. Wiped on destruction.
 struct Text {
   Text() = default;
   Text(const Text&) = delete;

@@ -18,7 +18,7 @@ bool is_ours_alone(const struct stat& directory) {
   return directory.st_uid == ::geteuid() && (directory.st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
-// By descriptor: the name may lead elsewhere by now, but then not to a directory in `..`.
+// Works on the descriptor, as the path may have been replaced since mkdir(2).
 Result<> give(const std::string& directory, uid_t run_as_uid) {
   const Fd made(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   int code = errno;
@@ -50,8 +50,8 @@ bool is_named(const Fd& file, const std::string& path) {
          held.st_dev == named.st_dev && held.st_ino == named.st_ino;
 }
 
-// Another's file under the lock's name: the directory's owner may be somebody else. A file with no
-// name at all is a lock that was just given back.
+// Refuses a file that another user may have put there, as the directory may be another user's. Link
+// count 0: the lock file was just removed by its holder.
 Result<> examine_lock(const Fd& file, const std::string& lock_path) {
   struct stat seen {};
   const int refused = ::fstat(file.get(), &seen);
@@ -59,11 +59,12 @@ Result<> examine_lock(const Fd& file, const std::string& lock_path) {
   if (refused != 0) return os_error(code, "cannot look at the lock file " + lock_path);
   if (S_ISREG(seen.st_mode) && seen.st_nlink <= 1) return ok();
   return Error{"the lock file " + lock_path +
-                   " is no regular file, or has another name too: remove it, or " + kElsewhere,
+                   " is not a regular file, or has more than one hard link: remove it, or " +
+                   kElsewhere,
                EINVAL};
 }
 
-// Never follows a link that waits under the lock's name.
+// Does not follow a symbolic link (O_NOFOLLOW).
 Result<Fd> open_lock(const std::string& lock_path) {
   Fd file(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600));
   const int code = errno;
@@ -79,7 +80,7 @@ Error taken(const std::string& path) {
   return Error{"another observer owns " + path + ": stop it, or " + kElsewhere, EADDRINUSE};
 }
 
-// What connect(2) says about the socket file: 0 and most errors mean that somebody has it open.
+// The errno of connect(2), or 0: 0 and most errors mean that a live process has the socket open.
 int probe(const sockaddr_un& address) {
   const Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket) return errno;
@@ -128,8 +129,8 @@ std::string directory_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-// A holder removes its lock file before it unlocks it, so a lock counts only while the file still
-// has the name; otherwise two could each hold one.
+// A holder removes its lock file before it unlocks it. So after locking check that the path still
+// names the same file; otherwise two processes could each hold a lock.
 Result<PathClaim> PathClaim::lock(const std::string& path) {
   const std::string lock_path = path + ".lock";
   for (int attempt = 0; attempt < 16; ++attempt) {

@@ -6,7 +6,7 @@
 
 namespace hb {
 
-// A refusal belongs to an earlier datagram, and the kernel reports it instead of sending (udp(7)).
+// ECONNREFUSED refers to an earlier datagram, and this one was not sent (udp(7)): send it again.
 Result<UdpAgent::Outcome> UdpAgent::send(std::span<const std::uint8_t> bytes) {
   if (!socket_) {
     if (auto connected = connect(); !connected) return connected.error();
