@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What the receiver of a datagram will find in its SCM_CREDENTIALS.
+ * What SCM_CREDENTIALS of this datagram will contain.
  *
- * unix_dgram_sendmsg() attaches what the sender chose (UNIXCB(skb).pid is set) before the filter
- * runs. Where the sender chose nothing, maybe_add_creds() attaches current's tgid, uid and gid,
- * on most kernels only after it. Source: net/unix/af_unix.c, include/net/af_unix.h.
+ * If the sender passed credentials itself, unix_dgram_sendmsg() has attached them (UNIXCB(skb).pid
+ * is set) before the filter runs. Otherwise maybe_add_creds() attaches current's tgid, uid and gid,
+ * on most kernels after the filter. Source: net/unix/af_unix.c, include/net/af_unix.h.
  */
 #ifndef HB_CREDENTIALS_BPF_H
 #define HB_CREDENTIALS_BPF_H
@@ -35,7 +35,7 @@ static __always_inline void stamp_credentials(struct hb_stamp *stamp, struct __s
 	struct sk_buff *skb;
 
 	if (!direct) {
-		/* The context of a socket filter is the sk_buff itself, behind a typed veil. */
+		/* __sk_buff is the verifier's view of this sk_buff: ctx is the address of the sk_buff. */
 		skb = (void *)ctx;
 		stamp_attached(stamp, (void *)__builtin_preserve_access_index(&skb->cb), observer,
 			       false);

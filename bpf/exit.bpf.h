@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Reading how a process ended, on the tracepoint sched_process_exit.
+ * Reports how a process ended, from the tracepoint sched_process_exit.
  *
- * That fires for every thread, after signal->live has been counted down (do_exit() in
- * kernel/exit.c): at 0 the whole process is over. An exec ends its other threads too, but the one
- * that execs stays counted. Two last threads may both see 0; forget_sender() tells one of them apart.
+ * It fires for every thread, after do_exit() (kernel/exit.c) has decremented signal->live: at 0 the
+ * whole process has ended. An exec ends the other threads too, but the thread that calls it stays
+ * counted. The last two threads may both see 0; forget_sender() returns true to only one of them.
  */
 #ifndef HB_EXIT_BPF_H
 #define HB_EXIT_BPF_H
@@ -82,11 +82,11 @@ static __always_inline int report_exit(struct task_struct *task, bool direct)
 {
 	struct signal_struct *signal = load(direct, task, signal);
 	struct task_struct *leader = load(direct, task, group_leader);
-	struct hb_observer seer = observer;
+	struct hb_observer snapshot = observer;
 	struct hb_process process = {};
 	struct hb_exit gone = {};
 
-	/* All loads before anything that branches; see stamp_datagram(). */
+	/* All loads before any branch; see stamp_datagram(). */
 	struct pid *pid = load(direct, signal, pids[HB_PIDTYPE_TGID]);
 	__u32 live = load(direct, signal, live.counter);
 	__u32 flags = load(direct, signal, flags);
@@ -100,7 +100,7 @@ static __always_inline int report_exit(struct task_struct *task, bool direct)
 	gone.ktime_ns = bpf_ktime_get_ns();
 	gone.generation_ns = process.generation_ns;
 	gone.initial_tgid = process.initial_tgid;
-	gone.tgid = nr_for_observer(pid, &seer, direct);
+	gone.tgid = nr_for_observer(pid, &snapshot, direct);
 	/* As wait_task_zombie() in kernel/exit.c has it. */
 	gone.wait_status = flags & HB_SIGNAL_GROUP_EXIT ? group_exit_code : exit_code;
 

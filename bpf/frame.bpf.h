@@ -6,8 +6,8 @@
 #define HB_FRAME_BPF_H
 
 /*
- * Loads need a type, and plain bytes have none: they are looked at as if they were the control
- * block of a socket buffer, which is an array of bytes and long enough.
+ * A direct load needs a BTF type, which plain bytes do not have. sk_buff::cb is a byte array that
+ * is long enough, so the bytes are read as if they were the cb of a socket buffer.
  */
 static __always_inline const __u64 *as_words(void *bytes)
 {
@@ -18,11 +18,11 @@ static __always_inline const __u64 *as_words(void *bytes)
 }
 
 _Static_assert(sizeof(((struct sk_buff *)0)->cb) >= HB_FRAME_BYTES,
-	       "a frame is looked at through the control block");
+	       "a frame is read as if it were sk_buff::cb");
 
 /*
- * bpf_skb_load_bytes() would always do, but is a call of some 25 ns; where we see the socket buffer and
- * all of its bytes are in one piece, four loads do. True if they could be read.
+ * bpf_skb_load_bytes() always works, but the call costs about 25 ns. Where the program can read the
+ * sk_buff and its data is linear, four loads are enough. True if the bytes could be read.
  */
 static __always_inline bool load_frame(struct hb_stamp *stamp, struct __sk_buff *ctx, bool direct)
 {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Reading who a task is.
+ * Reads the identity of a task.
  *
  * Every function here takes `direct`, a compile-time constant:
  *   true:  plain loads through BTF-typed pointers. They need no bpf_probe_read_kernel() and
  *	    therefore work under lockdown=confidentiality too.
- *   false: bpf_probe_read_kernel(). For kernels whose socket filters cannot have a typed task, or
- *	    whose struct pid ends in an array of one element, past which the verifier forbids
- *	    direct loads.
- * User space loads the first that the kernel takes.
+ *   false: bpf_probe_read_kernel(). For kernels whose socket filters cannot get a BTF-typed
+ *	    task, or whose struct pid ends in an array of one element, past which the verifier
+ *	    forbids direct loads.
+ * User space loads the first that the kernel accepts.
  *
  * Sources of the rules: struct pid in include/linux/pid.h, pid_nr_ns() in kernel/pid.c,
  * de_thread() in fs/exec.c.
@@ -23,9 +23,9 @@ enum {
 };
 
 /*
- * A member of a kernel structure, whichever way this program may read. The barrier keeps the compiler
- * from folding two loads through different pointers into one instruction: the verifier knows an
- * instruction by one pointer type.
+ * Reads a member of a kernel structure. The barrier keeps the compiler from merging two loads
+ * through different pointers into one instruction: the verifier requires one pointer type per
+ * instruction.
  */
 #define load(direct, from, member)                                               \
 	({                                                                       \
@@ -38,7 +38,7 @@ enum {
 		value_;                                                          \
 	})
 
-/* Number and namespace of a process at one level, outermost 0. */
+/* Pid and PID namespace of a process at one namespace level; level 0 is the initial namespace. */
 struct pid_at_level {
 	__u32 nr;
 	__u32 ns_inode;
@@ -53,8 +53,8 @@ static __always_inline struct pid_at_level read_upid(struct upid *upid, bool dir
 }
 
 /*
- * The verifier allows direct loads only at constant offsets, so the level has to become a constant:
- * one comparison per level, in order, and most processes live at level 0 or 1.
+ * The verifier allows direct loads only at constant offsets, so the level is compared with each
+ * constant in turn; most processes are at level 0 or 1.
  */
 static __always_inline struct pid_at_level pid_at(struct pid *pid, __u32 level, bool direct)
 {
@@ -73,7 +73,7 @@ static __always_inline struct pid_at_level pid_at(struct pid *pid, __u32 level, 
 	return none;
 }
 
-/* The process number as the observer sees it, 0 when it cannot: pid_nr_ns(). */
+/* The pid in the observer's PID namespace, 0 if it has none there; like pid_nr_ns(). */
 static __always_inline __u32 nr_for_observer(struct pid *pid, const struct hb_observer *observer,
 					     bool direct)
 {
@@ -88,8 +88,8 @@ static __always_inline __u32 nr_for_observer(struct pid *pid, const struct hb_ob
 }
 
 /*
- * The process, not the thread: the group leader may be gone, an exec may be under way, and all of
- * them keep signal->pids[PIDTYPE_TGID].
+ * The process, not the thread: signal->pids[PIDTYPE_TGID] is the same for all threads, also when
+ * the group leader has exited or an exec is under way.
  */
 static __always_inline void stamp_process(struct hb_stamp *stamp, struct task_struct *task,
 					  const struct hb_observer *observer, bool direct)
@@ -100,7 +100,7 @@ static __always_inline void stamp_process(struct hb_stamp *stamp, struct task_st
 	__u32 level = load(direct, process, level);
 	struct pid_at_level own;
 
-	/* de_thread() hands the leader's start to whichever thread execs. */
+	/* On exec, de_thread() copies the leader's start time to the thread that calls it. */
 	stamp->generation_ns = load(direct, leader, start_boottime);
 	if (load(direct, task, flags) & HB_PF_KTHREAD)
 		stamp->flags |= HB_STAMP_KERNEL_THREAD;

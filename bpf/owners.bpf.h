@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * Budgets of uids and cgroups (struct hb_owner): how many processes may send, how often, and how
- * much of a crowded ring may be theirs. Limits for a process alone are void against fork(2).
+ * many bytes of a crowded ring they may occupy. A limit per process could be evaded with fork(2).
  */
 #ifndef HB_OWNERS_BPF_H
 #define HB_OWNERS_BPF_H
@@ -13,20 +13,20 @@ struct {
 	__type(value, struct hb_owner);
 } owners SEC(".maps");
 
-/* Places in the table. */
+/* Indices in `owners`. */
 struct owners_of {
 	__u32 uid;
 	__u32 cgroup;
 };
 
 enum {
-	HB_DEEPEST_CGROUP = 16,	 /* below HB_CGROUP_LEVEL; those that lie deeper share a place */
+	HB_DEEPEST_CGROUP = 16,	 /* below HB_CGROUP_LEVEL; deeper ones share an entry */
 	HB_RECORD_BYTES = sizeof(struct hb_stamp) + 8, /* BPF_RINGBUF_HDR_SZ */
 };
 
 /*
- * The generic cell rate algorithm. Several CPUs may race here. What is spent is added atomically;
- * only those that find the account in credit at the same instant may pay for one, once per burst.
+ * The generic cell rate algorithm (GCRA). Several CPUs may race here: the addition is atomic, but
+ * CPUs that find tat_ns in the past at the same time are charged for one attempt, once per burst.
  */
 static __always_inline bool gcra_allows(const __u64 *tat_ns, __u64 interval_ns, __u64 burst_ns,
 					__u64 now_ns)
@@ -135,7 +135,7 @@ static __always_inline void owner_spend(struct hb_owner *owner, const struct rin
 	__sync_fetch_and_add(&owner->unread_bytes, HB_RECORD_BYTES);
 }
 
-/* True if both have a share left; then it is spent. */
+/* If both budgets allow the attempt, charges both and returns true. */
 static __always_inline bool owners_spend(const struct owners_of *of, const struct ring_state *ring,
 					 __u64 now_ns)
 {

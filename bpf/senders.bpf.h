@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The table of senders: every process from its first datagram on, until it exits.
+ * The table of senders: every process from its first datagram until it exits.
  *
  * `senders` finds the entry of a process. The entries are in an array that user space maps, so that
- * it can see when a process last tried to send. Free entries are handed out by a queue. Nobody is ever
- * forgotten for somebody else: one owner may have only so many entries, and when all are taken,
- * newcomers are refused.
+ * it can see when a process last tried to send. Free entries are kept in a queue. An entry is never
+ * evicted for another process: the number of entries per owner is limited, and when all are taken,
+ * new senders are refused.
  */
 #ifndef HB_SENDERS_BPF_H
 #define HB_SENDERS_BPF_H
 
-/* User space says how many before it loads, and fills the queue. */
+/* User space sets max_entries of the three maps before it loads the program, and fills the queue. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 16 * 1024);
@@ -63,7 +63,7 @@ static __always_inline struct hb_sender *add_sender(const struct hb_process *pro
 	sender->attempted_ns = 0;
 	sender->refused_ns = 0;
 	*(volatile __u64 *)&sender->generation_ns = process->generation_ns;
-	/* An int: compared as the 64 bits that the helper returns, Linux 5.10 has another sign. */
+	/* Cast to int: on Linux 5.10 the helper's 64-bit return value has another sign. */
 	if ((int)bpf_map_update_elem(&senders, process, slot, BPF_NOEXIST)) {
 		*(volatile __u64 *)&sender->generation_ns = 0;
 		bpf_map_push_elem(&free_senders, slot, BPF_ANY);
@@ -74,14 +74,14 @@ static __always_inline struct hb_sender *add_sender(const struct hb_process *pro
 }
 
 /*
- * Whether the process has ever tried to beat: who has not was never accepted as an agent. Of several
- * calls for one process, at most one says yes.
+ * Removes the process. True if it ever attempted to beat; a process that has not was never accepted
+ * as an agent. Of several calls for one process, at most one returns true.
  */
 static __always_inline bool forget_sender(const struct hb_process *process)
 {
 	struct owners_of owners;
 	struct hb_sender *sender;
-	bool has_tried;
+	bool has_attempted;
 	__u32 slot = 0;
 
 	sender = find_sender(process, &slot);
@@ -89,14 +89,14 @@ static __always_inline bool forget_sender(const struct hb_process *process)
 		return false;
 	owners.uid = sender->uid_owner;
 	owners.cgroup = sender->cgroup_owner;
-	has_tried = sender->attempted_ns != 0;
+	has_attempted = sender->attempted_ns != 0;
 	*(volatile __u64 *)&sender->generation_ns = 0;
 	owners_add_entries(&owners, -1);
 	bpf_map_push_elem(&free_senders, &slot, BPF_ANY);
-	return has_tried;
+	return has_attempted;
 }
 
-/* A process that has been known for this long and sends no more often is within any share. */
+/* The owner's budget does not apply to a process known for this long that sends no more often. */
 enum {
 	HB_KNOWN_AFTER_NS = 1000000000,
 	HB_QUIET_INTERVAL_NS = 50000000,

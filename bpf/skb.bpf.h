@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The socket buffer itself, which a socket filter is not shown: struct __sk_buff has but a part of
- * it. Plain loads, so they work under lockdown=confidentiality too.
+ * Access to the whole sk_buff; the context of a socket filter, struct __sk_buff, shows only part of
+ * it. By direct loads, which work under lockdown=confidentiality too.
  */
 #ifndef HB_SKB_BPF_H
 #define HB_SKB_BPF_H

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What the kernel program and user space say to each other. This header is compiled by both; every
- * layout here is fixed-width, explicitly padded and asserted in both compilers, and no constant of
- * it is written down a second time anywhere.
+ * The records that the kernel program and user space exchange. Both compile this header; every
+ * layout here is fixed-width, explicitly padded and asserted in both compilers.
  *
- * A stamp says: "the process named here was inside sendmsg(2) with these bytes". It is written
- * before the datagram is queued, so it proves an attempt, not a delivery.
+ * A stamp records that the process named in it was inside sendmsg(2) with these bytes. It is
+ * written before the datagram is queued, so it proves an attempt, not a delivery.
  */
 #ifndef HB_STAMP_H
 #define HB_STAMP_H
@@ -29,14 +28,14 @@ enum {
 };
 
 enum hb_stamp_flag {
-	/* A kernel thread sent this (an io_uring worker before Linux 5.12): nobody's identity. */
+	/* Sent by a kernel thread (an io_uring worker before Linux 5.12): no process can be named. */
 	HB_STAMP_KERNEL_THREAD = 1u << 0,
-	/* cred_* hold what the receiver will find in SCM_CREDENTIALS. Absent where the kernel does
-	 * not let the program read them (lockdown=confidentiality before 6.2). */
+	/* cred_* are what SCM_CREDENTIALS will contain. Not set where the program cannot read
+	 * them (lockdown=confidentiality before 6.2). */
 	HB_STAMP_CREDENTIALS = 1u << 1,
-	/* The sender named those credentials itself; a privileged sender may name anybody's. */
+	/* The sender passed these credentials itself; a privileged sender may pass any. */
 	HB_STAMP_CREDENTIALS_CHOSEN = 1u << 2,
-	/* Descriptors were passed with the datagram, which no agent does. Known only where
+	/* The datagram carries SCM_RIGHTS, which no agent sends. Known only where
 	 * HB_STAMP_CREDENTIALS is set. */
 	HB_STAMP_DESCRIPTORS = 1u << 3,
 };
@@ -47,7 +46,7 @@ struct hb_stamp {
 	__u64 ktime_ns;      /* CLOCK_MONOTONIC inside sendmsg */
 	__u64 generation_ns; /* start_boottime of the group leader: (tgid, generation) is one process */
 	__u64 cgroup_id;     /* inode of the cgroup v2 directory; 0 where the kernel has none */
-	__u64 skb;	     /* address of the socket buffer: unique while the datagram lives */
+	__u64 skb;	     /* address of the socket buffer: unique until it is freed */
 	__u32 tgid;	     /* process id as the observer sees it; 0 when it cannot see the process */
 	__u32 own_tgid;	     /* process id as the sender sees itself */
 	__u32 slot;	     /* index of the sender's entry in the table of senders */
@@ -55,7 +54,7 @@ struct hb_stamp {
 	__u32 pid_ns_level;  /* how deep that namespace is; 0 is the initial one */
 	__u32 uid;	     /* real uid and gid of the sender, in the initial user namespace */
 	__u32 gid;
-	__u32 cred_pid; /* what SCM_CREDENTIALS will say, in the observer's namespaces */
+	__u32 cred_pid; /* what SCM_CREDENTIALS will contain, in the observer's namespaces */
 	__u32 cred_uid;
 	__u32 cred_gid;
 	__u32 owner; /* whose budget the sender spends: index of an hb_owner, or HB_NO_OWNER */
@@ -71,19 +70,18 @@ HB_ASSERT_LAYOUT(HB_OFFSET(struct hb_stamp, frame) == 88);
 HB_ASSERT_LAYOUT(sizeof(struct hb_stamp) == 120); /* with the ring's header: two cache lines */
 
 /*
- * One datagram being copied to the observer (--correlate skb): which socket buffer it was. In the same
- * ring as the stamps, told apart by size: an address is reused as soon as its datagram is gone, but
- * the ring's order is that of events, so the last stamp with this address before the receipt is the
- * datagram's own.
+ * Written when the observer receives a datagram (--correlate skb): names its socket buffer. In the
+ * same ring as the stamps, and distinguished by its size. Addresses are reused, but the records are
+ * in order, so the last stamp with this address before the receipt is that of the datagram.
  */
 struct hb_receipt {
 	__u64 skb;
-	__u64 serial; /* zero-based number of the datagram among those received; lost receipts count */
+	__u64 serial; /* zero-based receive sequence number; lost receipts are counted too */
 };
 
 HB_ASSERT_LAYOUT(sizeof(struct hb_receipt) == 16);
 
-/* A process that had tried to beat has ended: every thread of it is past its last system call. */
+/* A process that had attempted to beat has ended: all its threads are past their last syscall. */
 struct hb_exit {
 	__u64 ktime_ns;	     /* CLOCK_MONOTONIC */
 	__u64 generation_ns; /* as in its stamps */
@@ -95,7 +93,7 @@ struct hb_exit {
 
 HB_ASSERT_LAYOUT(sizeof(struct hb_exit) == 32);
 
-/* One process on this host, ever. */
+/* Identifies one process for as long as the host is up. */
 struct hb_process {
 	__u64 generation_ns;
 	__u32 initial_tgid;
@@ -105,28 +103,28 @@ struct hb_process {
 HB_ASSERT_LAYOUT(sizeof(struct hb_process) == 16);
 
 /*
- * Budgets. A sender spends the budget of its uid and that of its cgroup: the ancestor (cgroup v2) at
- * HB_CGROUP_LEVEL, as whoever owns a cgroup can nest any number in it. Root is bound by its cgroup
- * alone. The table has a fixed place for everybody, so nobody can push anybody out: uids beyond
- * HB_UIDS, such as the ranges of subuid(5), share one place, and cgroups whose ids are alike modulo
- * HB_CGROUPS share another. Processes of the root cgroup have no cgroup budget.
+ * Budgets. A sender spends the budget of its uid and that of its cgroup: the ancestor (cgroup v2)
+ * at HB_CGROUP_LEVEL, as whoever owns a cgroup can nest any number in it. Root has the budget of
+ * its cgroup only. Every owner has a fixed entry, so none is ever evicted: all uids from HB_UIDS
+ * on, such as the ranges of subuid(5), share one, and so do cgroups whose ids are equal modulo
+ * HB_CGROUPS. Processes of the root cgroup have no cgroup budget.
  */
 enum {
 	HB_UIDS = 1 << 16,
-	HB_UIDS_BEYOND = HB_UIDS, /* the place that they share */
+	HB_UIDS_BEYOND = HB_UIDS, /* the entry that they share */
 	HB_CGROUPS = 1 << 12,
 	HB_FIRST_CGROUP = HB_UIDS + 1,
 	HB_OWNERS = HB_FIRST_CGROUP + HB_CGROUPS,
 	HB_CGROUP_LEVEL = 2, /* /system.slice/x.service, /user.slice/user-1000.slice; root is 0 */
 };
 
-/* The place of a sender that no budget binds. */
+/* The index of a sender without a budget. */
 #define HB_NO_OWNER 0xffffffffu
 
 struct hb_owner {
 	__u64 tat_ns; /* theoretical arrival time of its next attempt, see struct hb_sender */
-	__u64 unread_bytes; /* in the ring, written by it since it last had none there; rounded up */
-	__u64 last;	    /* ring position: all of them were written below it */
+	__u64 unread_bytes; /* its unread bytes in the ring; an upper bound */
+	__u64 last;	    /* ring position: all of these bytes are below it */
 	__u32 senders;	    /* entries in the table of senders */
 	__u32 reserved;
 };
@@ -134,35 +132,35 @@ struct hb_owner {
 HB_ASSERT_LAYOUT(sizeof(struct hb_owner) == 32);
 
 /*
- * What is remembered of a process that sends, from its first datagram to its exit, in a table that
- * user space reads without a system call. The limit is the generic cell rate algorithm (GCRA): a
- * conforming sender's theoretical arrival time is never further ahead of the clock than burst_ns.
+ * An entry of the table of senders, which user space reads through mmap(2). The limit is the
+ * generic cell rate algorithm (GCRA): a conforming sender's theoretical arrival time is never
+ * further ahead of the clock than burst_ns.
  *
  * An attempt is a datagram that has the frame's magic and claims the process that sent it.
  */
 struct hb_sender {
 	__u64 generation_ns; /* written last; 0: free */
 	__u32 initial_tgid;
-	__u32 uid_owner;    /* places whose `senders` it counts in */
+	__u32 uid_owner;    /* indices of the owners whose `senders` count it */
 	__u32 cgroup_owner;
-	__u32 refused_for;  /* enum hb_drop: why refused_ns was */
+	__u32 refused_for;  /* enum hb_drop: the reason of the refusal at refused_ns */
 	__u64 first_ns;     /* CLOCK_MONOTONIC, like all below */
 	__u64 tat_ns;       /* theoretical arrival time */
 	__u64 stamped_ns;   /* of its last stamp */
-	__u64 attempted_ns; /* of its last attempt, whatever became of it */
-	__u64 refused_ns;   /* of the last one that was refused for want of room or by a limit */
+	__u64 attempted_ns; /* of its last attempt, queued or not */
+	__u64 refused_ns;   /* of its last attempt that was refused by a limit or a full ring */
 };
 
 HB_ASSERT_LAYOUT(HB_OFFSET(struct hb_sender, attempted_ns) == 48);
 HB_ASSERT_LAYOUT(sizeof(struct hb_sender) == 64); /* a cache line of its own */
 
-/* How the program is to work. User space writes it before the program is loaded. */
+/* Settings. User space writes them before the program is loaded. */
 struct hb_settings {
 	__u64 beat_interval_ns; /* between the beats of one process, in the long run; 0: no limit */
 	__u64 burst_ns;		/* how far ahead of that it may be */
 	__u32 ring_delivery;	/* 1: the stamp carries the frame, and no datagram is queued */
-	/* 1: a datagram that there was no room for in the ring is queued without a stamp, so that its
-	 * sender is told when the queue is full. */
+	/* 1: when the ring is full, the datagram is queued without a stamp, so that its sender gets
+	 * EAGAIN, or blocks, once the queue is full. */
 	__u32 keep_refused;
 
 	/* Budgets of one owner. 0: there are none. */
@@ -174,10 +172,10 @@ struct hb_settings {
 
 HB_ASSERT_LAYOUT(sizeof(struct hb_settings) == 48);
 
-/* What the program does as unread bytes pile up in the ring. User space may change it at any time. */
+/* Thresholds of unread bytes in the ring. User space may change them at any time. */
 struct hb_levels {
-	__u64 wake_bytes;    /* from here on the observer is woken, once for each time it has read */
-	__u64 crowded_bytes; /* from here on an owner may add only while ... */
+	__u64 wake_bytes;    /* from here on the observer is woken, at most once per read of the ring */
+	__u64 crowded_bytes; /* from here on an owner may write only while ... */
 	__u64 owner_bytes;   /* ... fewer than these are its own */
 };
 
@@ -187,7 +185,7 @@ HB_ASSERT_LAYOUT(sizeof(struct hb_levels) == 24);
  * the self-test, but for `received`. */
 struct hb_observer {
 	__u32 initial_tgid; /* 0: not calibrated yet */
-	__u32 pid_ns_inode; /* 0: likewise, and every process is out of sight */
+	__u32 pid_ns_inode; /* 0: likewise; no pid can be translated */
 	__u32 pid_ns_level;
 	__u32 receiving; /* 1 while the observer is inside recvmmsg(2) on the attested socket */
 	__u64 received;	 /* datagrams it received there: the next receipt's serial */
@@ -195,7 +193,7 @@ struct hb_observer {
 
 HB_ASSERT_LAYOUT(sizeof(struct hb_observer) == 24);
 
-/* Why a datagram got no stamp and was therefore never queued. */
+/* Why a datagram got no stamp and was dropped (but see keep_refused). */
 enum hb_drop {
 	HB_DROP_WRONG_LENGTH, /* not HB_FRAME_BYTES long */
 	HB_DROP_RING_FULL,    /* no room for its stamp */
@@ -203,30 +201,30 @@ enum hb_drop {
 	HB_DROP_RATE_LIMITED, /* its sender sends more than one process may */
 	HB_DROP_SHARE,	      /* its uid or cgroup has used up its share */
 	HB_DROP_NO_SLOT,      /* a new sender, and no entry for it in the table of senders */
-	HB_DROP_DESCRIPTORS,  /* it carries descriptors, which would be closed by whoever receives it */
+	HB_DROP_DESCRIPTORS,  /* it carries SCM_RIGHTS; see drop_descriptors() */
 	HB_DROP_REASONS,
 };
 
 /*
- * Counters of one CPU (two CPUs may share a slot: every update is atomic). At rest,
+ * Counters of one CPU (CPUs may share a slot, so updates are atomic). When nobody is sending,
  * attempts == stamps + the sum of drops.
  */
 struct hb_counters {
 	__u64 attempts;
 	__u64 stamps;
 	__u64 drops[HB_DROP_REASONS];
-	__u64 kept_unstamped; /* of drops[HB_DROP_RING_FULL]: let through to the queue */
+	__u64 kept_unstamped; /* of drops[HB_DROP_RING_FULL]: queued nevertheless */
 	__u64 receipts_lost;
-	__u64 exits;	  /* of senders, reported */
-	__u64 exits_lost; /* of senders, and there was no room to report it */
-	__u64 pad[3];	  /* whole cache lines a slot */
+	__u64 exits;	  /* of processes that had attempted to beat, reported */
+	__u64 exits_lost; /* likewise, not reported: no room in the ring */
+	__u64 pad[3];	  /* pads the slot to whole cache lines */
 };
 
 HB_ASSERT_LAYOUT(sizeof(struct hb_counters) == 128);
 
 enum { HB_COUNTER_SLOTS = 64 }; /* power of two */
 
-/* What the observer looks at whenever it has read the ring: one cache line, written rarely. */
+/* Read by the observer after each read of the ring: one cache line, rarely written. */
 struct hb_notices {
 	__u64 descriptors;    /* sum of drops[HB_DROP_DESCRIPTORS] */
 	__u64 kept_unstamped; /* sum of kept_unstamped */

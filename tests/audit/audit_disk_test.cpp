@@ -39,7 +39,7 @@ TEST_F(SmallDisk, ThatIsFullTakesNoRecordAndLaterGoesOn) {
   const auto log = open();
   append(*log, 2);
   fill();
-  Status appended = ok();
+  Result<> appended = ok();
   int written = 0;
   while ((appended = log->append(spawn())) && written < 1000) ++written;
   ASSERT_FALSE(appended);

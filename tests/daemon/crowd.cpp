@@ -112,7 +112,7 @@ Result<std::uint32_t> clone_patiently(char* stack, Member& member) {
   }
 }
 
-Status make_members(std::vector<Member>& members) {
+Result<> make_members(std::vector<Member>& members) {
   const auto stacks = make_stacks(members.size());
   if (!stacks) return stacks.error();
   char* top = stacks.value();
@@ -126,8 +126,8 @@ Status make_members(std::vector<Member>& members) {
 }
 
 // In the process whose children they are.
-Status raise_crowd(Line& line, const std::string& socket, Crowd::Board& board,
-                   std::size_t processes, const std::vector<std::uint32_t>& uids) {
+Result<> raise_crowd(Line& line, const std::string& socket, Crowd::Board& board,
+                     std::size_t processes, const std::vector<std::uint32_t>& uids) {
   const rlimit none{RLIM_INFINITY, RLIM_INFINITY};
   ::setrlimit(RLIMIT_NPROC, &none);
   const auto connection = connect_unix(socket);
@@ -161,7 +161,7 @@ Result<Crowd> Crowd::gather(const std::string& socket, std::size_t processes,
   return Crowd(std::move(board).value(), processes, std::move(parent).value());
 }
 
-Status Crowd::send() {
+Result<> Crowd::send() {
   set(board_->may_send);
   const auto done = [&] { return board_->sent + board_->failed; };
   if (!eventually_equals(processes_, done)) return Error{"not all of a crowd can send"};
@@ -169,7 +169,7 @@ Status Crowd::send() {
   return ok();
 }
 
-Status Crowd::leave() {
+Result<> Crowd::leave() {
   set(board_->may_send);
   set(board_->may_leave);
   const auto left = parent_->finish();

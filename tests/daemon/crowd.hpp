@@ -26,10 +26,10 @@ class Crowd {
 
   // Lets all of them send one beat, from the same instant on, and stay alive. Waiting for room, if
   // there is none. The Error: not all of them could.
-  Status send();
+  Result<> send();
 
   // All of them end by themselves.
-  Status leave();
+  Result<> leave();
 
   Crowd(Crowd&&) noexcept = default;
   Crowd& operator=(Crowd&&) = delete;

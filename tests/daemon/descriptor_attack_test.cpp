@@ -14,7 +14,7 @@ using lab::Line;
 
 // Sends `datagrams` that each carry the last reference to a lingering TCP socket, and keeps the
 // peers alive, so that whoever closes one goes on sleeping.
-Status send_lingering(Line& line, const std::string& socket, int datagrams, pid_t owner) {
+Result<> send_lingering(Line& line, const std::string& socket, int datagrams, pid_t owner) {
   const auto connection = connect_unix(socket);
   if (!connection) return connection.error();
   if (auto become = bench::become_user(kAttackerUid, owner); !become) return become;

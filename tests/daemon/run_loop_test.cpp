@@ -78,7 +78,7 @@ class RestingSource final : public Source {
   std::optional<Reception> next(std::uint64_t /*now_ns*/) override { return std::nullopt; }
   [[nodiscard]] std::uint64_t horizon_ns() const override { return 0; }
   [[nodiscard]] std::uint64_t wake_ns(std::uint64_t /*now_ns*/) const override { return kNever; }
-  [[nodiscard]] std::uint64_t rests_until_ns() const override { return kNever; }
+  [[nodiscard]] std::uint64_t poll_after_ns() const override { return kNever; }
 };
 
 Fd readable() {
@@ -123,7 +123,7 @@ class RunLoopTest : public testing::Test {
   Observer observer_{clock_,
                      {.threshold_ns = kThreshold_ns,
                       .tracker_capacity = 3,
-                      .empty_rest_ns = 0,
+                      .empty_pause_ns = 0,
                       .policy = {.observer_ns_inode = kHome, .allow_cross_namespace = false},
                       .seed = 1}};
   LineWriter out_{-1};

@@ -119,9 +119,9 @@ TEST_F(EvictionTest, AmbiguousGroupsCountTogether) {
 TEST_F(EvictionTest, WhoTakesOverASlotLosesWhatItsPredecessorLeftFirst) {
   use(PairingKey::ContentAndCredentials, 64);
   flood(kFlooder, 64);
-  hb_stamp heir = stamp(kAgent, 1, kAgent);
-  heir.slot = kFlooder;
-  correlator_->add_stamp(heir, now_ns_);
+  hb_stamp successor = stamp(kAgent, 1, kAgent);
+  successor.slot = kFlooder;
+  correlator_->add_stamp(successor, now_ns_);
   flood(kOther, 30);
   received(1);
   expect_sender(kAgent);

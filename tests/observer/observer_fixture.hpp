@@ -84,7 +84,7 @@ class ObserverTest : public testing::Test {
   Observer observer_{clock_,
                      {.threshold_ns = kThreshold,
                       .tracker_capacity = 3,
-                      .empty_rest_ns = 0,
+                      .empty_pause_ns = 0,
                       .policy = {.observer_ns_inode = kHome, .allow_cross_namespace = false},
                       .seed = 1}};
 };

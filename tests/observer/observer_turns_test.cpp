@@ -58,7 +58,7 @@ class ObserverRestTest : public ObserverTest {
 
   std::string poll() { return words(resting_.poll()); }
 
-  Observer resting_{clock_, {.empty_rest_ns = kRest, .policy = {}, .seed = 1}};
+  Observer resting_{clock_, {.empty_pause_ns = kRest, .policy = {}, .seed = 1}};
 };
 
 TEST_F(ObserverRestTest, ASourceThatWasEmptyIsNotAskedForEachFrameOfAnother) {

@@ -9,7 +9,7 @@ namespace {
 TEST_F(TrackerTest, ADeathSaysWhatIsKnownOfTheAgent) {
   beat(5, {.own_pid = 2, .cgroup_id = 9});
   now_ += 1;
-  const auto dead = tracker_.bury(7, generation_).value();
+  const auto dead = tracker_.record_exit(7, generation_).value();
   EXPECT_EQ(dead.pid, 7U);
   EXPECT_EQ(dead.own_pid, 2U);
   EXPECT_EQ(dead.generation_ns, 50U);
@@ -45,10 +45,10 @@ TEST_F(TrackerTest, TheDeadAreNotSilent) {
 TEST_F(TrackerTest, NobodyElseDies) {
   EXPECT_FALSE(die()) << "not tracked";
   beat(5);
-  EXPECT_FALSE(tracker_.bury(8, generation_));
-  EXPECT_FALSE(tracker_.bury(7, generation_ + 1)) << "another process under this pid";
-  EXPECT_FALSE(tracker_.bury(7, generation_ - 1));
-  EXPECT_FALSE(tracker_.bury(7, 0));
+  EXPECT_FALSE(tracker_.record_exit(8, generation_));
+  EXPECT_FALSE(tracker_.record_exit(7, generation_ + 1)) << "another process under this pid";
+  EXPECT_FALSE(tracker_.record_exit(7, generation_ - 1));
+  EXPECT_FALSE(tracker_.record_exit(7, 0));
   now_ += kThreshold;
   EXPECT_EQ(stalled(), Pids{7});
 }
@@ -57,8 +57,8 @@ TEST_F(TrackerTest, NobodyElseDies) {
 TEST_F(TrackerTest, AnAgentOfUnknownGenerationDoesNotDie) {
   generation_ = 0;
   beat(5);
-  EXPECT_FALSE(tracker_.bury(7, 50));
-  EXPECT_FALSE(tracker_.bury(7, 0));
+  EXPECT_FALSE(tracker_.record_exit(7, 50));
+  EXPECT_FALSE(tracker_.record_exit(7, 0));
   EXPECT_EQ(beat(6), "refreshed");
 }
 
@@ -80,7 +80,7 @@ TEST_F(TrackerTest, ThePidOfTheDeadGoesToAnotherProcess) {
   generation_ = 60;
   EXPECT_EQ(beat(1), "restarted");
   EXPECT_EQ(tracker_.size(), 1U);
-  EXPECT_FALSE(tracker_.bury(7, 50)) << "it has been said of that one";
+  EXPECT_FALSE(tracker_.record_exit(7, 50)) << "it has been said of that one";
   EXPECT_TRUE(die());
 }
 

@@ -62,7 +62,7 @@ class TrackerTest : public testing::Test {
   }
   std::string last_word() { return beat_with(vlp::Status::Critical, kTerminal); }
 
-  bool die(std::uint32_t pid = 7) { return tracker_.bury(pid, generation_).has_value(); }
+  bool die(std::uint32_t pid = 7) { return tracker_.record_exit(pid, generation_).has_value(); }
 
   // Who is named as stalled now, in this order.
   std::vector<std::uint32_t> stalled() {

@@ -74,7 +74,7 @@ class Model {
     return describe(*oldest);
   }
 
-  std::string bury(std::uint32_t pid, std::uint64_t generation) {
+  std::string record_exit(std::uint32_t pid, std::uint64_t generation) {
     const auto found = agents_.find(pid);
     if (found == agents_.end() || generation == 0) return "nobody";
     Agent& agent = found->second;
@@ -234,8 +234,8 @@ void compare(std::uint64_t seed, std::map<std::string, int>& seen) {
     if (dice.one_in(20)) {
       const std::uint32_t pid = dice.pid();
       const std::uint64_t generation = dice.generation();
-      const std::string dead = words(tracker.bury(pid, generation));
-      ASSERT_EQ(dead, model.bury(pid, generation)) << "seed " << seed << " step " << step;
+      const std::string dead = words(tracker.record_exit(pid, generation));
+      ASSERT_EQ(dead, model.record_exit(pid, generation)) << "seed " << seed << " step " << step;
       ++seen[dead == "nobody" ? "no death" : "death"];
     }
 

@@ -36,7 +36,7 @@ TEST_F(TrackerOwnerTest, WhoIsNobodysIsNotBound) {
 TEST_F(TrackerOwnerTest, GetsRoomBackWhenAnAgentDies) {
   beat_as(kUser, 10);
   beat_as(kUser, 11);
-  fair_.bury(10, 50);
+  fair_.record_exit(10, 50);
   EXPECT_EQ(beat_as(kUser, 12), "inserted");
   EXPECT_EQ(beat_as(kUser, 13), "owner full");
 }
@@ -63,14 +63,14 @@ TEST_F(TrackerOwnerTest, DoesNotGetMoreByTakingOverThePidsOfOthers) {
   beat_as(kUser, 11);
   beat_as(kOther, 12);
   EXPECT_EQ(beat_as(kUser, 12, 60), "owner full");
-  fair_.bury(12, 50);
+  fair_.record_exit(12, 50);
   EXPECT_EQ(beat_as(kUser, 12, 60), "owner full");
 }
 
 TEST_F(TrackerOwnerTest, PaysOnceForWhoComesBackUnderAnotherPid) {
   for (std::uint32_t pid = 10; pid < 10'000; ++pid) {
     EXPECT_EQ(beat_as(kUser, pid), "inserted");
-    fair_.bury(pid, 50);
+    fair_.record_exit(pid, 50);
   }
 }
 

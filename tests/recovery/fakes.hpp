@@ -17,7 +17,7 @@ class FakeTrail final : public AuditTrail {
  public:
   explicit FakeTrail(Log& log) : log_(log) {}
 
-  Status append(const AuditRecord& record) override {
+  Result<> append(const AuditRecord& record) override {
     if (fails) return Error{"the disk is full", ENOSPC};
     log_.push_back("record " + words(record));
     records.push_back(record);
@@ -48,7 +48,7 @@ class FakeMeans final : public RecoveryMeans {
  public:
   explicit FakeMeans(Log& log) : log_(log) {}
 
-  Status hear(const Beat& /*beat*/) override {
+  Result<> hear(const Beat& /*beat*/) override {
     if (unprepared) return Error{"no descriptor", EMFILE};
     return ok();
   }

@@ -131,10 +131,10 @@ TEST_F(Append, RefusesAnotherUsersFile) {
   std::ofstream(path_) << "theirs";
   ASSERT_EQ(::chown(path_.c_str(), 65534, 65534), 0);
   EXPECT_NE(refusal().find("another user (65534)"), std::string::npos) << refusal();
-  EXPECT_TRUE(AppendFile::open(path_, 65534)) << "the heir's";
+  EXPECT_TRUE(AppendFile::open(path_, 65534)) << "run_as_uid may own it";
 }
 
-TEST_F(Append, GivesANewFileToItsHeir) {
+TEST_F(Append, ChownsANewFileToRunAsUid) {
   HB_NEEDS_ROOT();
   ASSERT_TRUE(AppendFile::open(path_, 65534));
   struct stat seen {};

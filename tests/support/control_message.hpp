@@ -1,5 +1,4 @@
 // sendmsg(2) with one control message: descriptors, or credentials that the sender chooses.
-// unix(7).
 #pragma once
 
 #include <sys/socket.h>
@@ -10,7 +9,7 @@
 
 namespace hb::test {
 
-// Sends `size` bytes with one control message of SOL_SOCKET. What sendmsg(2) returns.
+// Sends `size` bytes with one SOL_SOCKET control message. Returns what sendmsg(2) does; sets errno.
 inline ssize_t send_with_control(int fd, const void* bytes, std::size_t size, int type,
                                  std::span<const std::byte> value, int flags) {
   std::vector<std::byte> control(CMSG_SPACE(value.size()));

@@ -30,7 +30,7 @@ inline std::vector<std::uint8_t> bytes(std::size_t count) {
 
 class Transport : public ::testing::Test {
  protected:
-  Status bind(const std::string& path, mode_t mode = 0600) {
+  Result<> bind(const std::string& path, mode_t mode = 0600) {
     auto opened = UnixListener::open();
     if (!opened) return opened.error();
     listener_ = std::move(opened).value();

@@ -91,7 +91,7 @@ TEST_F(Transport, BelongsToItsGroupThoughItsDirectoryImposesAnother) {
   EXPECT_EQ(mode_of(ours + "/hb.sock"), mode_t{0660});
 }
 
-TEST_F(Transport, GivesANewDirectoryToItsHeir) {
+TEST_F(Transport, ChownsANewDirectoryToRunAsUid) {
   HB_NEEDS_ROOT();
   auto opened = UnixListener::open();
   ASSERT_TRUE(opened);
@@ -102,7 +102,7 @@ TEST_F(Transport, GivesANewDirectoryToItsHeir) {
 }
 
 // Who may write beside it could have put another directory under its name.
-TEST_F(Transport, GivesAwayNoDirectoryThatOthersCouldExchange) {
+TEST_F(Transport, ChownsNoDirectoryThatOthersCouldReplace) {
   HB_NEEDS_ROOT();
   const std::string shared = directory_.path("shared");
   std::filesystem::create_directory(shared);

@@ -66,7 +66,7 @@ std::string torn_suffix(const AuditEnding& ending) {
 }
 
 // On disk, and only then.
-Status write_aside(const AuditPlace& place, const std::string& suffix, std::string_view bytes) {
+Result<> write_aside(const AuditPlace& place, const std::string& suffix, std::string_view bytes) {
   const Fd aside(::openat(place.directory.get(), (place.name + suffix).c_str(),
                           O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   int code = aside ? 0 : errno;

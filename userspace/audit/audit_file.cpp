@@ -44,7 +44,7 @@ Result<Fd> open_file(const AuditPlace& place, const std::string& name, const std
   return os_error(code, why_not_opened(code, path));
 }
 
-Status check_kind(const Seen& seen, const std::string& path) {
+Result<> check_kind(const Seen& seen, const std::string& path) {
   const std::string doing = "cannot use " + path + " as the audit log: ";
   if (!S_ISREG(seen.st_mode)) return Error{doing + "it is not a regular file", EINVAL};
   if (seen.st_uid != ::geteuid()) {
@@ -70,7 +70,7 @@ Result<Seen> look_at(int fd, const std::string& path) {
   return os_error(code, "cannot look at the audit log " + path);
 }
 
-Status lock(int fd, const std::string& path) {
+Result<> lock(int fd, const std::string& path) {
   if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return ok();
   const int code = errno;
   if (code != EWOULDBLOCK) return os_error(code, "cannot lock the audit log " + path);
@@ -116,7 +116,7 @@ Result<AuditPlace> AuditPlace::open(const std::string& path) {
   return AuditPlace{std::move(directory), name, path};
 }
 
-Status AuditPlace::sync() const {
+Result<> AuditPlace::sync() const {
   if (uninterrupted([&] { return ::fsync(directory.get()); }) == 0) return ok();
   const int code = errno;
   if (code == EINVAL) return ok();  // a file system that has nothing to do for it (fsync(2))
@@ -147,7 +147,7 @@ bool AuditFile::is_named(const AuditPlace& place, const std::string& suffix) con
          held.st_dev == named.st_dev && held.st_ino == named.st_ino;
 }
 
-Status AuditFile::append(std::string_view line) {
+Result<> AuditFile::append(std::string_view line) {
   if (auto settled = settle(); !settled) return settled;
   int code = write_all(fd_.get(), line);
   if (code == 0) code = sync_data(fd_.get());
@@ -161,7 +161,7 @@ Status AuditFile::append(std::string_view line) {
 
 // O_APPEND goes wherever the end is: a chain must not go on behind what somebody else has written,
 // nor in a file that nobody will find again.
-Status AuditFile::settle() {
+Result<> AuditFile::settle() {
   if (torn_) {
     if (auto whole = cut(size_bytes_); !whole) return whole;
     torn_ = false;
@@ -181,7 +181,7 @@ Status AuditFile::settle() {
 
 void AuditFile::undo() { torn_ = truncate(fd_.get(), size_bytes_) != 0; }
 
-Status AuditFile::cut(std::uint64_t size_bytes) {
+Result<> AuditFile::cut(std::uint64_t size_bytes) {
   int code = truncate(fd_.get(), size_bytes);
   if (code == 0) code = sync_data(fd_.get());
   if (code != 0) return os_error(code, "cannot cut half a record off the audit log " + path_);

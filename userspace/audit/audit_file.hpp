@@ -20,7 +20,7 @@ struct AuditPlace {
   static Result<AuditPlace> open(const std::string& path);
 
   // Makes what happened to the names in the directory last.
-  [[nodiscard]] Status sync() const;
+  [[nodiscard]] Result<> sync() const;
 };
 
 // AuditFile: appends whole lines or nothing.
@@ -36,13 +36,13 @@ class AuditFile {
 
   // Returns when the line is on disk. After an Error nothing of it is in the file; or, if even that
   // could not be reached, the next append() begins with it, and refuses as long as it fails.
-  [[nodiscard]] Status append(std::string_view line);
+  [[nodiscard]] Result<> append(std::string_view line);
 
   // Is the file as the last append() left it, or can it be made so? append() asks by itself.
-  [[nodiscard]] Status settle();
+  [[nodiscard]] Result<> settle();
 
   // Shortens the file, on disk.
-  [[nodiscard]] Status cut(std::uint64_t size_bytes);
+  [[nodiscard]] Result<> cut(std::uint64_t size_bytes);
 
   // Is this the file of that name, still?
   [[nodiscard]] bool is_named(const AuditPlace& place, const std::string& suffix = {}) const;

@@ -28,7 +28,7 @@ Result<std::unique_ptr<AuditLog>> AuditLog::open(AuditConfig config) {
   return log;
 }
 
-Status AuditLog::take_up() {
+Result<> AuditLog::take_up() {
   if (auto synced = sync_names(); !synced) return synced;
   const auto ending = read_audit_ending(file_.fd(), place_.path);
   if (!ending) return ending.error();
@@ -43,7 +43,7 @@ Status AuditLog::take_up() {
   return ok();
 }
 
-Status AuditLog::repair(const AuditEnding& ending) {
+Result<> AuditLog::repair(const AuditEnding& ending) {
   if (ending.torn.empty()) return ok();
   const auto aside = set_torn_aside(place_, file_, ending);
   if (!aside) return aside.error();
@@ -54,7 +54,7 @@ Status AuditLog::repair(const AuditEnding& ending) {
   return ok();
 }
 
-Status AuditLog::append(const AuditRecord& record) {
+Result<> AuditLog::append(const AuditRecord& record) {
   auto line = compose_audit_line(record, AuditTime::now(), end_);
   if (line.text.size() > kMaxAuditLine_bytes) return too_long(line.text.size());
   rotate_for(line.text.size());
@@ -80,14 +80,14 @@ void AuditLog::rotate_for(std::size_t line_bytes) {
 }
 
 // A record is on disk only when its file can be found there, too.
-Status AuditLog::sync_names() {
+Result<> AuditLog::sync_names() {
   if (names_last_) return ok();
   auto synced = place_.sync();
   names_last_ = static_cast<bool>(synced);
   return synced;
 }
 
-Status AuditLog::reopen() {
+Result<> AuditLog::reopen() {
   auto place = AuditPlace::open(config_.path);
   if (!place) return place.error();
   if (file_.is_named(place.value())) return ok();

@@ -38,11 +38,11 @@ class AuditLog final : public AuditTrail {
   // see AuditFile::open(), or the log does not end as it was written.
   static Result<std::unique_ptr<AuditLog>> open(AuditConfig config);
 
-  Status append(const AuditRecord& record) override;
+  Result<> append(const AuditRecord& record) override;
 
   // PATH is another file now, or none (logrotate(8)): goes on there. The Error leaves everything as
   // it was. Works as long as the permissions of the directory allow it.
-  [[nodiscard]] Status reopen();
+  [[nodiscard]] Result<> reopen();
 
   // Of the last record on disk.
   [[nodiscard]] const ChainEnd& end() const { return end_; }
@@ -54,10 +54,10 @@ class AuditLog final : public AuditTrail {
   AuditLog(AuditConfig config, AuditPlace place, AuditFile file)
       : config_(std::move(config)), place_(std::move(place)), file_(std::move(file)) {}
 
-  Status take_up();
-  Status repair(const AuditEnding& ending);
+  Result<> take_up();
+  Result<> repair(const AuditEnding& ending);
   void rotate_for(std::size_t line_bytes);
-  Status sync_names();
+  Result<> sync_names();
 
   const AuditConfig config_;
   AuditPlace place_;

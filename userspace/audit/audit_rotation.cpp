@@ -19,8 +19,8 @@ bool exists(const AuditPlace& place, const std::string& suffix) {
                    AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-Status rename(const AuditPlace& place, const std::string& from, const std::string& to,
-              unsigned flags) {
+Result<> rename(const AuditPlace& place, const std::string& from, const std::string& to,
+                unsigned flags) {
   const int directory = place.directory.get();
   if (::renameat2(directory, (place.name + from).c_str(), directory, (place.name + to).c_str(),
                   flags) == 0) {
@@ -32,7 +32,7 @@ Status rename(const AuditPlace& place, const std::string& from, const std::strin
 
 // Makes PATH.1 free. Stops at the first free number, so that trying again and again after an error
 // does not push out one old file each time.
-Status shift(const AuditPlace& place, unsigned keep) {
+Result<> shift(const AuditPlace& place, unsigned keep) {
   unsigned free = 1;
   while (free < keep && exists(place, generation(free))) ++free;
   for (unsigned to = free; to > 1; --to) {
@@ -49,7 +49,7 @@ Result<AuditFile> open_next(const AuditPlace& place) {
 
 // There is nothing under the name PATH between the two renames; whoever takes it in that moment
 // keeps it, and we keep our file.
-Status swap_in(const AuditPlace& place) {
+Result<> swap_in(const AuditPlace& place) {
   if (auto moved = rename(place, "", generation(1), 0); !moved) return moved;
   auto moved = rename(place, kNext, "", RENAME_NOREPLACE);
   if (moved) return moved;
@@ -59,7 +59,7 @@ Status swap_in(const AuditPlace& place) {
 
 }  // namespace
 
-Status rotate(const AuditPlace& place, AuditFile& file, unsigned keep) {
+Result<> rotate(const AuditPlace& place, AuditFile& file, unsigned keep) {
   if (!file.is_named(place)) {
     return Error{place.path + " is not the file that is written to any more: send SIGHUP", ESTALE};
   }

@@ -12,6 +12,6 @@ namespace hb {
 // `file` is PATH; afterwards it is the new one, empty and locked, and the names are to be made to
 // last by AuditPlace::sync(). After an Error it is what it was, under its name. At most `keep`
 // (from 1) rotated files stay; the oldest is replaced only when the new file exists already.
-[[nodiscard]] Status rotate(const AuditPlace& place, AuditFile& file, unsigned keep);
+[[nodiscard]] Result<> rotate(const AuditPlace& place, AuditFile& file, unsigned keep);
 
 }  // namespace hb

@@ -1,9 +1,9 @@
 // The values of an enum as an array: kEnumValues<E>.
 //
-// For an enum of std::uint8_t whose values count up from 0, with a constexpr name() beside it: a
-// switch without default that names every value, and kNoName after it. That switch is the only list
-// of the values. The compiler refuses one that leaves a value out (-Werror=switch), and all 256
-// numbers are asked for their names here, so what is sized by this array has room for each value.
+// The enum's underlying type is std::uint8_t, its values count up from 0, and a constexpr name()
+// beside it is a switch without default that returns a name for every value and kNoName after it.
+// That switch is the only list of the values: -Werror=switch rejects one that leaves a value out,
+// and name() is called here with all 256 numbers.
 #pragma once
 
 #include <array>
@@ -14,7 +14,7 @@
 
 namespace hb {
 
-// What name() says of a number that is no value of its enum, and of nothing else.
+// What name() returns for a number that is not a value of its enum, and only then.
 inline constexpr const char* kNoName = "(no value)";
 
 template <typename Enum>

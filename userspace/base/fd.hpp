@@ -1,5 +1,5 @@
-// Fd: the only owner of a file descriptor. Move-only; closes what it holds when it dies or is given
-// another one.
+// Fd: the only owner of a file descriptor. Move-only; closes it on destruction, reset and
+// assignment.
 #pragma once
 
 #include <unistd.h>

@@ -1,6 +1,5 @@
-// Metric: what a counter counts, in words. Each is described once, as a constant beside its
-// counter: the last line of the event stream, notices of losses, documents and exporters take their
-// words from there.
+// Metric: the description of a counter, a constant beside the counter. The last line of the event
+// stream, loss notices, documents and exporters use it.
 #pragma once
 
 #include <array>
@@ -15,7 +14,7 @@ namespace hb {
 // One value of a metric's label.
 struct LabelValue {
   std::string_view name;       // "ring_full"
-  std::string_view lost = {};  // what each count is a loss of; empty: of nothing
+  std::string_view lost = {};  // what is lost at each count; empty: nothing
 };
 
 struct Metric {
@@ -24,11 +23,11 @@ struct Metric {
   std::string_view help;                    // what is counted: a phrase without a full stop
   std::string_view label = {};              // "reason"; empty: the metric is one number
   std::span<const LabelValue> values = {};  // every value of the label
-  std::string_view loss = {};  // each count is a loss of this name: see report/loss.hpp
+  std::string_view loss = {};  // each count is a loss with this reason, see report/loss.hpp
 };
 
-// The values of a label that stands for an enum: its names, and what is lost where the enum has a
-// what_is_lost() beside its name().
+// The values of a label that stands for an enum, with what_is_lost() where the enum has that
+// function.
 template <typename Enum>
 consteval auto list_label_values() {
   std::array<LabelValue, kEnumValues<Enum>.size()> values{};

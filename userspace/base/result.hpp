@@ -1,12 +1,14 @@
-// Result<T>: what a call that can fail returns. Either a value or an Error; never both, never
-// neither, and the compiler warns when nobody looks.
+// Result<T>: what a call that can fail returns, either a value or an Error. [[nodiscard]], so the
+// compiler warns when it is ignored.
 //
 //   Result<Fd> made = make_socket();
 //   if (!made) return made.error();
 //   use(made.value());
 //
-// Outcomes that belong to the domain (a verdict, a decode error) are not errors: they are enums and
-// variants of their own. An Error is for the world refusing: a system call, a file, a kernel.
+// Result<> has no value: it is ok() or an Error.
+//
+// Domain outcomes (a verdict, a decode error) are not Errors but enums and variants. An Error means
+// that a system call, a file or the kernel failed us.
 #pragma once
 
 #include <string>
@@ -16,7 +18,7 @@
 namespace hb {
 
 struct Error {
-  std::string message;  // whole sentence for a person: what was tried, why it failed
+  std::string message;  // what was tried and why it failed
   int code = 0;         // errno, or 0 where there is none
 };
 
@@ -24,7 +26,7 @@ struct Error {
 // `doing` may already change it. Yields "doing: Permission denied".
 [[nodiscard]] Error os_error(int code, const std::string& doing);
 
-template <typename T>
+template <typename T = std::monostate>
 class [[nodiscard]] Result {
  public:
   Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT(*-explicit-*)
@@ -32,7 +34,7 @@ class [[nodiscard]] Result {
 
   explicit operator bool() const { return state_.index() == 0; }
 
-  // Only after the test above said yes (value) or no (error); else std::bad_variant_access.
+  // Test with operator bool first; the wrong one throws std::bad_variant_access.
   T& value() & { return std::get<0>(state_); }
   const T& value() const& { return std::get<0>(state_); }
   T value() && { return std::get<0>(std::move(state_)); }
@@ -42,7 +44,6 @@ class [[nodiscard]] Result {
   std::variant<T, Error> state_;
 };
 
-using Status = Result<std::monostate>;
-inline Status ok() { return Status(std::monostate{}); }
+inline Result<> ok() { return Result<>(std::monostate{}); }
 
 }  // namespace hb

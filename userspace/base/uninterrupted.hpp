@@ -1,12 +1,11 @@
-// Calls again for as long as a signal interrupts the call (EINTR). For calls that have to be done
-// whatever comes; not for those that a signal is to end.
+// Repeats a system call that fails with EINTR. Not for calls that a signal is meant to end.
 #pragma once
 
 #include <cerrno>
 
 namespace hb {
 
-// `call` returns -1 and sets errno when it fails; errno is its last failure's.
+// `call` returns -1 and sets errno when it fails.
 template <typename Call>
 auto uninterrupted(Call call) {
   for (;;) {

@@ -16,7 +16,7 @@ void* map(std::size_t bytes) {
 }  // namespace
 
 ZeroedPages::ZeroedPages(std::size_t bytes) : bytes_(bytes), memory_(map(bytes)) {
-  // Only a wish: a kernel without huge pages refuses it, and all is as before.
+  // Only advice: a kernel without huge pages refuses it, which is no error.
   if (bytes_ >= kHugeFrom_bytes) (void)::madvise(memory_, bytes_, MADV_HUGEPAGE);
 }
 

@@ -1,8 +1,8 @@
-// ZeroedPages: memory for one large table. Comes as untouched pages of zeros, so that what nobody
-// uses costs nothing; never grows, goes back with its owner.
+// ZeroedPages: memory for one large table, from mmap(2): zero-filled, and pages that are never
+// touched cost nothing. Does not grow; unmapped by the destructor.
 //
-// A table of kHugeFrom_bytes or more asks for huge pages: looked into at random, it would spend
-// more time on finding its pages than on reading them. Its first use then costs up to two MiB.
+// A table of kHugeFrom_bytes or more asks for huge pages (MADV_HUGEPAGE), as random access to it
+// would spend most of its time on TLB misses. Its first use then costs up to 2 MiB.
 //
 // Throws std::bad_alloc. Neither copied nor moved.
 #pragma once

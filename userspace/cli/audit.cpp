@@ -25,11 +25,10 @@ struct VerifyOptions {
 using Finding = std::optional<AuditFinding>;
 
 constexpr const char* kVerifyFooter =
-    "What this proves: that between the first and the last record seen none was changed, removed,\n"
-    "added or moved by accident, or by anybody who did not compute every hash from there on anew.\n"
-    "What it does not: the chain has no key, so whoever may write the file "
-    "can compute it anew, or\n"
-    "cut off its end. Keep the last hash where they cannot write, and pass it to --expect-last.\n"
+    "This proves that between the first and the last record no record was changed, removed, added\n"
+    "or moved by accident, or by anybody who did not recompute all hashes from there on.\n"
+    "It does not prove more: the chain has no key, so anybody who may write the file can recompute\n"
+    "it, or cut off its end. Store the last hash elsewhere, and pass it to --expect-last.\n"
     "\n"
     "Exit codes: 0 one good chain; 1 it is not, or a file cannot be read; 2 bad usage.\n"
     "\n"
@@ -52,7 +51,7 @@ Finding check(AuditVerifier& verifier, const std::vector<std::string>& files) {
   return verifier.check_end();
 }
 
-// Terminals obey control characters, and a file may have any name.
+// A file name may contain control characters, which a terminal would interpret.
 std::string printable(std::string text) {
   for (char& c : text) {
     const auto byte = static_cast<unsigned char>(c);
@@ -116,14 +115,16 @@ ExitCode verify(const VerifyOptions& options) {
 void add_audit(CLI::App& app, Action& chosen) {
   CLI::App* audit = app.add_subcommand("audit", "Work on audit logs of recovery");
   audit->require_subcommand(1);
-  CLI::App* command = audit->add_subcommand("verify", "Is a log one unbroken chain of records?");
+  CLI::App* command =
+      audit->add_subcommand("verify", "Check that a log is one unbroken chain of records");
   const auto options = std::make_shared<VerifyOptions>();
   command->add_option("FILE", options->files, "Audit logs, oldest first: one chain")->required();
-  command->add_option("--expect-last", options->expected_last, "The hash that the last record has")
+  command
+      ->add_option("--expect-last", options->expected_last, "The expected hash of the last record")
       ->check(CLI::Validator(check_hash, ""))
       ->type_name("HASH");
   add_choice<Format>(*command, "--format", options->format,
-                     {{"text", Format::Text}, {"json", Format::Json}}, "How to say it [text]");
+                     {{"text", Format::Text}, {"json", Format::Json}}, "Output format [text]");
   command->footer(kVerifyFooter);
   command->callback([&chosen, options] { chosen = [options] { return verify(*options); }; });
 }

@@ -12,7 +12,7 @@ constexpr unsigned kMaxKeep = 1000;
 
 std::string check_path(const std::string& path) {
   if (!path.empty() && path.back() != '/') return {};
-  return "'" + path + "' names no file";
+  return "'" + path + "' does not name a file";
 }
 
 CLI::Validator max_bytes() {
@@ -30,9 +30,10 @@ CLI::Validator max_bytes() {
 
 void declare_audit_options(CLI::App& run, AuditConfig& config) {
   CLI::Option* file =
-      run.add_option("--recovery-audit-file", config.path,
-                     "Record every decision there, on disk before it is acted on; chained lines "
-                     "(hb-ebpf audit verify)")
+      run.add_option(
+             "--recovery-audit-file", config.path,
+             "Record every decision in this file, on disk before it is carried out; hash-chained "
+             "lines (hb-ebpf audit verify)")
           ->check(CLI::Validator(check_path, ""))
           ->type_name("PATH");
   run.add_option("--audit-max-bytes", config.max_bytes,

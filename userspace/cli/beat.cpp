@@ -24,8 +24,8 @@ constexpr const char* kExamples =
     "Examples:\n"
     "  hb-ebpf beat                                 # twice a second, until a signal\n"
     "  hb-ebpf beat --count 10 --interval-ms 100 --status degraded --payload 7\n"
-    "  hb-ebpf beat --count 1 --claim-pid 4242      # a lie that the observer must see through\n"
-    "  hb-ebpf beat --count 1 --claim-pid 4242 --forge-pid 4242   # and a better one; root\n"
+    "  hb-ebpf beat --count 1 --claim-pid 4242      # a false claim: auth_failure\n"
+    "  hb-ebpf beat --count 1 --claim-pid 4242 --forge-pid 4242   # forged SCM_CREDENTIALS too; root\n"
     "  hb-ebpf beat --udp 127.0.0.1:4711 --key-file key           # over the network, sealed";
 
 struct BeatOptions {
@@ -39,7 +39,7 @@ struct BeatOptions {
   daemon::LogConfig log;
 };
 
-// Says at most one thing a second, and then how often it was true.
+// Logs at most one warning a second, with the number of failures.
 class Complaints {
  public:
   void add(const std::string& what, std::uint64_t now_ns) {
@@ -103,7 +103,7 @@ bool sleep_until(std::uint64_t deadline_ns, const Clock& clock, daemon::Signals&
   }
 }
 
-// Beats are due at fixed instants: what a beat takes does not add up.
+// Beats are due at fixed instants, so that the time of sending does not accumulate.
 void beat_on(const BeatOptions& options, const Clock& clock, daemon::Signals& signals,
              Session& session) {
   std::uint64_t due_ns = clock.now_ns();
@@ -138,23 +138,24 @@ void declare_frame(CLI::App& command, BeatOptions& o) {
                           {{"ok", vlp::Status::Ok},
                            {"degraded", vlp::Status::Degraded},
                            {"critical", vlp::Status::Critical}},
-                          "What the beats say [ok]");
-  add_number(command, "--payload", o.payload, 0, kMaxU32, "A number that the observer passes on");
+                          "The status in the beats [ok]");
+  add_number(command, "--payload", o.payload, 0, kMaxU32,
+             "A number that the observer reports unchanged");
   add_number(command, "--claim-pid", o.claimed_pid, 0, kMaxU32, "Claim to be another process");
   add_number(command, "--forge-pid", o.route.forged_pid, 1, kMaxU32 >> 1,
-             "Put that pid into SCM_CREDENTIALS too; root");
-  command.add_flag("--terminal", o.terminal, "End with the last word of a dying agent")
+             "Put this pid into SCM_CREDENTIALS too; needs root");
+  command.add_flag("--terminal", o.terminal, "End with a terminal beat (status critical)")
       ->disable_flag_override();
 }
 
 void declare_route(CLI::App& command, BeatRoute& route) {
-  CLI::Option* unix_socket =
-      command.add_option("--socket", route.socket, "Where the observer receives")
-          ->check(socket_path())
-          ->type_name("PATH")
-          ->capture_default_str();
+  CLI::Option* unix_socket = command.add_option("--socket", route.socket, "The observer's socket")
+                                 ->check(socket_path())
+                                 ->type_name("PATH")
+                                 ->capture_default_str();
   command
-      .add_option("--udp", route.udp, "Or where it receives over UDP: 127.0.0.1:4711, [::1]:4711")
+      .add_option("--udp", route.udp,
+                  "Or send over UDP to this address: 127.0.0.1:4711, [::1]:4711")
       ->check(CLI::Validator(
           [](std::string& text) {
             const auto address = UdpAddress::parse(text);
@@ -166,7 +167,7 @@ void declare_route(CLI::App& command, BeatRoute& route) {
   declare_key_files(command, route.key_file, route.master_key_file);
 }
 
-// What only the flags together can get wrong.
+// Checks combinations of flags.
 void check_route(const BeatRoute& route) {
   const std::string key_flag = !route.key_file.empty() ? "--key-file" : "--master-key-file";
   const bool has_key = !route.key_file.empty() || !route.master_key_file.empty();
@@ -184,11 +185,11 @@ void check_route(const BeatRoute& route) {
 }  // namespace
 
 void add_beat(CLI::App& app, Action& chosen) {
-  CLI::App* command = app.add_subcommand("beat", "An agent: say that this process is alive");
+  CLI::App* command = app.add_subcommand("beat", "Run an agent: send beats of this process");
   const auto options = std::make_shared<BeatOptions>();
   declare_route(*command, options->route);
   add_number(*command, "--interval-ms", options->interval_ms, 0, kMsPerDay,
-             "Time from beat to beat");
+             "Interval between beats");
   add_number(*command, "--count", options->count, 0, ~std::uint64_t{0},
              "How many beats; 0: until a signal");
   declare_frame(*command, *options);

@@ -18,7 +18,7 @@ class UnixLink final : public BeatLink {
     if (route.forged_pid) agent_.present_as(*route.forged_pid);
   }
 
-  Status send(const vlp::Bytes& frame) override {
+  Result<> send(const vlp::Bytes& frame) override {
     const auto sent = agent_.send(frame);
     if (!sent) return sent.error();
     if (sent.value() == UnixAgent::Outcome::Queued) return ok();
@@ -34,25 +34,25 @@ class UdpLink final : public BeatLink {
   UdpLink(const UdpAddress& observer, std::optional<secure::FrameSealer> sealer)
       : agent_(observer), sealer_(std::move(sealer)) {}
 
-  Status send(const vlp::Bytes& frame) override {
+  Result<> send(const vlp::Bytes& frame) override {
     if (!sealer_) return transmit(frame);
     const auto sealed = sealer_->seal(frame);
-    return sealed ? transmit(sealed.value()) : Status(sealed.error());
+    return sealed ? transmit(sealed.value()) : Result<>(sealed.error());
   }
 
  private:
-  Status transmit(std::span<const std::uint8_t> bytes) {
+  Result<> transmit(std::span<const std::uint8_t> bytes) {
     const auto sent = agent_.send(bytes);
     if (!sent) return sent.error();
     if (sent.value() == UdpAgent::Outcome::Sent) return ok();
-    return Error{"there is no room on the way to the network", EAGAIN};
+    return Error{"the UDP send buffer or the device queue is full", EAGAIN};
   }
 
   UdpAgent agent_;
   std::optional<secure::FrameSealer> sealer_;
 };
 
-// One session: it begins with this process.
+// A session begins with this process.
 Result<secure::FrameSealer> make_sealer(const BeatRoute& route) {
   const bool shared = !route.key_file.empty();
   auto key = secure::read_key_file(shared ? route.key_file : route.master_key_file);

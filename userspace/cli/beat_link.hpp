@@ -1,4 +1,4 @@
-// BeatLink: how an agent's frames get to its observer: the Unix socket, or UDP, sealed or not.
+// BeatLink: sends an agent's frames to the observer, by Unix socket or UDP, sealed or not.
 #pragma once
 
 #include <cstdint>
@@ -15,11 +15,11 @@ class BeatLink {
  public:
   virtual ~BeatLink() = default;
 
-  // Never blocks. The Error says why this frame, or (UDP) an earlier one, has not been delivered.
-  virtual Status send(const vlp::Bytes& frame) = 0;
+  // Does not block. The Error says why this frame, or (UDP) an earlier one, was not delivered.
+  virtual Result<> send(const vlp::Bytes& frame) = 0;
 };
 
-// Where an agent of `hb-ebpf beat` sends, and how.
+// Where `hb-ebpf beat` sends.
 struct BeatRoute {
   std::string socket = "/run/hb-ebpf/hb.sock";
   std::optional<std::uint32_t> forged_pid;  // in SCM_CREDENTIALS; Unix only
@@ -28,7 +28,7 @@ struct BeatRoute {
   std::string master_key_file;              // likewise
 };
 
-// Reads the key file and connects to nothing yet. The Error is one of configuration.
+// Reads the key file; does not connect yet. The Error is one of configuration.
 [[nodiscard]] Result<std::unique_ptr<BeatLink>> open_link(const BeatRoute& route);
 
 }  // namespace hb::cli

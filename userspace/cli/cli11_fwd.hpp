@@ -1,5 +1,4 @@
-// CLI11's App by name alone. <CLI/CLI.hpp> takes seconds to compile, and who passes an App on, or
-// has only the parsed options, needs nothing of it.
+// Forward declaration of CLI::App, since <CLI/CLI.hpp> takes seconds to compile.
 #pragma once
 
 namespace CLI {

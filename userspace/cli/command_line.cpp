@@ -21,7 +21,7 @@ constexpr const char* kExitCodes =
     "available\n"
     "here; 4 --strict-namespace-check tripped; 5 the loop of run did not turn.";
 
-// Whoever starts us with one of them closed must not find a socket of ours under its number.
+// If one of the descriptors 0 to 2 is closed, open /dev/null there, so that no socket gets it.
 bool standard_descriptors_are_open() {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
     if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) != fd) return false;
@@ -29,7 +29,7 @@ bool standard_descriptors_are_open() {
   return true;
 }
 
-// CLI11 says the name of the flag and what is wrong with it; help and version are no mistakes.
+// CLI11's message names the flag and the mistake. --help and --version are exceptions too.
 ExitCode refuse(const CLI::App& app, const CLI::ParseError& error) {
   if (error.get_exit_code() == 0) {
     app.exit(error, std::cout, std::cerr);
@@ -45,7 +45,7 @@ ExitCode refuse(const CLI::App& app, const CLI::ParseError& error) {
 }
 
 ExitCode dispatch(int argc, char** argv, Declare declare) {
-  CLI::App app{"hb-ebpf: a heartbeat observer that asks the kernel who is speaking"};
+  CLI::App app{"hb-ebpf: a heartbeat observer that learns the sender of each beat from the kernel"};
   app.set_version_flag("--version", "hb-ebpf " HB_VERSION);
   app.require_subcommand(1);
   app.footer(kExitCodes);

@@ -1,4 +1,4 @@
-// What every program of hb-ebpf does around its subcommands.
+// main() of hb-ebpf and hb-ebpf-lab.
 #pragma once
 
 #include "cli/cli11_fwd.hpp"
@@ -9,8 +9,7 @@ namespace hb::cli {
 // Declares subcommands; see subcommands.hpp.
 using Declare = void (*)(CLI::App& app, Action& chosen);
 
-// Parses the command line, says what is wrong with it, and runs what was chosen. Returns main()'s
-// value.
+// Parses the command line and runs the subcommand, or prints the mistake. Returns the exit code.
 int run_command_line(int argc, char** argv, Declare declare);
 
 }  // namespace hb::cli

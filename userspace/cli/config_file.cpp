@@ -19,7 +19,7 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
-// Takes the first line out of `text`, without its end.
+// Removes the first line from `text` and returns it without its line end.
 std::string_view take_line(std::string_view& text) {
   const auto end = text.find('\n');
   std::string_view line = text.substr(0, end);
@@ -32,7 +32,7 @@ Error at(const std::string& path, std::size_t number, const std::string& what) {
   return Error{path + ":" + std::to_string(number) + ": " + what, EINVAL};
 }
 
-Status examine(const struct stat& seen, const std::string& path) {
+Result<> examine(const struct stat& seen, const std::string& path) {
   if (!S_ISREG(seen.st_mode)) return Error{path + " is not a regular file: name one", EINVAL};
   if (seen.st_size > static_cast<off_t>(kMaxConfigBytes)) {
     return Error{path + " is larger than 1 MiB: is it the right file?", EFBIG};
@@ -49,7 +49,7 @@ Status examine(const struct stat& seen, const std::string& path) {
   return ok();
 }
 
-// One byte more than allowed is read, if it is there.
+// Reads up to one byte more than allowed, to detect a longer file.
 Result<std::string> read_all(const Fd& file, const std::string& path) {
   std::string text(kMaxConfigBytes + 1, '\0');
   std::size_t length = 0;
@@ -88,7 +88,7 @@ Result<std::vector<ConfigLine>> parse_config(const std::string& path, std::strin
   for (std::size_t number = 1; !text.empty(); ++number) {
     const auto line = trimmed(take_line(text));
     if (line.find('\0') != std::string_view::npos) {
-      return at(path, number, "there is a zero byte: this is no text file");
+      return at(path, number, "zero byte: not a text file");
     }
     if (line.empty() || line.front() == '#') continue;
     const auto equals = line.find('=');

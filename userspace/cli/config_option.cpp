@@ -20,7 +20,7 @@ struct Setting {
   Lines lines;
 };
 
-// How many letters must be put in, left out or changed.
+// The edit distance.
 std::size_t distance(const std::string& one, const std::string& other) {
   std::vector<std::size_t> row(other.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
@@ -113,8 +113,7 @@ class ConfigReader {
     run(*setting.option, line);
   }
 
-  // Which of several values is the wrong one, or whether they are too many, is told by trying each
-  // of them alone.
+  // Tries each value alone to find the wrong one, or whether there are too many.
   void give_values(const Setting& setting) const {
     for (const auto& line : setting.lines) setting.option->add_result(line.value);
     if (setting.lines.size() == 1) return run(*setting.option, setting.lines.front());

@@ -1,14 +1,13 @@
-// --config FILE: flags from a file; whatever the command line gives too, the command line decides.
+// --config FILE: flags from a file. Flags on the command line take precedence.
 #pragma once
 
 #include "cli/cli11_fwd.hpp"
 
 namespace hb::cli {
 
-// To be declared before every other flag of `command`. Those that are declared later, all of them,
-// can be in the file: a callback of CLI11 runs when the whole command line has been split up, and
-// callbacks run in the order of declaration, so this one gives the others their values before they
-// are looked at. What is wrong is a CLI::ParseError that begins with "FILE:LINE: ".
+// Declare it before every other flag of `command`; all flags that are declared later can be in the
+// file. CLI11 runs callbacks in the order of declaration, so this one sets the values of the others
+// before theirs run. A mistake is a CLI::ParseError that begins with "FILE:LINE: ".
 void add_config(CLI::App& command);
 
 }  // namespace hb::cli

@@ -13,8 +13,7 @@
 namespace hb::cli {
 namespace {
 
-constexpr std::size_t kMaxLineBytes =
-    1024;  // far more than a frame; of longer lines no more is kept
+constexpr std::size_t kMaxLineBytes = 1024;  // longer lines are truncated
 
 constexpr const char* kExamples =
     "Examples:\n"
@@ -28,7 +27,7 @@ std::optional<std::uint8_t> digit(char c) {
   return std::nullopt;
 }
 
-// The bytes, or the name of what is wrong with the text.
+// The bytes, or the name of the error.
 std::variant<vlp::Bytes, const char*> bytes_of(std::string_view hex) {
   for (const char c : hex) {
     if (!digit(c)) return "BadHex";
@@ -49,7 +48,7 @@ std::variant<vlp::Frame, const char*> frame_of(std::string_view hex) {
   return std::get<vlp::Frame>(decoded);
 }
 
-// Whether it was a frame.
+// Returns whether it was a frame.
 bool print_frame(std::string_view hex, LineWriter& out) {
   const auto decoded = frame_of(hex);
   if (const auto* error = std::get_if<const char*>(&decoded)) {
@@ -108,7 +107,7 @@ ExitCode decode(const std::vector<std::string>& frames) {
 }  // namespace
 
 void add_decode(CLI::App& app, Action& chosen) {
-  CLI::App* command = app.add_subcommand("decode", "Say what frames say, one JSON line each");
+  CLI::App* command = app.add_subcommand("decode", "Decode frames, one JSON line each");
   const auto frames = std::make_shared<std::vector<std::string>>();
   command->add_option("HEX", *frames, "64 hex digits; - reads lines from standard input")
       ->required();

@@ -75,10 +75,11 @@ ExitCode doctor(Format format) {
 }  // namespace
 
 void add_doctor(CLI::App& app, Action& chosen) {
-  CLI::App* command = app.add_subcommand("doctor", "Can this kernel attest, and if not, why not");
+  CLI::App* command = app.add_subcommand(
+      "doctor", "Check what this kernel and these privileges allow, with remedies");
   const auto format = std::make_shared<Format>(Format::Text);
   add_choice<Format>(*command, "--format", *format,
-                     {{"text", Format::Text}, {"json", Format::Json}}, "How to say it [text]");
+                     {{"text", Format::Text}, {"json", Format::Json}}, "Output format [text]");
   command->footer(kExamples);
   command->callback([&chosen, format] { chosen = [format] { return doctor(*format); }; });
 }

@@ -14,9 +14,9 @@ void add_log_options(CLI::App& app, daemon::LogConfig& config) {
                      {"warn", Level::Warn},
                      {"error", Level::Error},
                      {"off", Level::Off}},
-                    "How much is said on standard error [info]");
+                    "The lowest level that is logged to standard error [info]");
   add_choice<Format>(app, "--log-format", config.format,
-                     {{"text", Format::Text}, {"json", Format::Json}}, "And how [text]");
+                     {{"text", Format::Text}, {"json", Format::Json}}, "The log format [text]");
 }
 
 }  // namespace hb::cli

@@ -1,5 +1,5 @@
-// Flags that check themselves: what is wrong with a value, and what would be right, is said with
-// the flag's name before it (CLI11 puts it there), and ends in exit code 2.
+// Flags that check their values. The message says what is wrong and what is allowed; CLI11 puts the
+// flag's name before it. The exit code is 2.
 #pragma once
 
 #include <sys/types.h>
@@ -15,8 +15,8 @@
 
 namespace hb::cli {
 
-// Decimal digits alone, within the bounds. Rewrites the text (hence transform() and not check()),
-// as CLI11 would read a leading zero as octal.
+// Decimal digits only, within the bounds. Uses transform() and not check() to remove leading zeros,
+// with which CLI11 would read the number as octal.
 [[nodiscard]] CLI::Validator whole_number(std::uint64_t lowest, std::uint64_t highest);
 
 template <typename Target>
@@ -28,7 +28,7 @@ CLI::Option* add_number(CLI::App& app, const std::string& name, Target& target,
       ->capture_default_str();
 }
 
-// A power of two, whole pages, within the bound; rewrites the text likewise.
+// A power of two, whole pages, within the bound; removes leading zeros too.
 [[nodiscard]] CLI::Validator ring_size(std::uint64_t highest);
 
 // A path that fits a Unix socket.
@@ -43,7 +43,7 @@ void add_group(CLI::App& app, const std::string& name, std::optional<gid_t>& gro
 void add_user(CLI::App& app, const std::string& name, std::optional<daemon::User>& user,
               const std::string& help);
 
-// One word out of a few.
+// One of several words.
 template <typename Value>
 using Choices = std::vector<std::pair<std::string, Value>>;
 

@@ -22,31 +22,33 @@ constexpr std::uint64_t kSecondsPerYear = 31'536'000;
 constexpr std::uint64_t kMaxRingBytes = std::uint64_t{1} << 30;
 
 void declare_socket(CLI::App& run, RunConfig& o) {
-  run.add_option("--socket", o.socket.path, "Where agents send")
+  run.add_option("--socket", o.socket.path, "The socket that agents send to")
       ->check(socket_path())
       ->type_name("PATH")
       ->capture_default_str();
-  add_mode(run, "--socket-mode", o.socket.mode, "Who may send [0600]");
-  add_group(run, "--socket-group", o.socket.group, "The group that the mode speaks of");
+  add_mode(run, "--socket-mode", o.socket.mode, "Its permission bits: who may send [0600]");
+  add_group(run, "--socket-group", o.socket.group, "Its group");
   add_number(run, "--queue-length", o.queue_length, 1, std::uint64_t{1} << 20,
-             "Datagrams that may wait on the socket");
+             "Datagrams that the socket can queue");
 }
 
 void declare_attestation(CLI::App& run, RunConfig& o) {
-  add_choice<Attest>(run, "--attest", o.attest,
-                     {{"kernel", Attest::Kernel}, {"procfs", Attest::Procfs}},
-                     "Who says who sent a frame; procfs is the old way, for comparison [kernel]");
+  add_choice<Attest>(
+      run, "--attest", o.attest, {{"kernel", Attest::Kernel}, {"procfs", Attest::Procfs}},
+      "How the sender of a frame is found; procfs: SCM_CREDENTIALS and /proc, for comparison "
+      "[kernel]");
   add_choice<bool>(run, "--correlate", o.correlate_skb, {{"content", false}, {"skb", true}},
-                   "How a stamp finds its frame [content]");
+                   "How stamps are paired with frames [content]");
   add_choice<kernel::Delivery>(
       run, "--delivery", o.delivery,
       {{"socket", kernel::Delivery::Socket}, {"ring", kernel::Delivery::Ring}},
-      "How frames come: as datagrams, or inside their stamps at no system call a beat [socket]");
-  add_number(run, "--drain-interval-ms", o.drain_interval_ms, 1, 1'000,
-             "How long a frame may wait to be read; exits and stalls never do [5 where the event "
-             "stream shows every beat, else 100, or a quarter of a short threshold]");
+      "How frames arrive: as datagrams, or in their stamps without a system call [socket]");
+  add_number(
+      run, "--drain-interval-ms", o.drain_interval_ms, 1, 1'000,
+      "How long a frame may wait to be read; exits and stalls are not delayed [5 if the event "
+      "stream shows every beat, else 100, or a quarter of a short threshold]");
   add_number(run, "--max-beat-rate", o.max_beat_rate, 0, 1'000'000'000,
-             "Beats per second and process; what is more is dropped in the kernel; 0: no limit");
+             "Beats per second and process; more are dropped in the kernel; 0: no limit");
   run.add_option("--ring-bytes", o.ring_bytes, "Size of the stamp ring")
       ->transform(ring_size(kMaxRingBytes))
       ->type_name("BYTES")
@@ -54,7 +56,7 @@ void declare_attestation(CLI::App& run, RunConfig& o) {
   add_number(run, "--stamp-wait-ms", o.stamp_wait_ms, 1, 10'000,
              "How long a frame waits for its stamp");
   run.add_flag("--allow-cross-namespace-agents", o.allow_cross_namespace,
-               "Accept honest agents of other PID namespaces, under their pid in this one")
+               "Accept agents of other PID namespaces, under their pid in this one")
       ->disable_flag_override();
   run.add_flag("--strict-namespace-check", o.strict_namespace,
                "End with exit code 4 on the first namespace conflict")
@@ -64,14 +66,15 @@ void declare_attestation(CLI::App& run, RunConfig& o) {
 void declare_tracking(CLI::App& run, RunConfig& o) {
   add_number(run, "--threshold-ms", o.threshold_ms, 1, kMsPerDay, "Silence before a stall");
   add_number(run, "--tracker-capacity", o.tracker_capacity, 1, Tracker::kMaxCapacity,
-             "Agents that can be tracked");
+             "The number of agents that can be tracked");
   add_number(run, "--agents-per-uid", o.agents_per_uid, 0, Tracker::kMaxCapacity,
              "Agents that one user may have; for root: one cgroup (v2, the second level); 0: any "
              "number [a quarter of --tracker-capacity]");
-  add_choice<Eviction>(run, "--eviction", o.eviction,
-                       {{"strict", Eviction::Strict}, {"balanced", Eviction::Balanced}},
-                       "Who is forgotten for a newcomer when all are taken and none is dead: the "
-                       "longest silent, after 10 thresholds or once it has stalled [strict]");
+  add_choice<Eviction>(
+      run, "--eviction", o.eviction,
+      {{"strict", Eviction::Strict}, {"balanced", Eviction::Balanced}},
+      "When the tracker is full, evict the longest silent agent: after 10 thresholds "
+      "(strict), or once it has stalled (balanced) [strict]");
 }
 
 void declare_output(CLI::App& run, RunConfig& o) {
@@ -82,26 +85,27 @@ void declare_output(CLI::App& run, RunConfig& o) {
   add_choice<BeatsShown>(
       run, "--beats", o.beats,
       {{"all", BeatsShown::All}, {"changes", BeatsShown::Changes}, {"none", BeatsShown::None}},
-      "Which beats it shows [text: changes, json: all]");
+      "Which beats the stream shows [text: changes, json: all]");
   add_choice<WhenFull>(run, "--when-stdout-is-full", o.when_stdout_is_full,
                        {{"drop", WhenFull::Drop}, {"end", WhenFull::End}},
-                       "Who does not read the stream loses events, or ends the observer [drop]");
-  run.add_option("--export-file", o.export_file,
-                 "Every event as tab-separated values too; opened again on SIGHUP")
+                       "If the stream is not read: lose events, or end [drop]");
+  run.add_option(
+         "--export-file", o.export_file,
+         "Also write every event to this file, as tab-separated values; opened again on SIGHUP")
       ->type_name("PATH");
   add_log_options(run, o.log);
 }
 
 void declare_process(CLI::App& run, RunConfig& o) {
-  add_user(run, "--user", o.user, "Drop to this user once everything is open");
+  add_user(run, "--user", o.user, "Change to this user once everything is open");
   add_number(run, "--shutdown-after-secs", o.shutdown_after_s, 1, kSecondsPerYear,
-             "End cleanly by itself");
+             "End after this time, with exit code 0");
   run.add_option("--nice", o.nice,
-                 "Run the loop at this nice value; children run at 0 where it is below [-20]")
+                 "Nice value of the observer; child processes get 0 if it is negative [-20]")
       ->check(CLI::Range(daemon::kHighestPriority, daemon::kLowestPriority))
       ->type_name("N");
   add_number(run, "--self-watchdog-ms", o.self_watchdog_ms, 0, kMsPerDay,
-             "End with exit code 5 when the loop has not turned for so long; 0: no watchdog");
+             "End with exit code 5 when the loop is stuck for so long; 0: no watchdog");
 }
 
 }  // namespace
@@ -110,10 +114,11 @@ void check_together(const RunConfig& options) {
   check_udp_options(options.udp);
   if (options.delivery != kernel::Delivery::Ring) return;
   if (options.attest == Attest::Procfs) {
-    throw CLI::ValidationError("--delivery ring", "needs --attest kernel: frames come in stamps");
+    throw CLI::ValidationError("--delivery ring", "needs --attest kernel");
   }
   if (options.correlate_skb) {
-    throw CLI::ValidationError("--delivery ring", "leaves --correlate skb nothing to pair");
+    throw CLI::ValidationError("--delivery ring",
+                               "cannot be combined with --correlate skb, which pairs datagrams");
   }
 }
 

@@ -8,10 +8,10 @@
 
 namespace hb::cli {
 
-// Declares every flag, in groups; parsing fills what is returned.
+// Declares all flags, in groups; parsing fills the returned object.
 [[nodiscard]] std::shared_ptr<daemon::RunConfig> declare_run_options(CLI::App& run);
 
-// Throws CLI::ValidationError for flags that are right by themselves but not together.
+// Checks combinations of flags. Throws CLI::ValidationError.
 void check_together(const daemon::RunConfig& config);
 
 }  // namespace hb::cli

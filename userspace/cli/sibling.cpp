@@ -23,8 +23,8 @@ daemon::ExitCode refuse(const std::string& why) {
 }  // namespace
 
 void list_sibling_commands(CLI::App& app) {
-  app.add_subcommand("bench", "What it costs: measurements side by side, in turns");
-  app.add_subcommand("compare", "Kernel stamps against /proc, scenario by scenario");
+  app.add_subcommand("bench", "Measure what attestation costs, side by side");
+  app.add_subcommand("compare", "Compare kernel stamps with /proc, scenario by scenario");
 }
 
 bool is_for_sibling(int argc, char* const* argv) {
@@ -38,8 +38,9 @@ daemon::ExitCode become_sibling(char** argv) {
   if (!path) return refuse(path.error().message);
   ::execv(path.value().c_str(), argv);
   const int code = errno;
-  return refuse("cannot run " + path.value() + ": " + std::strerror(code) +
-                " (`cmake --build --preset release` makes it; it belongs beside hb-ebpf)");
+  return refuse(
+      "cannot run " + path.value() + ": " + std::strerror(code) +
+      " (built by `cmake --build --preset release`; must be in the directory of hb-ebpf)");
 }
 
 }  // namespace hb::cli

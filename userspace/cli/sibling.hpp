@@ -1,5 +1,5 @@
-// `compare` and `bench` are a program of their own, hb-ebpf-lab, which stands beside this one: so
-// that a daemon that runs as root contains no code that mounts, unshares or makes containers.
+// `compare` and `bench` are in another executable, hb-ebpf-lab, in the same directory, so that the
+// daemon, which runs as root, contains no code that mounts, unshares or makes containers.
 #pragma once
 
 #include "cli/cli11_fwd.hpp"
@@ -7,12 +7,12 @@
 
 namespace hb::cli {
 
-// In --help. They are never parsed here.
+// For --help only; they are not parsed here.
 void list_sibling_commands(CLI::App& app);
 
 [[nodiscard]] bool is_for_sibling(int argc, char* const* argv);
 
-// Executes it with all the arguments. Returns only when that failed, which has been said.
+// execv(2) with all arguments. Returns only when that failed, after printing why.
 [[nodiscard]] daemon::ExitCode become_sibling(char** argv);
 
 }  // namespace hb::cli

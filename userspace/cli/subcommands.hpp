@@ -1,6 +1,5 @@
-// The subcommands. Each add_*() declares one: its flags, its help, its examples. Parsing does
-// nothing but check and remember; what was chosen is run afterwards, so that a mistake anywhere on
-// the command line is found before anything has happened.
+// The subcommands. Each add_*() declares one: its flags, its help, its examples. Parsing only
+// checks and stores values; the chosen subcommand runs after the whole command line was parsed.
 #pragma once
 
 #include <functional>

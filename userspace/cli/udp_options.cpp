@@ -22,7 +22,7 @@ CLI::Validator not_empty() {
 }
 
 void need_port(const std::string& flag, bool given) {
-  if (given) throw CLI::ValidationError(flag, "needs --udp-port, without which there is no UDP");
+  if (given) throw CLI::ValidationError(flag, "needs --udp-port");
 }
 
 }  // namespace
@@ -32,23 +32,24 @@ void declare_key_files(CLI::App& app, std::string& key_file, std::string& master
       ->check(not_empty())
       ->type_name("FILE");
   app.add_option("--master-key-file", master_key_file,
-                 "Secure UDP: the key that each agent's own is derived from")
+                 "Secure UDP: the key that the agents' keys are derived from")
       ->check(not_empty())
       ->type_name("FILE");
 }
 
 void declare_udp_options(CLI::App& run, intake::UdpConfig& o) {
   add_number(run, "--udp-port", o.port, 1, kHighestPort, "Receive over UDP too");
-  run.add_option("--udp-bind-addr", o.bind_address, "On which IP address")
+  run.add_option("--udp-bind-addr", o.bind_address, "The IP address for --udp-port")
       ->check(ip_address())
       ->type_name("IP")
       ->capture_default_str();
   declare_key_files(run, o.key_file, o.master_key_file);
-  run.add_flag("--i-accept-plaintext-udp", o.accept_plaintext,
-               "Receive UDP without keys: whoever reaches the port can claim to be any agent")
+  run.add_flag(
+         "--i-accept-plaintext-udp", o.accept_plaintext,
+         "Receive UDP without keys: anybody who can send to the port can claim to be any agent")
       ->disable_flag_override();
   run.add_flag("--i-accept-recovery-on-unauthenticated-transport", o.accept_recovery,
-               "Let what comes over UDP lead to recovery, although no kernel vouches for it")
+               "Recover agents that send over UDP, although the kernel does not attest them")
       ->disable_flag_override();
 }
 

@@ -10,7 +10,7 @@ namespace hb::cli {
 
 void declare_udp_options(CLI::App& run, intake::UdpConfig& config);
 
-// What only the flags together can get wrong. Throws CLI::ValidationError.
+// Checks combinations of flags. Throws CLI::ValidationError.
 void check_udp_options(const intake::UdpConfig& config);
 
 // --key-file and --master-key-file, which agents have too.

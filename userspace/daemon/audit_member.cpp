@@ -9,20 +9,20 @@ Result<std::unique_ptr<AuditMember>> AuditMember::open(const AuditConfig& option
   auto log = AuditLog::open(options);
   if (!log) return log.error();
   std::unique_ptr<AuditMember> member(new AuditMember(std::move(log).value()));
-  member->say_notes();
+  member->log_notes();
   return member;
 }
 
-void AuditMember::tick(std::uint64_t /*now_ns*/) { say_notes(); }
+void AuditMember::tick(std::uint64_t /*now_ns*/) { log_notes(); }
 
 void AuditMember::reopen() {
   if (auto reopened = log_->reopen(); !reopened) {
     spdlog::error("{}: going on in the old file", reopened.error().message);
   }
-  say_notes();
+  log_notes();
 }
 
-void AuditMember::say_notes() {
+void AuditMember::log_notes() {
   for (const std::string& note : log_->take_notes()) spdlog::warn("{}", note);
 }
 

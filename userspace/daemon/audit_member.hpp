@@ -1,7 +1,7 @@
-// AuditMember: the audit log as a member of the run loop, and its voice in the log.
+// AuditMember: the audit log as a member of the run loop; logs its problems.
 //
-// One thread. Opened before privileges are dropped; opens the file again, with what privileges are
-// left, on SIGHUP.
+// One thread. Opened before privileges are dropped; opens the file again on SIGHUP, with the
+// remaining privileges.
 #pragma once
 
 #include <memory>
@@ -14,7 +14,7 @@ namespace hb::daemon {
 
 class AuditMember final : public LoopMember {
  public:
-  // nullptr: the options ask for none.
+  // nullptr: no audit file is configured.
   static Result<std::unique_ptr<AuditMember>> open(const AuditConfig& options);
 
   [[nodiscard]] AuditTrail& trail() { return *log_; }
@@ -28,7 +28,7 @@ class AuditMember final : public LoopMember {
  private:
   explicit AuditMember(std::unique_ptr<AuditLog> log) : log_(std::move(log)) {}
 
-  void say_notes();
+  void log_notes();
 
   std::unique_ptr<AuditLog> log_;
 };

@@ -29,7 +29,7 @@ kernel::Config RunConfig::kernel_config() const {
   config.queue_length = queue_length;
   config.delivery = delivery;
   const bool shows_every_beat = events != EventFormat::None && beats_shown() == BeatsShown::All;
-  // What waits must not make a silence late.
+  // Frames that wait to be read must not delay the detection of a silence.
   const std::uint64_t longest_ms = std::max<std::uint64_t>(1, threshold_ms / 4);
   const std::uint64_t default_ms = std::min<std::uint64_t>(longest_ms, shows_every_beat ? 5 : 100);
   config.drain_interval_ns = drain_interval_ms.value_or(default_ms) * kNsPerMs;
@@ -43,7 +43,7 @@ intake::IntakeConfig RunConfig::intake_config() const {
   return {.kernel = kernel_config(), .udp = udp, .threshold_ns = threshold_ns()};
 }
 
-// What holds the loop is to be noticed long before somebody seems silent for it.
+// A blocked loop must be noticed long before its agents appear to be silent.
 Standstill::Config RunConfig::standstill() const {
   return {.limit_ms = self_watchdog_ms,
           .calm_ms = std::clamp(threshold_ms / 4, Standstill::kAlert_ms, kLongestCalm_ms),

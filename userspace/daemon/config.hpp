@@ -1,4 +1,4 @@
-// What `hb-ebpf run` can be told. The defaults are here and nowhere else.
+// The configuration of `hb-ebpf run`. All defaults are here.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@
 
 namespace hb::daemon {
 
-// What is done on a stall, and what keeps it from being done.
+// What is done on a stall, and its limits.
 struct RecoveryConfig {
   std::optional<CommandLine> command;  // at most one of these two; neither: no recovery
   std::optional<int> signal;
@@ -33,7 +33,7 @@ struct RecoveryConfig {
   bool audit_required = false;
   bool accept_unauthenticated = false;
 
-  // Of a command.
+  // The following are for a command only.
   bool require_same_uid = false;
   std::uint64_t timeout_ms = 10'000;
   std::uint64_t shutdown_grace_ms = 5'000;
@@ -77,7 +77,7 @@ struct RunConfig {
   LogConfig log;
   std::optional<User> user;
   std::optional<std::uint64_t> shutdown_after_s;
-  std::optional<int> nice;  // unset: the highest priority, if it is to be had
+  std::optional<int> nice;  // unset: the highest priority that is permitted
   std::uint64_t self_watchdog_ms = 10'000;
 
   RecoveryConfig recovery;

@@ -15,11 +15,11 @@ namespace {
 constexpr int kPatience_ms = 200;
 constexpr time_t kLastResort_s = 1;
 
-// Longer than a pipe takes in one piece it cannot be (pipe(7), PIPE_BUF).
+// At most PIPE_BUF, so that a pipe takes it atomically (pipe(7)).
 using Line = std::array<char, 1024>;
 
-// SIGKILL for this process where what it guards takes too long: a file on a disk that hangs polls
-// writable, and only SIGKILL ends some of the waits for it.
+// Sends SIGKILL to this process if the write takes too long: a file on a hung disk polls as
+// writable, and some of these waits can only be ended by SIGKILL.
 class LastResort {
  public:
   LastResort() {

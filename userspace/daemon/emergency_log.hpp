@@ -1,4 +1,4 @@
-// The last line of a process that cannot end in an orderly way.
+// Writes one log line and ends the process, without the logger and without destructors.
 #pragma once
 
 #include <string_view>
@@ -8,10 +8,10 @@
 
 namespace hb::daemon {
 
-// Writes `message` to standard error as the log would at level critical, and ends the process with
-// `code`, whatever its other threads are doing. Takes no lock and allocates nothing. Standard error
-// that takes nothing costs the line, not the end; where writing to it hangs, SIGKILL ends the
-// process a second later. `message` has nothing in it that JSON would have to quote.
+// Writes `message` to standard error in the format of the log, at level critical, and calls
+// _exit(2) with `code`. Takes no lock and allocates nothing. If standard error is full, the line is
+// lost; if writing blocks, SIGKILL ends the process one second later. `message` must not contain
+// characters that JSON has to escape.
 [[noreturn]] void end_with_line(const LogConfig& log, std::string_view message, ExitCode code);
 
 }  // namespace hb::daemon

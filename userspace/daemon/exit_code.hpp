@@ -1,4 +1,4 @@
-// What a process status tells scripts. Part of the contract: never renumbered.
+// The exit codes. Part of the contract: never renumbered.
 #pragma once
 
 namespace hb::daemon {
@@ -8,7 +8,7 @@ enum class ExitCode : int {
   Failed = 1,           // it ran and failed
   Usage = 2,            // bad usage or configuration
   Unavailable = 3,      // kernel attestation is not available here
-  StrictNamespace = 4,  // --strict-namespace-check saw a foreigner
+  StrictNamespace = 4,  // --strict-namespace-check: an agent of another PID namespace
   Stuck = 5,            // the loop did not turn (--self-watchdog-ms)
 };
 

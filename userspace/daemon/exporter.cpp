@@ -13,8 +13,8 @@ constexpr std::uint64_t kRetryEveryNs = 200 * kNsPerMs;
 }  // namespace
 
 Result<std::unique_ptr<Exporter>> Exporter::open(const std::string& path,
-                                                 std::optional<uid_t> heir) {
-  auto file = AppendFile::open(path, heir);
+                                                 std::optional<uid_t> run_as_uid) {
+  auto file = AppendFile::open(path, run_as_uid);
   if (!file) return Error{"--export-file: " + file.error().message, file.error().code};
   return std::unique_ptr<Exporter>(new Exporter(std::move(file).value()));
 }
@@ -43,15 +43,16 @@ void Exporter::tick(std::uint64_t now_ns) {
 
 std::uint64_t Exporter::wake_ns() const { return file_.has_pending() ? retry_ns_ : Source::kNever; }
 
-// Says when an episode of failing begins, and when it is over.
+// Logs when writing begins to fail, and when it works again.
 bool Exporter::flush() {
   const auto flushed = file_.flush();
   if (!flushed && !failing_) {
-    spdlog::error("--export-file: {}: lines wait, then are lost, until it takes them again",
+    spdlog::error("--export-file: {}: lines are buffered, then lost, until it can be written again",
                   flushed.error().message);
   }
   if (flushed && failing_) {
-    spdlog::info("--export-file: {} takes lines again; {} lost so far", file_.path(), file_.lost());
+    spdlog::info("--export-file: {} can be written again; {} lines lost so far", file_.path(),
+                 file_.lost());
   }
   failing_ = !flushed;
   return !failing_;
@@ -60,7 +61,7 @@ bool Exporter::flush() {
 void Exporter::reopen() {
   retry_ns_ = 0;
   if (const auto reopened = file_.reopen(); !reopened) {
-    spdlog::error("--export-file: SIGHUP: {}; lines still go into the file that was open",
+    spdlog::error("--export-file: SIGHUP: {}; lines still go to the old file",
                   reopened.error().message);
     return;
   }

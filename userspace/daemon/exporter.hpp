@@ -1,11 +1,11 @@
 // Exporter: --export-file: every event as a line of tab-separated values (report/tsv_line.hpp).
 //
-// Lines are written once a turn of the loop, not one by one. While the file takes nothing (the disk
-// is full) they wait in a buffer of 64 KiB, then they are lost and counted; that is logged once,
-// and once again when it is over. Never ends the observer.
+// Lines are written once a turn of the loop, not one by one. While the file cannot be written (the
+// disk is full) they are kept in a buffer of 64 KiB, then they are lost and counted. The begin and
+// the end of such a failure are logged; it never ends the observer.
 //
-// A member of the run loop: one thread. Opened before privileges are dropped; opens the file again,
-// with what privileges are left, on SIGHUP. end() after the last event.
+// A member of the run loop: one thread. Opened before privileges are dropped; opens the file again
+// on SIGHUP, with the remaining privileges. Call end() after the last event.
 #pragma once
 
 #include <fmt/format.h>
@@ -23,8 +23,9 @@ namespace hb::daemon {
 
 class Exporter final : public LoopMember {
  public:
-  // `heir`: see AppendFile::open.
-  static Result<std::unique_ptr<Exporter>> open(const std::string& path, std::optional<uid_t> heir);
+  // `run_as_uid`: see AppendFile::open.
+  static Result<std::unique_ptr<Exporter>> open(const std::string& path,
+                                                std::optional<uid_t> run_as_uid);
 
   void handle(const Event& event) override;
   void handle(const Loss& loss);

@@ -13,7 +13,7 @@
 namespace hb::daemon {
 namespace {
 
-constexpr std::size_t kLogBytes = std::size_t{64} << 10;  // that may wait
+constexpr std::size_t kLogBytes = std::size_t{64} << 10;  // of buffered lines
 
 class StderrSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
  public:
@@ -26,7 +26,7 @@ class StderrSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
   void say(const LineWriter::Gap& gap) {
     const std::string text = "lost (" + std::string(LineWriter::kLogLinesLost.loss) +
                              "): " + std::to_string(gap.lines) +
-                             " lines of this log that were to be here";
+                             " lines of this log, at this place";
     sink_it_({"hb-ebpf", spdlog::level::warn, text});
   }
 
@@ -40,7 +40,7 @@ class StderrSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
   LineWriter out_;
 };
 
-// The message is quoted as JSON wants it, whatever bytes it holds.
+// Formats the message as a JSON string, whatever bytes it has.
 class QuotedMessage final : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&,

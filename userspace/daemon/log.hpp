@@ -1,4 +1,4 @@
-// Diagnostics: to standard error, by spdlog's default logger. Data never goes here.
+// Diagnostics, to standard error, by spdlog's default logger.
 #pragma once
 
 #include "report/line_writer.hpp"
@@ -13,18 +13,18 @@ struct LogConfig {
   Format format = Format::Text;
 };
 
-// Before the first line. A reader of standard error that does not read never keeps the program from
-// ending once `stop_fd` is readable.
+// Call before the first log line. Writing blocks on the reader of standard error, but only until
+// `stop_fd` is readable.
 void open_log(const LogConfig& config, int stop_fd = LineWriter::kNoStop);
 
-// From now on lines wait in a buffer when standard error is not read, and nobody waits for its
-// reader; lines for which it has no room are lost, which the log says in their place.
+// From now on logging does not block: lines that cannot be written are buffered, and lost when the
+// buffer is full; a line in their place says how many.
 void never_wait_for_log();
 
-// What is logged from now on waits for nobody but a moment.
+// From now on logging blocks for a bounded time, see LineWriter::end().
 void end_log();
 
-// Standard error, for who polls it for room; nullptr before open_log().
+// The writer of standard error, to poll it for room; nullptr before open_log().
 [[nodiscard]] LineWriter* log_writer();
 
 }  // namespace hb::daemon

@@ -32,7 +32,7 @@ const Totals& LossMember::totals() {
   return totals_;
 }
 
-// What is missing in the stream or in the log is told there at the place of the gap.
+// Gaps of the stream and of the log are reported there, in place of the missing lines.
 void LossMember::say(const Loss& loss) const {
   if (loss.reason != LineWriter::kLogLinesLost.loss) log(loss);
   if (loss.reason != LineWriter::kEventsLost.loss) tell_(loss);

@@ -1,12 +1,11 @@
-// LossMember: says what is being lost while it is being lost: in the log, in the stream, and in the
-// export file.
+// LossMember: reports losses while they happen: in the log, in the stream, and in the export file.
 //
-// Looks at the counters twice a second, also while nothing happens: what the kernel drops wakes
-// nobody. (Looking at each of ten wakes a second cost a quarter of an idle observer's time.) A
-// frame costs nothing.
+// Reads the counters twice a second, also while idle, since a drop in the kernel does not wake the
+// observer. (Reading them at each of ten wake-ups a second cost a quarter of an idle observer's
+// time.)
 //
-// A member of the run loop: one thread. `count` appends every counter of the run; `tell` gets what
-// is for the stream. Both are called from tick() and finish() alone.
+// A member of the run loop: one thread. `count` appends every counter; `tell` gets the notices for
+// the stream. Both are called from tick() and finish() only.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +29,7 @@ class LossMember final : public LoopMember {
   void tick(std::uint64_t now_ns) override;
   [[nodiscard]] std::uint64_t wake_ns() const override { return looked_ns_ + kPause_ns; }
 
-  // What was not told yet.
+  // Reports what was not reported yet.
   void finish(std::uint64_t now_ns);
 
  private:

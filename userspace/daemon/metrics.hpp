@@ -7,7 +7,7 @@
 
 namespace hb::daemon {
 
-// In the order of the last line of the event stream; those that only a flag brings are here too.
+// In the order of the last line of the event stream, including those that exist only with a flag.
 [[nodiscard]] std::span<const Metric* const> all_metrics();
 
 }  // namespace hb::daemon

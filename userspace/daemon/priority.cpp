@@ -8,7 +8,7 @@
 
 namespace hb::daemon {
 
-Status take_priority(int nice) {
+Result<> take_priority(int nice) {
   if (::setpriority(PRIO_PROCESS, 0, nice) == 0) return ok();  // 0: this thread (setpriority(2))
   const int code = errno;
   return os_error(code, "cannot run at nice " + std::to_string(nice) +
@@ -16,7 +16,7 @@ Status take_priority(int nice) {
 }
 
 // Setting the flag needs no privilege, clearing it would (sched(7)).
-Status keep_priority_to_ourselves() {
+Result<> keep_priority_to_ourselves() {
   const int policy = ::sched_getscheduler(0);
   sched_param parameters{};
   if (policy >= 0 && ::sched_getparam(0, &parameters) == 0 &&
@@ -24,7 +24,7 @@ Status keep_priority_to_ourselves() {
     return ok();
   }
   const int code = errno;
-  return os_error(code, "cannot keep the priority from commands (SCHED_RESET_ON_FORK)");
+  return os_error(code, "cannot reset the priority of child processes (SCHED_RESET_ON_FORK)");
 }
 
 }  // namespace hb::daemon

@@ -1,20 +1,21 @@
-// --nice: the loop runs before those who might flood it, its children do not.
+// --nice: raises the priority of the loop, but not that of its child processes.
 //
-// In this order: take_priority() while privileged; whatever threads shall have the same priority;
-// keep_priority_to_ourselves(). Then everything that is forked has the nice value 0 (where ours is
-// below) and no realtime policy. Policy and CPUs stay what the service manager chose.
+// Order of calls: take_priority() while privileged; start the threads that shall inherit it;
+// keep_priority_to_ourselves(). After that, children have the nice value 0 (if ours is negative)
+// and no realtime policy. Scheduling policy and CPU affinity are not changed.
 #pragma once
 
 #include "base/result.hpp"
 
 namespace hb::daemon {
 
-inline constexpr int kHighestPriority = -20;  // nice(1)'s numbers: less is more
+inline constexpr int kHighestPriority = -20;  // as nice(1)
 inline constexpr int kLowestPriority = 19;
 
-// Of the calling thread and those that it makes later. The Error says what would allow it.
-[[nodiscard]] Status take_priority(int nice);
+// For the calling thread and the threads that it creates later. The Error says what would permit
+// it.
+[[nodiscard]] Result<> take_priority(int nice);
 
-[[nodiscard]] Status keep_priority_to_ourselves();
+[[nodiscard]] Result<> keep_priority_to_ourselves();
 
 }  // namespace hb::daemon

@@ -40,16 +40,16 @@ bool is_permitted(int capability) {
          value == CAP_SET;
 }
 
-// Ambient capabilities fall with the permitted ones (capabilities(7)).
-Status drop_privileges(const KeptPrivileges& kept) {
+// Dropping permitted capabilities drops ambient ones too (capabilities(7)).
+Result<> drop_privileges(const KeptPrivileges& kept) {
   if (const int code = kept.may_exec ? 0 : set(PR_SET_NO_NEW_PRIVS, 1); code != 0) {
-    return os_error(code, "cannot renounce new privileges");
+    return os_error(code, "cannot set PR_SET_NO_NEW_PRIVS");
   }
   if (const int code = keep_only(kept.capabilities); code != 0) {
     return os_error(code, "cannot drop capabilities");
   }
   if (const int code = set(PR_SET_DUMPABLE, 0); code != 0) {
-    return os_error(code, "cannot shut other processes out");
+    return os_error(code, "cannot clear PR_SET_DUMPABLE");
   }
   return ok();
 }

@@ -1,4 +1,4 @@
-// Privileges are needed to open things, not to observe.
+// Drops privileges, which are needed to open things but not to observe.
 #pragma once
 
 #include <vector>
@@ -7,24 +7,24 @@
 
 namespace hb::daemon {
 
-// Whether this process has the capability CAP_* now, to use or to keep.
+// Whether the capability CAP_* is in the permitted set of this process.
 [[nodiscard]] bool is_permitted(int capability);
 
 struct KeptPrivileges {
-  std::vector<int> capabilities;  // CAP_* numbers; each only if it is there now
-  // Programs are run that shall be able to do whatever this user can: as root, everything. Without,
-  // no program that this process might run can gain any privilege.
+  std::vector<int> capabilities;  // CAP_* numbers; kept if permitted now
+  // Programs will be executed with all that this user may do (as root, everything). If false,
+  // PR_SET_NO_NEW_PRIVS is set and the bounding set is emptied.
   bool may_exec = false;
 };
 
-// Every capability goes, for good, except those kept: what this process has open it keeps using,
-// but it can open nothing more with them. No process of the same user may look into this one
-// (ptrace, its descriptors). Call it when everything is open.
+// Drops every capability that is not kept. Open descriptors stay usable. Also clears
+// PR_SET_DUMPABLE, so that processes of the same user cannot ptrace(2) this one or use its
+// descriptors through /proc. Call it when everything is open.
 //
-// With may_exec the bounding set stays as it is and new privileges are not renounced, as both would
-// bind the programs too: a root process without capabilities regains them when it executes one
-// (capabilities(7)), and this is what a recovery command needs to restart anything. It is also what
-// an intruder into this process would have, so only --recovery-exec asks for it.
-[[nodiscard]] Status drop_privileges(const KeptPrivileges& kept);
+// With may_exec, the bounding set is kept and PR_SET_NO_NEW_PRIVS is not set, since the executed
+// programs would inherit both: a root process without capabilities regains them on execve(2)
+// (capabilities(7)), which a recovery command needs to restart anything. An attacker who takes over
+// this process could do the same, so only --recovery-exec asks for it.
+[[nodiscard]] Result<> drop_privileges(const KeptPrivileges& kept);
 
 }  // namespace hb::daemon

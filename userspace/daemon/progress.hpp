@@ -1,8 +1,6 @@
-// Progress: what the run loop says of itself while it runs: which step it is at, in a word that is
-// another one with every step.
+// Progress: the current step of the run loop, in an atomic word that changes with every step.
 //
-// Written by the loop's thread alone, read by any thread. A step costs one relaxed store and no
-// system call.
+// Written by the loop's thread only, read by any thread. A step costs one relaxed store.
 #pragma once
 
 #include <atomic>
@@ -12,7 +10,7 @@ namespace hb::daemon {
 
 enum class Step : std::uint8_t {
   Starting,
-  Sleeping,  // in the loop's own ppoll(2): for as long as it likes
+  Sleeping,  // in the loop's ppoll(2), for any time
   Receiving,
   WritingStream,
   Exporting,
@@ -20,7 +18,7 @@ enum class Step : std::uint8_t {
   Auditing,
   OtherMember,
   Reopening,
-  AwaitingCommands,  // at the end: for as long as --shutdown-grace-ms says
+  AwaitingCommands,  // at the end, for at most --shutdown-grace-ms
   Ending,
 };
 
@@ -28,12 +26,12 @@ enum class Step : std::uint8_t {
 [[nodiscard]] constexpr const char* name(Step step) {
   switch (step) {
     case Step::Starting: return "starting";
-    case Step::Sleeping: return "waiting for something to do";
+    case Step::Sleeping: return "waiting in ppoll(2)";
     case Step::Receiving: return "receiving frames";
     case Step::WritingStream: return "writing the event stream";
     case Step::Exporting: return "writing to --export-file";
     case Step::Recovering: return "recovering an agent or recording that";
-    case Step::Auditing: return "speaking of the audit file";
+    case Step::Auditing: return "logging problems of the audit file";
     case Step::OtherMember: return "working on an event";
     case Step::Reopening: return "opening files again (SIGHUP)";
     case Step::AwaitingCommands: return "waiting for recovery commands to end";
@@ -58,7 +56,7 @@ class Progress {
  private:
   static constexpr unsigned kStepBits = 8;
 
-  Word steps_ = 0;  // of the loop's thread alone
+  Word steps_ = 0;  // used by the loop's thread only
   std::atomic<Word> word_{static_cast<Word>(Step::Starting)};
 };
 

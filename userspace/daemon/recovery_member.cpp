@@ -26,7 +26,7 @@ bool uids_are_initial() {
 }
 
 Recovery::Config config_of(const RecoveryConfig& options,
-                           const RecoveryMember::Surroundings& observer, std::uint64_t now_ns) {
+                           const RecoveryMember::ObserverFacts& observer, std::uint64_t now_ns) {
   Recovery::Config config;
   RecoveryPolicy::Config& policy = config.policy;
   policy.signals = options.signal.has_value();
@@ -89,7 +89,7 @@ void warn_of_limits(const SignalAuthority& authority) {
 }
 
 // Says what the limit of descriptors leaves out, and how many must be allowed for.
-PidfdTable::Config pidfds(const RecoveryMember::Surroundings& observer, bool are_needed) {
+PidfdTable::Config pidfds(const RecoveryMember::ObserverFacts& observer, bool are_needed) {
   const std::size_t room = room_for_pidfds(descriptor_limit());
   if (are_needed && room < observer.tracker_capacity) {
     spdlog::warn(
@@ -102,7 +102,7 @@ PidfdTable::Config pidfds(const RecoveryMember::Surroundings& observer, bool are
 }
 
 Result<std::unique_ptr<RecoveryMeans>> signal_means(const RecoveryConfig& options,
-                                                    const RecoveryMember::Surroundings& observer,
+                                                    const RecoveryMember::ObserverFacts& observer,
                                                     std::unique_ptr<Signaller> signaller,
                                                     const Clock& clock) {
   if (auto raised = raise_descriptor_limit(); !raised) spdlog::warn("{}", raised.error().message);
@@ -113,7 +113,7 @@ Result<std::unique_ptr<RecoveryMeans>> signal_means(const RecoveryConfig& option
 // The limit of descriptors is not raised: a command would inherit it, and programs that use
 // select(2) do not expect more than 1024.
 Result<std::unique_ptr<RecoveryMeans>> command_means(const RecoveryConfig& options,
-                                                     const RecoveryMember::Surroundings& observer,
+                                                     const RecoveryMember::ObserverFacts& observer,
                                                      const Clock& clock) {
   CommandMeans::Config config;
   config.runner.timeout_ns = options.timeout_ms * kNsPerMs;
@@ -171,7 +171,7 @@ Result<std::unique_ptr<Signaller>> RecoveryMember::start_signaller(
 }
 
 Result<std::unique_ptr<RecoveryMember>> RecoveryMember::open(const RecoveryConfig& options,
-                                                             const Surroundings& observer,
+                                                             const ObserverFacts& observer,
                                                              std::unique_ptr<Signaller> signaller,
                                                              const Clock& clock,
                                                              AuditTrail* trail) {

@@ -23,7 +23,7 @@ namespace hb::daemon {
 class RecoveryMember final : public LoopMember, private RecoveryListener {
  public:
   // What it has to know of the observer.
-  struct Surroundings {
+  struct ObserverFacts {
     std::optional<std::uint32_t> observer_ns_inode;
     bool allow_cross_namespace = false;
     std::uint64_t threshold_ms = 0;
@@ -38,7 +38,7 @@ class RecoveryMember final : public LoopMember, private RecoveryListener {
 
   // nullptr: the options ask for no recovery. `trail`: nullptr when none is kept.
   static Result<std::unique_ptr<RecoveryMember>> open(const RecoveryConfig& options,
-                                                      const Surroundings& observer,
+                                                      const ObserverFacts& observer,
                                                       std::unique_ptr<Signaller> signaller,
                                                       const Clock& clock, AuditTrail* trail);
 
@@ -46,7 +46,7 @@ class RecoveryMember final : public LoopMember, private RecoveryListener {
   [[nodiscard]] static KeptPrivileges needed_privileges(const RecoveryConfig& options);
 
   // Puts the start on record.
-  [[nodiscard]] Status begin() { return recovery_.begin(); }
+  [[nodiscard]] Result<> begin() { return recovery_.begin(); }
 
   void handle(const Event& event) override;
   void tick(std::uint64_t now_ns) override { recovery_.tick(now_ns); }

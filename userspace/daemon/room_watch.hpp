@@ -1,10 +1,9 @@
-// RoomWatch: asks poll(2) whether there is room again, while lines wait in a LineWriter; then
-// writes them, and says what is missing.
+// RoomWatch: while a LineWriter has buffered lines, polls its descriptor for POLLOUT, writes the
+// lines, and reports lost ones.
 //
-// A terminal can be writable and yet take nothing (a newline needs room for two bytes): after a
-// write that got nowhere there is a rest, so that nobody spins.
-//
-// Borrows the writer; a nullptr never asks. One thread.
+// A terminal can poll as writable and yet write nothing (a newline needs room for two bytes), so
+// after such a write there is a pause instead of a busy loop. Borrows the writer, which may be
+// nullptr. One thread.
 #pragma once
 
 #include <poll.h>
@@ -23,27 +22,27 @@ class RoomWatch {
   explicit RoomWatch(LineWriter* out) : out_(out) {}
 
   [[nodiscard]] pollfd ask(std::uint64_t now_ns) const {
-    return {is_waiting() && now_ns >= rests_until_ns_ ? out_->fd() : -1, POLLOUT, 0};
+    return {is_waiting() && now_ns >= poll_after_ns_ ? out_->fd() : -1, POLLOUT, 0};
   }
 
-  // When to ask again, whatever poll(2) says.
+  // The end of the pause.
   [[nodiscard]] std::uint64_t wake_ns(std::uint64_t now_ns) const {
-    return is_waiting() && now_ns < rests_until_ns_ ? rests_until_ns_ : Source::kNever;
+    return is_waiting() && now_ns < poll_after_ns_ ? poll_after_ns_ : Source::kNever;
   }
 
   void take(const pollfd& answer, const Clock& clock) {
     if (out_ == nullptr) return;
-    if (answer.revents != 0 && !out_->flush()) rests_until_ns_ = clock.now_ns() + kRest_ns;
+    if (answer.revents != 0 && !out_->flush()) poll_after_ns_ = clock.now_ns() + kRetry_ns;
     out_->tell_gap();
   }
 
  private:
-  static constexpr std::uint64_t kRest_ns = 10 * kNsPerMs;
+  static constexpr std::uint64_t kRetry_ns = 10 * kNsPerMs;
 
   [[nodiscard]] bool is_waiting() const { return out_ != nullptr && out_->has_waiting(); }
 
   LineWriter* out_;
-  std::uint64_t rests_until_ns_ = 0;
+  std::uint64_t poll_after_ns_ = 0;
 };
 
 }  // namespace hb::daemon

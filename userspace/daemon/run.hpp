@@ -1,4 +1,4 @@
-// `hb-ebpf run`, once the command line is understood.
+// `hb-ebpf run`, after the command line was parsed.
 #pragma once
 
 #include "daemon/config.hpp"
@@ -6,7 +6,7 @@
 
 namespace hb::daemon {
 
-// From the first signal handler to the last line. What goes wrong has been logged.
+// Runs the observer until it ends. Errors have been logged.
 [[nodiscard]] ExitCode run(const RunConfig& config);
 
 }  // namespace hb::daemon

@@ -18,9 +18,9 @@ constexpr std::size_t kHangup = 1;
 constexpr std::size_t kFirstRoom = 2;
 constexpr std::size_t kFirstSource = 4;
 
-constexpr int kEventsPerTurn = 256;  // between two looks at the signals
+constexpr int kEventsPerTurn = 256;  // before signals are checked again
 constexpr std::uint64_t kLastLook_ns = kNsPerSecond;
-constexpr std::uint64_t kRest_ns = 10 * kNsPerMs;
+constexpr std::uint64_t kRetry_ns = 10 * kNsPerMs;
 
 timespec as_timespec(std::uint64_t ns) {
   return {static_cast<time_t>(ns / kNsPerSecond), static_cast<long>(ns % kNsPerSecond)};
@@ -62,7 +62,8 @@ ExitCode RunLoop::run() {
   }
 }
 
-// Only what poll(2) named is read: a wake for a frame costs no look at the signals.
+// Reads a signalfd only if poll(2) reported it, so a wake-up for a frame costs no extra system
+// call.
 void RunLoop::take_hangup() {
   if (polled_[kHangup].revents == 0 || !signals_.take_hangup()) return;
   progress_.begin(Step::Reopening);
@@ -81,7 +82,7 @@ bool RunLoop::takes_ending_signal() {
 
 bool RunLoop::is_over() {
   if (config_.end_ns == Source::kNever || clock_.now_ns() < config_.end_ns) return false;
-  spdlog::info("the time given by --shutdown-after-secs is over: ending");
+  spdlog::info("--shutdown-after-secs has elapsed: ending");
   return true;
 }
 
@@ -91,24 +92,24 @@ std::uint64_t RunLoop::wake_ns() const {
   return wake_ns;
 }
 
-// Leaves out those that rest; says when the first of them has rested. A socket that failed would be
-// ready again at once: all rest then, so that we do not spin on it.
-std::uint64_t RunLoop::ask_sources(std::uint64_t now_ns) {
-  std::uint64_t rested_ns = Source::kNever;
+// Does not poll sources before their poll_after_ns(); returns the first of these instants. After a
+// failure no source is polled for a while, as the failing socket would be ready again at once.
+std::uint64_t RunLoop::poll_sources(std::uint64_t now_ns) {
+  std::uint64_t first_ns = Source::kNever;
   pollfd* polled = &polled_[kFirstSource];
   for (const intake::PollSource& source : sources_) {
-    const std::uint64_t wanted_ns = source.source ? source.source->rests_until_ns() : 0;
+    const std::uint64_t wanted_ns = source.source ? source.source->poll_after_ns() : 0;
     const std::uint64_t until_ns = std::max(wanted_ns, sources_poll_after_ns_);
-    const bool rests = until_ns > now_ns;
-    if (rests) rested_ns = std::min(rested_ns, until_ns);
-    *polled++ = {rests ? -1 : source.fd, POLLIN, 0};
+    const bool is_paused = until_ns > now_ns;
+    if (is_paused) first_ns = std::min(first_ns, until_ns);
+    *polled++ = {is_paused ? -1 : source.fd, POLLIN, 0};
   }
-  return rested_ns;
+  return first_ns;
 }
 
 void RunLoop::wait() {
   const std::uint64_t now_ns = clock_.now_ns();
-  std::uint64_t until_ns = ask_sources(now_ns);
+  std::uint64_t until_ns = poll_sources(now_ns);
   for (std::size_t i = 0; i < rooms_.size(); ++i) {
     polled_[kFirstRoom + i] = rooms_[i].ask(now_ns);
     until_ns = std::min(until_ns, rooms_[i].wake_ns(now_ns));
@@ -120,7 +121,7 @@ void RunLoop::wait() {
   const bool named = ::ppoll(polled_.data(), polled_.size(), limit, nullptr) >= 0;
   progress_.begin(Step::Receiving);
   if (named) return empty_epolls();
-  for (pollfd& polled : polled_) polled.revents = 0;  // interrupted: it has named nothing
+  for (pollfd& polled : polled_) polled.revents = 0;  // EINTR: revents were not set
 }
 
 void RunLoop::empty_epolls() {
@@ -135,9 +136,9 @@ void RunLoop::warn_of_clock_jump() {
   const auto jump = observer_.take_clock_jump();
   if (!jump) return;
   spdlog::warn(
-      "did not run for {}.{:03} s (stopped, suspended, or the machine was paused): unless what "
-      "agents sent meanwhile shows that they could, nobody is called silent before one more "
-      "threshold has passed",
+      "did not run for {}.{:03} s (stopped, suspended, or the machine was paused): unless agents "
+      "kept sending in that time, no agent is reported as silent before one more threshold has "
+      "passed",
       jump->gap_ns / kNsPerSecond, jump->gap_ns % kNsPerSecond / kNsPerMs);
 }
 
@@ -168,7 +169,7 @@ std::optional<ExitCode> RunLoop::turn() {
     if (!event) return std::nullopt;
     if (const auto end = handle(*event)) return end;
     if (std::holds_alternative<Io>(*event)) {
-      sources_poll_after_ns_ = clock_.now_ns() + kRest_ns;
+      sources_poll_after_ns_ = clock_.now_ns() + kRetry_ns;
       return std::nullopt;
     }
   }
@@ -177,7 +178,7 @@ std::optional<ExitCode> RunLoop::turn() {
 
 std::optional<ExitCode> RunLoop::handle(const Event& event) {
   tell(event);
-  if (const auto end = end_for_want_of_a_reader()) return end;
+  if (const auto end = end_without_reader()) return end;
   if (config_.strict_namespace && std::holds_alternative<NamespaceConflict>(event)) {
     spdlog::error("--strict-namespace-check: an agent of another PID namespace: ending");
     return ExitCode::StrictNamespace;
@@ -185,30 +186,30 @@ std::optional<ExitCode> RunLoop::handle(const Event& event) {
   return std::nullopt;
 }
 
-// What waits for the readers of the stream and of the log, and what they have missed.
+// Writes what is buffered for the readers of the stream and of the log, and reports lost lines.
 std::optional<ExitCode> RunLoop::serve_readers() {
   for (std::size_t i = 0; i < rooms_.size(); ++i) rooms_[i].take(polled_[kFirstRoom + i], clock_);
-  return end_for_want_of_a_reader();
+  return end_without_reader();
 }
 
-std::optional<ExitCode> RunLoop::end_for_want_of_a_reader() {
+std::optional<ExitCode> RunLoop::end_without_reader() {
   if (const auto problem = out_.take_problem()) spdlog::error("{}", problem->message);
   if (out_.closed()) {
-    // That may be why nobody was waited for; poll(2) may not have seen it yet.
+    // A signal may have ended the wait for the reader before poll(2) reported it.
     if (takes_ending_signal() || is_over()) return ExitCode::Success;
-    spdlog::error("nobody reads the event stream any more: ending (--events none needs no reader)");
+    spdlog::error("the reader of the event stream is gone: ending (--events none needs no reader)");
     return ExitCode::Failed;
   }
   if (config_.end_when_stream_is_full && out_.lost() > 0) {
     spdlog::error(
-        "the event stream is full, its reader does not keep up: ending, as --when-stdout-is-full "
-        "end says (drop goes on, and counts what is lost)");
+        "the event stream is full, its reader does not keep up: ending (--when-stdout-is-full end; "
+        "with drop, lines are lost and counted instead)");
     return ExitCode::Failed;
   }
   return std::nullopt;
 }
 
-// Whoever is still connected may go on sending: a time bounds it.
+// Bounded, as agents that are still connected may go on sending.
 void RunLoop::finish() {
   const std::uint64_t deadline_ns = clock_.now_ns() + kLastLook_ns;
   while (clock_.now_ns() < deadline_ns) {

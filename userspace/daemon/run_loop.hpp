@@ -1,7 +1,5 @@
-// RunLoop: waits for frames, deadlines and signals, hands every event to the sink and to the other
-// members of the loop.
-//
-// Borrows everything. One thread; the only place where `run` ever sleeps.
+// RunLoop: waits for frames, deadlines and signals, and gives every event to the sink and to the
+// members of the loop. Borrows everything. One thread; the only place where `run` sleeps.
 #pragma once
 
 #include <poll.h>
@@ -37,19 +35,19 @@ class RunLoop {
           Signals& signals, EventSink& sink, LineWriter& out, Progress& progress,
           const Config& config);
 
-  // Before run(). Called in the order in which they were added. One that has files to open again
-  // wants SIGHUP, which was set apart before the loop was made (Signals::set_hangup_apart).
+  // Before run(). Members are called in the order in which they were added. If one has files to
+  // open again, call Signals::set_hangup_apart() before constructing the loop.
   void add(LoopMember& member);
 
-  // Until a signal, the end of the time, or a reason to fail, which has then been logged.
+  // Runs until a signal, Config::end_ns, or a failure, which has been logged.
   ExitCode run();
 
-  // Reports what had come before the end, within reason.
+  // Reports what came before the end, within a bounded time.
   void finish();
 
  private:
   void wait();
-  std::uint64_t ask_sources(std::uint64_t now_ns);
+  std::uint64_t poll_sources(std::uint64_t now_ns);
   void empty_epolls();
   void take_hangup();
   bool is_told_to_end();
@@ -58,7 +56,7 @@ class RunLoop {
   std::optional<ExitCode> turn();
   std::optional<ExitCode> handle(const Event& event);
   std::optional<ExitCode> serve_readers();
-  std::optional<ExitCode> end_for_want_of_a_reader();
+  std::optional<ExitCode> end_without_reader();
   void tell(const Event& event);
   void warn_of_clock_jump();
   void tick();
@@ -73,8 +71,8 @@ class RunLoop {
   const Config config_;
   std::vector<LoopMember*> members_;
 
-  // What poll(2) is asked about: the signals that end, SIGHUP, room for the stream and the log,
-  // then the sources, then the members.
+  // For poll(2): ending signals, SIGHUP, room for the stream and for the log, the sources, the
+  // members.
   std::vector<pollfd> polled_;
   const std::vector<intake::PollSource> sources_;
   std::uint64_t sources_poll_after_ns_ = 0;  // after one failed

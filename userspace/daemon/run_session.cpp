@@ -20,7 +20,7 @@
 namespace hb::daemon {
 namespace {
 
-constexpr std::size_t kStreamBytes = std::size_t{1} << 20;  // that may wait for its reader
+constexpr std::size_t kStreamBytes = std::size_t{1} << 20;  // buffered for a slow reader
 
 std::unique_ptr<EventSink> make_sink(EventFormat format, LineWriter& out) {
   switch (format) {
@@ -52,17 +52,17 @@ RunLoop::Config loop_config(const RunConfig& options, std::uint64_t now_ns) {
   return config;
 }
 
-std::optional<uid_t> heir(const RunConfig& options) {
+std::optional<uid_t> run_as_uid(const RunConfig& options) {
   return options.user ? std::optional(options.user->uid) : std::nullopt;
 }
 
 SocketPlace socket_place(const RunConfig& options) {
   SocketPlace place = options.socket;
-  place.heir = heir(options);
+  place.run_as_uid = run_as_uid(options);
   return place;
 }
 
-Status shed_privileges(const RunConfig& options, const intake::Intake& intake) {
+Result<> shed_privileges(const RunConfig& options, const intake::Intake& intake) {
   KeptPrivileges kept = RecoveryMember::needed_privileges(options.recovery);
   if (const auto needed = intake.needed_capability()) kept.capabilities.push_back(*needed);
   if (options.user) {
@@ -72,22 +72,22 @@ Status shed_privileges(const RunConfig& options, const intake::Intake& intake) {
   return options.user ? confirm_user(*options.user) : ok();
 }
 
-// Whoever names a priority relies on it; the default is what there is to be had.
-Status take_priority(const RunConfig& options) {
+// It is an error if an explicit --nice cannot be set, but not if the default cannot.
+Result<> take_priority(const RunConfig& options) {
   auto taken = daemon::take_priority(options.nice.value_or(kHighestPriority));
   if (taken) return taken;
   if (options.nice) return Error{"--nice: " + taken.error().message, taken.error().code};
-  spdlog::info("{}: a flood of processes may delay the observer", taken.error().message);
+  spdlog::info("{}: other processes may delay the observer", taken.error().message);
   return ok();
 }
 
-// The watchdog's thread is to have the privileges that are left, and the priority.
-Status start_watchdog(Watchdog& watchdog) {
+// The watchdog's thread inherits the remaining capabilities and the priority.
+Result<> start_watchdog(Watchdog& watchdog) {
   if (auto started = watchdog.start(); !started) return started;
   return keep_priority_to_ourselves();
 }
 
-// A user who owns nothing of the socket's directory cannot take the socket out of it.
+// Without write permission to its directory, the socket cannot be removed.
 void withdraw(intake::Intake& intake, bool is_expected_to_fail) {
   const auto withdrawn = intake.withdraw();
   if (withdrawn) return;
@@ -95,39 +95,39 @@ void withdraw(intake::Intake& intake, bool is_expected_to_fail) {
   spdlog::log(level, "{} (the next start replaces it)", withdrawn.error().message);
 }
 
-// What lives in the loop beside the observer. Each is null where no flag asks for it.
+// The members of the loop. Each is null if it is not configured.
 struct Members {
   std::unique_ptr<Exporter> exporter;
   std::unique_ptr<AuditMember> audit;
   std::unique_ptr<RecoveryMember> recovery;
 
-  Status open(const RunConfig& options, const intake::Intake& intake,
-              std::unique_ptr<Signaller> signaller, const Clock& clock) {
+  Result<> open(const RunConfig& options, const intake::Intake& intake,
+                std::unique_ptr<Signaller> signaller, const Clock& clock) {
     if (auto opened = open_exporter(options); !opened) return opened;
     if (auto opened = open_audit(options); !opened) return opened;
     return open_recovery(options, intake, std::move(signaller), clock);
   }
 
-  Status open_exporter(const RunConfig& options) {
+  Result<> open_exporter(const RunConfig& options) {
     if (!options.export_file) return ok();
-    auto opened = Exporter::open(*options.export_file, heir(options));
+    auto opened = Exporter::open(*options.export_file, run_as_uid(options));
     if (!opened) return opened.error();
     exporter = std::move(opened).value();
     return ok();
   }
 
-  Status open_audit(const RunConfig& options) {
+  Result<> open_audit(const RunConfig& options) {
     auto opened = AuditMember::open(options.audit);
     if (!opened) return opened.error();
     audit = std::move(opened).value();
     return ok();
   }
 
-  Status open_recovery(const RunConfig& options, const intake::Intake& intake,
-                       std::unique_ptr<Signaller> signaller, const Clock& clock) {
-    const RecoveryMember::Surroundings observer{intake.observer_ns_inode(),
-                                                options.allow_cross_namespace, options.threshold_ms,
-                                                options.tracker_capacity};
+  Result<> open_recovery(const RunConfig& options, const intake::Intake& intake,
+                         std::unique_ptr<Signaller> signaller, const Clock& clock) {
+    const RecoveryMember::ObserverFacts observer{intake.observer_ns_inode(),
+                                                 options.allow_cross_namespace,
+                                                 options.threshold_ms, options.tracker_capacity};
     AuditTrail* trail = audit ? &audit->trail() : nullptr;
     auto opened =
         RecoveryMember::open(options.recovery, observer, std::move(signaller), clock, trail);
@@ -140,7 +140,7 @@ struct Members {
     std::vector<LoopMember*> members;
     if (exporter) members.push_back(exporter.get());
     if (recovery) members.push_back(recovery.get());
-    if (audit) members.push_back(audit.get());  // after recovery, whose records it speaks of
+    if (audit) members.push_back(audit.get());  // after recovery, which writes the records
     return members;
   }
 
@@ -150,15 +150,15 @@ struct Members {
   }
 };
 
-// With nothing to open again, SIGHUP ends the program.
-Status set_hangup_apart(Signals& signals, const Members& members) {
+// If no member has files to open again, SIGHUP ends the program.
+Result<> set_hangup_apart(Signals& signals, const Members& members) {
   for (const LoopMember* member : members.all()) {
     if (member->has_files()) return signals.set_hangup_apart();
   }
   return ok();
 }
 
-// Everything that a run counts.
+// All counters.
 void append_totals(Totals& totals, const Observer& observer, const intake::Intake& intake,
                    const Members& members, const LineWriter& out, const Watchdog& watchdog) {
   hb::append_totals(totals, observer.counters());
@@ -170,14 +170,14 @@ void append_totals(Totals& totals, const Observer& observer, const intake::Intak
   append(totals, Watchdog::kInterrupts, watchdog.interrupts());
 }
 
-// The line that stands for those that are missing.
+// The line in place of lost ones.
 void tell_gap(EventSink& sink, const LineWriter& out, const LineWriter::Gap& gap,
               const Observer& observer, const Clock& clock) {
   sink.loss({LineWriter::kEventsLost.loss, gap.lines, observer.since_start(gap.since_ns),
              out.lost(), observer.since_start(clock.now_ns())});
 }
 
-// The loop does, with each event; but first and last words are written outside of it.
+// For the first and the last line, which are written outside of the loop.
 void say_if_unwritten(LineWriter& out) {
   if (const auto problem = out.take_problem()) spdlog::error("{}", problem->message);
 }
@@ -206,7 +206,8 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
   };
   LossMember losses(observer.start_ns(), count, [&](const Loss& loss) {
     sink->loss(loss);
-    const bool is_its_own = loss.reason == AppendFile::kLost.loss;  // and would be one more
+    const bool is_its_own =
+        loss.reason == AppendFile::kLost.loss;  // another line there would be lost too
     if (members.exporter && !is_its_own) members.exporter->handle(loss);
   });
   out.tell_gaps_with(

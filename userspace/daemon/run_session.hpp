@@ -1,4 +1,4 @@
-// A session of `run`: from a socket that nobody can reach yet to the last line of the stream.
+// A session of `run`: from the unbound socket to the last line of the stream.
 #pragma once
 
 #include <memory>
@@ -14,8 +14,8 @@
 
 namespace hb::daemon {
 
-// Opens what the options name, lets agents send, drops privileges, starts the watchdog, runs the
-// loop and says the last words. The Error is for what could not be opened; nothing is left behind
+// Opens all that is configured, binds the socket, drops privileges, starts the watchdog, runs the
+// loop and writes the last line. The Error says what could not be opened; everything is closed
 // then. `signaller`: see RecoveryMember::start_signaller().
 Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Intake& intake,
                          std::unique_ptr<Signaller> signaller, const Clock& clock,

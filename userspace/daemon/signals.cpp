@@ -22,8 +22,8 @@ sigset_t set_of(std::initializer_list<int> signals) {
   return set;
 }
 
-// They come by the descriptor alone. Into `fd`, which then has no others; into a new one when
-// it is -1. A blocked signal comes by descriptor even if it is ignored.
+// Blocks the signals and reads them from `fd`, or from a new descriptor if it is -1. A blocked
+// signal can be read even if it is ignored.
 Result<int> take_by_descriptor(int fd, const sigset_t& set) {
   if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0) {
     const int code = errno;
@@ -31,7 +31,7 @@ Result<int> take_by_descriptor(int fd, const sigset_t& set) {
   }
   const int made = ::signalfd(fd, &set, SFD_NONBLOCK | SFD_CLOEXEC);
   const int code = errno;
-  if (made < 0) return os_error(code, "cannot take signals by descriptor");
+  if (made < 0) return os_error(code, "cannot receive signals by descriptor (signalfd)");
   return made;
 }
 
@@ -62,13 +62,13 @@ Result<Signals> Signals::take() {
   return Signals(Fd(ending.value()));
 }
 
-Status Signals::set_hangup_apart() {
+Result<> Signals::set_hangup_apart() {
   if (hangup_) return ok();
   const auto hangup = take_by_descriptor(-1, set_of({SIGHUP}));
   if (!hangup) return hangup.error();
   hangup_.reset(hangup.value());
   const auto ending = take_by_descriptor(ending_.get(), set_of({SIGINT, SIGTERM}));
-  return ending ? ok() : Status(ending.error());
+  return ending ? ok() : Result<>(ending.error());
 }
 
 std::optional<Signal> Signals::next_ending() {
@@ -78,7 +78,7 @@ std::optional<Signal> Signals::next_ending() {
   return *number == SIGINT ? Signal::Interrupt : Signal::Terminate;
 }
 
-// Pending once at most, whatever was sent (signal(7)).
+// A standard signal is pending at most once (signal(7)).
 bool Signals::take_hangup() { return hangup_ && read_one(hangup_).has_value(); }
 
 }  // namespace hb::daemon

@@ -1,8 +1,8 @@
-// Signals: the ones that ask something of the program, as descriptors that become readable. No code
-// of ours ever runs in a signal handler (that of the watchdog's signal is empty).
+// Signals: SIGINT, SIGTERM and SIGHUP by signalfd(2). There are no signal handlers but the
+// watchdog's, which is empty.
 //
-// Taken before anything is opened, kept to the end; no thread before it. One thread, but for fd(),
-// which tells any thread of what waits.
+// Call take() before anything is opened and before any thread is created. One thread, but any
+// thread may poll fd().
 #pragma once
 
 #include <cstdint>
@@ -20,22 +20,22 @@ enum class Signal : std::uint8_t { Interrupt, Terminate, HangUp };
 
 class Signals {
  public:
-  // To end the program: SIGINT and SIGTERM, whatever was inherited; SIGHUP unless it was ignored
-  // (nohup). SIGPIPE and SIGXFSZ are ignored from here on: a write fails instead.
+  // SIGINT and SIGTERM end the program, even if they were ignored; SIGHUP unless it was ignored
+  // (nohup). SIGPIPE and SIGXFSZ are ignored from here on: write(2) fails instead.
   static Result<Signals> take();
 
-  // From now on SIGHUP asks for files to be opened again and ends nothing, so it has a descriptor
-  // of its own: whoever waits for fd() must not take it for the end. Even where it was ignored.
-  Status set_hangup_apart();
+  // From now on SIGHUP means that files are to be opened again, also if it was ignored. It gets its
+  // own descriptor, hangup_fd().
+  Result<> set_hangup_apart();
 
-  // Readable when the program is to end; the number stays the same.
+  // Readable when the program is to end; does not change.
   [[nodiscard]] int fd() const { return ending_.get(); }
-  // Readable when SIGHUP came and was set apart; -1 while it is not.
+  // Readable when SIGHUP came; -1 before set_hangup_apart().
   [[nodiscard]] int hangup_fd() const { return hangup_.get(); }
 
-  // One that came, of those that end the program.
+  // The next pending signal that ends the program.
   std::optional<Signal> next_ending();
-  // Whether SIGHUP came, however often.
+  // Whether SIGHUP came since the last call.
   bool take_hangup();
 
  private:

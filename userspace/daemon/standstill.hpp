@@ -1,7 +1,7 @@
-// Standstill: decides, look by look, whether the run loop stands still and what is to be done.
+// Standstill: decides, at each look, whether the run loop is stuck and what is to be done.
 //
-// Time is what the looker itself has slept between two looks. While the process is stopped, frozen
-// or suspended nobody looks, so such time never counts against the loop.
+// Time is counted in sleeps of the watchdog's thread, so time in which the process is stopped,
+// frozen or suspended does not count.
 //
 //   for (;;) { sleep next_look_ms(); judge(...) }
 //
@@ -16,36 +16,35 @@ namespace hb::daemon {
 
 class Standstill {
  public:
-  // Between two looks while the loop may be held, and for how many looks after it was: who does
-  // that does it again.
+  // The interval of looks while the loop may be stuck, and for how many looks after it was, as that
+  // is likely to happen again.
   static constexpr std::uint64_t kAlert_ms = 20;
   static constexpr unsigned kAlertLooks = 250;
-  // How long a loop that stands still may leave a signal that ends the program untaken.
+  // How long a stuck loop may leave an ending signal pending.
   static constexpr std::uint64_t kHearing_ms = 2'000;
 
   struct Config {
     std::uint64_t limit_ms = 10'000;
-    // Between two looks else. Each wakes a CPU, at some 30 us.
+    // The interval of looks otherwise. Each wakes a CPU, which costs about 30 us.
     std::uint64_t calm_ms = 500;
-    std::uint64_t commands_ms = 0;  // how much longer the end may take while commands run
+    std::uint64_t commands_ms = 0;  // additional limit while waiting for commands at the end
   };
 
   enum class Verdict : std::uint8_t {
     Fine,
-    Interrupt,  // it is at one step since the look before, and not asleep: a system call may hold
-                // it
-    EndStuck,   // it has been for the limit
-    EndDeaf,    // it was told to end and does not
+    Interrupt,  // the same step as at the last look, and not Sleeping: maybe in a system call
+    EndStuck,   // the same step for the limit
+    EndDeaf,    // stuck, with an ending signal pending for kHearing_ms
   };
 
   explicit Standstill(const Config& config) : config_(config), next_look_ms_(config.calm_ms) {}
 
-  // `told_to_end`: a signal that ends the program waits to be taken.
+  // `told_to_end`: a signal that ends the program is pending.
   Verdict judge(Progress::Word seen, bool told_to_end);
 
   [[nodiscard]] std::uint64_t next_look_ms() const { return next_look_ms_; }
 
-  // For how long the loop has been at this step, of the time that was looked at.
+  // For how long the loop has been at this step.
   [[nodiscard]] std::uint64_t stands_ms() const { return stands_ms_; }
 
  private:
@@ -59,7 +58,7 @@ class Standstill {
   std::uint64_t stands_ms_ = 0;
   std::uint64_t told_ms_ = 0;
   bool was_told_ = false;
-  unsigned alert_looks_ = 0;  // that are left
+  unsigned alert_looks_ = 0;  // remaining
 };
 
 }  // namespace hb::daemon

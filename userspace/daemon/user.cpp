@@ -36,7 +36,7 @@ bool is_user(const User& user) {
          effective_group == user.gid && saved_group == user.gid;
 }
 
-// 0, or errno. Groups first: afterwards nobody could change them.
+// 0, or errno. Groups first, as changing them needs privilege.
 int change_ids(const User& user) {
   if (::prctl(PR_SET_KEEPCAPS, 1UL, 0UL, 0UL, 0UL) != 0) return errno;
   if (::setgroups(user.groups.size(), user.groups.data()) != 0) return errno;
@@ -66,17 +66,17 @@ Result<User> find_user(const std::string& name) {
   return User{name, entry.pw_uid, entry.pw_gid, groups_of(name, entry.pw_gid)};
 }
 
-Status become_user(const User& user) {
+Result<> become_user(const User& user) {
   if (is_user(user)) return ok();
   const int code = change_ids(user);
   if (code == 0) return ok();
   return os_error(code, "cannot become user " + user.name + " (start as root, or without --user)");
 }
 
-Status confirm_user(const User& user) {
+Result<> confirm_user(const User& user) {
   const bool is_root_again = ::setresuid(0, 0, 0) == 0 || ::setresgid(0, 0, 0) == 0;
   if (!is_root_again && is_user(user)) return ok();
-  return Error{"the way back from user " + user.name + " to root is still open", EPERM};
+  return Error{"user " + user.name + " could still become root again", EPERM};
 }
 
 }  // namespace hb::daemon

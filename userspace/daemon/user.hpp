@@ -1,4 +1,4 @@
-// --user NAME: the observer opens everything as root and then goes on as somebody else, for good.
+// --user NAME: the observer opens everything as root and then changes to this user for good.
 #pragma once
 
 #include <sys/types.h>
@@ -17,16 +17,15 @@ struct User {
   std::vector<gid_t> groups;  // all of them, gid too
 };
 
-// "hb": a user that exists and is not root. Looked up at once, so that nothing has to be opened
-// for it later. The Error says what is wrong with the name.
+// "hb": a user that exists and is not root. Also looks up its groups, so that no file has to be
+// opened later.
 [[nodiscard]] Result<User> find_user(const std::string& name);
 
-// Real, effective and saved ids, and the groups: all become the user's; nothing to do for a process
-// that is that user. Permitted capabilities stay until drop_privileges(), which has to follow, as
-// it may keep one. The Error says what to start as.
-[[nodiscard]] Status become_user(const User& user);
+// Sets real, effective and saved ids and the groups; does nothing if they are the user's already.
+// Keeps permitted capabilities: drop_privileges() must follow.
+[[nodiscard]] Result<> become_user(const User& user);
 
-// After drop_privileges(): the Error if any way back is open.
-[[nodiscard]] Status confirm_user(const User& user);
+// After drop_privileges(): an Error if the process could become root again.
+[[nodiscard]] Result<> confirm_user(const User& user);
 
 }  // namespace hb::daemon

@@ -18,13 +18,13 @@
 namespace hb::daemon {
 namespace {
 
-// Ignored where it comes unasked, passed by debuggers, used by nobody else (Go's runtime chose it
-// for the same end).
+// SIGURG is ignored by default, passed on by debuggers and otherwise unused here; Go's runtime uses
+// it for the same purpose.
 constexpr int kInterrupt = SIGURG;
 
 void do_nothing(int /*signal*/) {}
 
-// While it lives, a thread that is made inherits every signal blocked.
+// While it exists, all signals are blocked, also in threads that are created.
 class AllBlocked {
  public:
   AllBlocked() {
@@ -55,7 +55,7 @@ Watchdog::~Watchdog() {
   thread_.join();
 }
 
-Status Watchdog::start() {
+Result<> Watchdog::start() {
   if (config_.standstill.limit_ms == 0) return ok();
   over_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   const int code = errno;
@@ -71,8 +71,8 @@ Status Watchdog::start() {
   return ok();
 }
 
-// No SA_RESTART: a call that is interrupted returns.
-Status Watchdog::make_interruptible() {
+// No SA_RESTART: an interrupted system call returns EINTR.
+Result<> Watchdog::make_interruptible() {
   struct sigaction action {};
   action.sa_handler = do_nothing;
   if (::sigaction(kInterrupt, &action, nullptr) != 0) {
@@ -83,7 +83,7 @@ Status Watchdog::make_interruptible() {
   ::sigemptyset(&set);
   ::sigaddset(&set, kInterrupt);
   const int code = ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
-  return code == 0 ? ok() : Status(os_error(code, "cannot unblock SIGURG"));
+  return code == 0 ? ok() : Result<>(os_error(code, "cannot unblock SIGURG"));
 }
 
 void Watchdog::watch() {
@@ -103,8 +103,7 @@ bool Watchdog::is_over_within(std::uint64_t ms) const {
   return ::poll(&over, 1, static_cast<int>(ms)) > 0;
 }
 
-// The descriptor tells of what is pending for the whole process (signalfd(2)): looking takes
-// nothing from the loop.
+// Polling a signalfd shows what is pending for the process (signalfd(2)) and does not consume it.
 bool Watchdog::is_told_to_end() const {
   pollfd signals{signals_.fd(), POLLIN, 0};
   return ::poll(&signals, 1, 0) > 0;
@@ -115,7 +114,7 @@ void Watchdog::interrupt() {
   interrupts_.fetch_add(1, std::memory_order_relaxed);
 }
 
-// In the kernel's words, too, where it has any: which function the loop sleeps in.
+// With /proc/self/task/TID/wchan, the kernel function that the loop sleeps in, if known.
 void Watchdog::end(Standstill::Verdict why) {
   std::array<char, 64> room{};
   const std::string_view channel = wait_channel(loop_tid_, room);

@@ -1,15 +1,15 @@
-// Watchdog: a thread that looks after the run loop, which is one thread and may be held in a system
-// call by what a stranger or a disk controls.
+// Watchdog: a thread that monitors the run loop, which may block in a system call because of
+// another process or a disk.
 //
-// It interrupts a step that lasts (SIGURG to the loop's thread: an empty handler, so that a call
-// that can be interrupted returns EINTR), and ends the process where that does not help, or where
-// the loop does not take a signal that ends it (Standstill has the rules): with a line on standard
-// error and exit code 5, and nothing else: destructors might be held by the same thing.
+// It interrupts a step that takes long (SIGURG to the loop's thread, with an empty handler, so that
+// system calls return EINTR). If that does not help, or the loop does not handle an ending signal,
+// it writes a line to standard error and ends the process with exit code 5, without destructors,
+// which might block too. Standstill has the rules.
 //
-// Made by the loop's thread before what it is to guard, so that it dies last; start() once, after
-// privileges are dropped, which every thread has for itself. Borrows `signals`. The two threads
-// share atomics alone; the watchdog's takes no lock and allocates nothing, because the loop may be
-// held with any lock.
+// Constructed by the loop's thread before what it monitors, so that it is destroyed last. start()
+// once, after privileges are dropped, as credentials are per thread. Borrows `signals`. The threads
+// share only atomics; the watchdog's thread takes no lock and allocates nothing, because the loop
+// may be stuck while holding any lock.
 #pragma once
 
 #include <pthread.h>
@@ -32,9 +32,9 @@ namespace hb::daemon {
 class Watchdog {
  public:
   struct Config {
-    Standstill::Config standstill;  // a limit of 0: there is no watchdog
+    Standstill::Config standstill;  // limit_ms 0: no watchdog
     LogConfig log;
-    bool may_leave_commands = false;  // recovery commands might run when it ends the process
+    bool may_leave_commands = false;  // recovery commands may be running when it ends the process
   };
 
   Watchdog(const Config& config, Signals& signals);
@@ -42,20 +42,20 @@ class Watchdog {
   Watchdog& operator=(const Watchdog&) = delete;
   ~Watchdog();
 
-  // Called by the loop's thread. The new thread has its priority and its capabilities.
-  Status start();
+  // Called by the loop's thread. The new thread inherits its priority and capabilities.
+  Result<> start();
 
-  // For the loop to tell how it gets on, whether or not anybody looks.
+  // Where the loop stores its current step.
   [[nodiscard]] Progress& progress() { return progress_; }
 
   static constexpr Metric kInterrupts{"loop_interrupted_total", "interrupts",
-                                      "steps of the loop that lasted, and were interrupted"};
+                                      "steps of the loop that took long and were interrupted"};
   [[nodiscard]] std::uint64_t interrupts() const {
     return interrupts_.load(std::memory_order_relaxed);
   }
 
  private:
-  Status make_interruptible();
+  Result<> make_interruptible();
   void watch();
   bool is_over_within(std::uint64_t ms) const;
   [[nodiscard]] bool is_told_to_end() const;
@@ -68,8 +68,8 @@ class Watchdog {
   const pid_t loop_tid_;
   Progress progress_;
   std::atomic<std::uint64_t> interrupts_{0};
-  Standstill standstill_;  // of the watchdog's thread alone
-  Fd over_;                // an eventfd: readable when the thread is to end
+  Standstill standstill_;  // used by the watchdog's thread only
+  Fd over_;                // eventfd, readable when the thread is to end
   std::thread thread_;
 };
 

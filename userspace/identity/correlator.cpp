@@ -41,7 +41,7 @@ void Correlator::add_receipt(const hb_receipt& receipt) {
   frame->sender = *stamped;
 }
 
-// Receipts come in the order of frames; some may be missing on either side.
+// Receipts come in the order of frames; frames and receipts may be missing.
 Correlator::WaitingFrame* Correlator::waiting_frame(std::uint64_t serial) {
   for (; receipts_seen_ < waiting_frames_; receipts_seen_++) {
     WaitingFrame& frame = frames_[place_of(receipts_seen_)];
@@ -75,7 +75,7 @@ std::optional<Correlator::Paired> Correlator::next(std::uint64_t ring_read_to,
   return Paired{frame.bytes, sender.value_or(Unattested::NoStamp), missing};
 }
 
-// Only asked once the ring has been read past the frame: whatever stamp it had would be here.
+// Called only once the ring has been read past the frame, so its stamp, if any, has been read.
 std::optional<Correlator::MissingStamp> Correlator::explain_missing() {
   if (kept_.spend()) return MissingStamp::RingFull;
   if (evicted_.spend()) return MissingStamp::Evicted;

@@ -1,29 +1,28 @@
 // Correlator: pairs frames with stamps.
 //
-// A frame is judged only when the stamp ring has been read past the position it had after the frame
-// was received. Its own stamp was written before the frame was queued, so by then that stamp has
-// been seen, and so has every stamp that could contradict it; until then the frame waits, however
-// long a preempted writer keeps the ring's head busy.
+// A frame is judged only when the stamp ring has been read past its producer position at the time
+// the frame was received. Its stamp was written before the frame was queued, so by then that stamp
+// has been read, and so has every stamp that could contradict it. Until then the frame waits, also
+// while a preempted writer keeps the record at the ring's head busy.
 //
-// Pairing by content: the key is what both sides hold, the 32 bytes and the attached credentials,
-// and the rule is unanimity. If all unexpired stamps of the key name one process, the frame is that
-// process's; if they disagree, nobody is believed. Which of two equal stamps belongs to which of
-// two equal frames therefore does not matter, nor does their order. What acceptance means is
-// exactly: this process was inside sendmsg(2) with these bytes, and has not had more beats accepted
-// than it sent.
+// Pairing by content: the key is the 32 bytes and the attached credentials. If all unexpired stamps
+// with that key name one process, that process sent the frame; if they disagree, the frame is
+// rejected (AmbiguousStamp). So it does not matter which of two equal stamps belongs to which of
+// two equal frames. An accepted frame proves that this process was inside sendmsg(2) with these
+// bytes, at least as often as beats of it were accepted.
 //
-// Pairing by socket buffer is exact where the kernel can be asked: an address names one datagram
-// while that lives, so when its receipt comes out of the ring, the last stamp with that address and
-// these bytes is the datagram's own, and earlier ones were orphans. (The bytes, since a datagram
-// that was let through without a stamp may be at the address of an orphan.)
+// Pairing by socket buffer (--correlate skb) is exact: the last stamp before the datagram's receipt
+// that has the same sk_buff address and the same bytes is that of the datagram, and earlier ones
+// are orphans. (The bytes are compared as a datagram that was queued without a stamp may be at the
+// address of an orphan.)
 //
-// A stamp says "tried to send": its datagram may have met a full queue. Such orphans expire, and a
-// full table evicts (StampTable says whose). Every stamp ends in one counter, and
-// stamps == matched + orphaned + waiting() after every call.
+// A stamp only proves an attempt: its datagram may have met a full queue. Such orphans expire, and
+// a full table evicts stamps (see StampTable). Every stamp is counted once: stamps == matched +
+// orphaned + waiting() after every call.
 //
-// A frame may have no stamp through no fault of its sender: the kernel program had no room for one
-// and said so (kept_unstamped), or it was evicted here. As many frames as that are handed out at
-// once with the reason, the others as NoStamp after stamp_wait_ns. Neither is ever accepted.
+// The stamp of a frame may be missing because the ring was full, which the kernel program counts
+// (kept_unstamped), or because it was evicted here. So many frames without a stamp are returned at
+// once with that reason, all others as NoStamp after stamp_wait_ns. None of them is accepted.
 //
 // Fixed memory, no allocation after construction. One thread. Order of calls, in a loop:
 //   kept_unstamped() and add_frame() for what was received, add_stamp() for what the ring held,
@@ -63,9 +62,8 @@ struct CorrelatorConfig {
   StampTable::Seed seed{};  // random, against chosen keys
 };
 
-// How many stamps must be able to wait where the ring has so many bytes and the kernel program so
-// many slots: what the ring holds, twice; and so many that no sender with fewer than four waiting
-// can be evicted.
+// The capacity for waiting stamps: twice what the ring holds, and at least so many that no sender
+// with fewer than four of them can lose one to eviction.
 [[nodiscard]] constexpr std::size_t stamps_for(std::size_t ring_bytes, std::size_t senders) {
   constexpr std::size_t kRecordBytes = sizeof(hb_stamp) + 8;  // with the ring's header
   return std::max({2 * ring_bytes / kRecordBytes, 4 * senders, std::size_t{65'536}});
@@ -75,7 +73,7 @@ struct CorrelatorCounters {
   std::uint64_t stamps = 0;  // read from the ring
 
   static constexpr Metric kMatched{"stamps_matched_total", "stamps",
-                                   "stamps that were used up by a frame"};
+                                   "stamps that were paired with a frame"};
   std::uint64_t matched = 0;
 
   static constexpr Metric kOrphaned{"stamps_orphaned_total", "stamps",
@@ -84,16 +82,16 @@ struct CorrelatorCounters {
 
   static constexpr Metric kEvicted{
       "stamps_evicted_total", "stamps",
-      "orphaned stamps that made room for others before their time was over"};
+      "orphaned stamps that were evicted from the full table before they expired"};
   std::uint64_t evicted = 0;
 };
 
 class Correlator {
  public:
-  // Why a frame has no stamp although its sender is not to blame.
+  // Why the stamp of a frame is missing.
   enum class MissingStamp : std::uint8_t {
-    RingFull,  // the kernel program let it through without one
-    Evicted,   // it made room in the table of waiting stamps
+    RingFull,  // the kernel program queued the frame without one
+    Evicted,   // the stamp was evicted from the full table
   };
 
   struct Paired {
@@ -110,8 +108,8 @@ class Correlator {
 
   [[nodiscard]] std::size_t room() const { return frames_.size() - waiting_frames_; }
 
-  // How many datagrams the kernel program has let through without a stamp; read after the frames
-  // that are added next were received.
+  // How many datagrams the kernel program has queued without a stamp; read after the frames that
+  // are added next were received.
   void kept_unstamped(std::uint64_t total, std::uint64_t now_ns) { kept_.grant(total, now_ns); }
 
   // `serial`: the zero-based receive sequence number. `ring_position`: where the ring's producer
@@ -122,8 +120,8 @@ class Correlator {
   // The oldest frame, once it can be judged. `ring_read_to`: the consumer's position.
   std::optional<Paired> next(std::uint64_t ring_read_to, std::uint64_t now_ns);
 
-  // Every datagram that was queued before `paired_to_ns` has been through next(): calls stamps
-  // orphans that were read a lifetime before that. At most kExpiredPerCall keys; true: more are
+  // Every datagram that was queued before `paired_to_ns` has been returned by next(): drops stamps
+  // that were read a lifetime before that as orphans. At most kExpiredPerCall keys; true: more are
   // due.
   static constexpr std::size_t kExpiredPerCall = 2'048;
   bool expire(std::uint64_t paired_to_ns);
@@ -141,7 +139,7 @@ class Correlator {
     std::uint64_t serial;
     std::uint64_t ring_position;
     std::uint64_t received_ns;
-    std::optional<Attestation> sender;  // what its receipt told
+    std::optional<Attestation> sender;  // set when its receipt is read
   };
 
   [[nodiscard]] StampKey key_of(const hb_stamp& stamp) const;
@@ -160,7 +158,7 @@ class Correlator {
   std::vector<WaitingFrame> frames_;  // a ring: waiting_frames_ of them from first_frame_ on
   std::size_t first_frame_ = 0;
   std::size_t waiting_frames_ = 0;
-  std::size_t receipts_seen_ = 0;  // waiting frames, from the first on, that receipts went past
+  std::size_t receipts_seen_ = 0;  // oldest waiting frames whose receipt came or was lost
   LossCredit kept_;
   LossCredit evicted_;
   CorrelatorCounters counters_;

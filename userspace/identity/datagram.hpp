@@ -1,4 +1,4 @@
-// A datagram as it comes out of a socket, and the seam to the socket it came out of.
+// A received datagram, and the interface of the socket that it comes from.
 #pragma once
 
 #include <array>
@@ -13,8 +13,8 @@ namespace hb {
 
 using FrameBytes = std::array<std::uint8_t, HB_FRAME_BYTES>;
 
-// SCM_CREDENTIALS, in the receiver's namespaces (unix(7)). A privileged sender may write anything
-// here that exists; pid is 0 when the sender is out of the receiver's sight.
+// SCM_CREDENTIALS, in the receiver's namespaces (unix(7)). A privileged sender may pass any
+// existing pid; pid is 0 when the sender has none in the receiver's PID namespace.
 struct Credentials {
   std::uint32_t pid = 0;
   std::uint32_t uid = 0;
@@ -26,9 +26,8 @@ struct Credentials {
 struct Datagram {
   enum class Kind : std::uint8_t {
     Frame,          // exactly HB_FRAME_BYTES bytes, with credentials
-    WrongLength,    // any other length: no frame at all
-    CtrlTruncated,  // ancillary data did not fit (MSG_CTRUNC): somebody passed more than
-                    // credentials
+    WrongLength,    // any other length: not a frame
+    CtrlTruncated,  // MSG_CTRUNC: the sender passed more than credentials
     NoCredentials,  // the kernel attached none
   };
 
@@ -37,7 +36,7 @@ struct Datagram {
   Credentials credentials;
 };
 
-// A datagram socket, never blocking. Descriptors that senders pass are never installed here.
+// A non-blocking datagram socket. Descriptors that senders pass are never installed.
 class Receiver {
  public:
   virtual ~Receiver() = default;

@@ -1,4 +1,4 @@
-// Who sent a datagram, as far as anybody could find out.
+// Who sent a datagram, as far as is known.
 #pragma once
 
 #include <cstddef>
@@ -9,15 +9,15 @@
 
 namespace hb {
 
-// Places of budgets, and the place of who has none: see struct hb_owner.
+// The number of budgets, and the index that means "no budget": see struct hb_owner.
 inline constexpr std::size_t kOwners = HB_OWNERS;
 inline constexpr std::uint32_t kNoOwner = HB_NO_OWNER;
 
-// One process, as it was inside sendmsg(2). (tgid, generation) names a process; a pid alone does
-// not, and a namespace inode is an identity only together with a live process.
+// One process, as it was inside sendmsg(2). (tgid, generation) identifies a process; a pid alone
+// does not. A namespace's inode may be reused once no process is in it.
 struct Identity {
-  std::uint32_t tgid = 0;           // as the observer sees it; 0: the observer cannot see it
-  std::uint32_t own_tgid = 0;       // as it sees itself; 0: not known (procfs attestation)
+  std::uint32_t tgid = 0;           // in the observer's PID namespace; 0: it has none there
+  std::uint32_t own_tgid = 0;       // in its own PID namespace; 0: not known (procfs attestation)
   std::uint32_t pid_ns_inode = 0;   // the PID namespace it is in
   std::uint32_t uid = 0;            // real uid, initial user namespace; known with generation_ns
   std::uint32_t slot = 0;           // of the kernel's table of senders; known with generation_ns
@@ -28,23 +28,23 @@ struct Identity {
 
   friend bool operator==(const Identity&, const Identity&) = default;
 
-  // Same process? Everything else may change while a process lives.
+  // Everything that is not compared may change while a process lives.
   [[nodiscard]] bool same_process(const Identity& other) const {
     return generation_ns == other.generation_ns && own_tgid == other.own_tgid &&
            tgid == other.tgid && pid_ns_inode == other.pid_ns_inode;
   }
 };
 
-// Why nobody can be named as the sender. A frame with one of these is never accepted.
+// Why the sender is not known. A frame with one of these is never accepted.
 enum class Unattested : std::uint8_t {
   NoStamp,         // the kernel program wrote none, or it was lost
-  AmbiguousStamp,  // two processes sent these very bytes under these credentials
+  AmbiguousStamp,  // two processes sent the same bytes with the same credentials
   KernelThread,    // sent by the kernel itself
   Unreadable,      // procfs attestation only: /proc/<pid> gave no answer
 };
 
-// The transport vouches for no process at all (the network): the claim stands for itself, and the
-// beat's origin says how little that is.
+// The transport attests no process (the network): the claimed pid is taken as it is, and the beat's
+// origin says so.
 struct ClaimOnly {};
 
 using Attestation = std::variant<Identity, Unattested, ClaimOnly>;

@@ -1,7 +1,7 @@
-// LossCredit: how many frames may be without a stamp because that many stamps are known to be lost.
+// LossCredit: how many frames may lack a stamp because that many stamps are known to be lost.
 //
-// A loss that turns out to have cost no frame (its datagram met a full queue) leaves credit over.
-// It ends with expire(), so that a frame that comes without a stamp later is not explained by it.
+// If the datagram of a lost stamp was not queued either, one credit remains. expire() removes it,
+// so that it does not explain a missing stamp later.
 #pragma once
 
 #include <cstdint>

@@ -38,12 +38,12 @@ class SlotCounts {
     Entry& entry = entries_[slot];
     unlink(entry);
     link(slot, entry.count - 1);
-    if (first_[largest_] == kNone) largest_--;  // this slot alone had it, and has one less now
+    if (first_[largest_] == kNone) largest_--;  // it was the only slot with that count
   }
 
   [[nodiscard]] std::uint32_t count(Slot slot) const { return entries_[slot].count; }
 
-  // The slot with the largest count; of several the one that came to it last. Some count must be
+  // The slot with the largest count; of several the one that reached it last. Some count must be
   // above 0.
   [[nodiscard]] Slot fullest() const { return first_[largest_] - 1; }
 

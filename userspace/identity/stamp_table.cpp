@@ -22,7 +22,7 @@ std::uint64_t hash(const StampKey& key, const StampTable::Seed& seed) {
   return mix(state, seed[1]);
 }
 
-// All of it at once: no branch for each word, and no call for 48 bytes.
+// Without branches, and without the call that memcmp() of 48 bytes would be.
 bool same_key(const StampKey& a, const StampKey& b) {
   std::uint64_t difference = 0;
   for (std::size_t i = 0; i < a.size(); ++i) difference |= a[i] ^ b[i];
@@ -78,7 +78,7 @@ std::uint32_t StampTable::add(const StampKey& key, const Attestation& sender,
     groups_[index] = Group{key, sender, 0, 0, bucket, {}, {}};
     bucket = index;
   } else {
-    unlink(index);  // from the slot of who sent it until now
+    unlink(index);  // from the list of its slot, which may change below
     if (!same_sender(groups_[index].sender, sender)) {
       groups_[index].sender = Unattested::AmbiguousStamp;
     }

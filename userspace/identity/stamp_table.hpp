@@ -1,28 +1,22 @@
-// StampTable: the stamps that still wait for their frames, grouped by the key that a frame will
-// bring.
+// StampTable: the stamps that wait for their frames, grouped by the pairing key.
 //
-// A group is all unexpired stamps of one key. It remembers one attestation: while every stamp in it
-// names the same process, that process; from the first disagreement on AmbiguousStamp, until the
-// group is gone. Taking stamps out never makes a group less ambiguous.
+// A group is all unexpired stamps of one key, with one attestation: the process, if every stamp so
+// far named the same one, else AmbiguousStamp. An ambiguous group stays so until it is removed.
 //
-// A full table makes room at the cost of whoever holds most of it: a group counts against the slot
-// of its process, and the oldest group of the slot with the most is evicted. With `slots` slots and
-// `capacity` groups, a sender with fewer than capacity / (slots + 1) groups is therefore never
-// evicted, whatever all others send. Groups count and not stamps, since groups are what memory is
-// spent on.
+// When the table is full, the oldest group of the slot with the most groups is evicted; a group
+// counts for the slot of its process. So a sender with fewer than capacity / (slots + 1) groups
+// never loses one, whatever all others send. Groups are counted and not stamps, since groups take
+// memory.
 //
-// A group that names no process, as an ambiguous one, counts against nobody's slot but a common one
-// of its own. So forged bytes never weigh on the honest sender of the same bytes: if they counted
-// against whoever came first, or last, a forger could leave stamps behind in groups that count
-// against its victim until the victim is the largest. And what such a group says, that nobody is
-// believed, is refused with or without it.
+// Ambiguous groups count for one extra slot. If they counted for the first or last sender of the
+// bytes, a forger could make groups that count for its victim until the victim's are evicted.
+// Evicting an ambiguous group changes nothing: its frames are rejected with or without it.
 //
-// A slot that passes from a process that ended to another one still counts what the first left
-// behind; but that is older, and goes first.
+// A slot that is reused for another process still counts the groups of the first; these are older,
+// and are evicted first.
 //
-// Fixed capacity, memory touched only as it is first used, no allocation after construction. Cost
-// of every call is that of one hash bucket; the hash is seeded, since senders choose the keys.
-// Owned by one Correlator; one thread.
+// Fixed capacity, no allocation after construction. Every call costs one hash bucket; the hash is
+// seeded, since senders choose the keys. Owned by one Correlator; one thread.
 #pragma once
 
 #include <array>
@@ -46,21 +40,21 @@ class StampTable {
  public:
   using Seed = std::array<std::uint64_t, 2>;
 
-  // `capacity` groups, at most 2^31; senders' slots are below `slots`, or count as nobody's.
+  // `capacity` groups, at most 2^31. Slots from `slots` on count as ambiguous groups do.
   StampTable(std::size_t capacity, std::size_t slots, Seed seed);
 
-  // Adds one stamp. A new key in a full table evicts a group. Returns how many stamps that held.
+  // Adds one stamp. A new key in a full table evicts a group; returns how many stamps that held.
   std::uint32_t add(const StampKey& key, const Attestation& sender, std::uint64_t now_ns);
 
-  // Forgets a key. Returns how many stamps went with it.
+  // Removes a key. Returns how many stamps were removed.
   std::uint32_t remove(const StampKey& key);
 
-  // What the stamps of this key say, using one of them up; nullptr when there are none. The answer
-  // is valid until the next call.
+  // Removes one stamp of this key and returns the group's attestation; nullptr when there is none.
+  // Valid until the next call.
   [[nodiscard]] const Attestation* take(const StampKey& key);
 
   // Removes one group whose newest stamp was added at `until_ns` or earlier. Returns how many
-  // stamps went, 0 when no group is that old.
+  // stamps were removed, 0 when no group is that old.
   std::uint32_t expire_one(std::uint64_t until_ns);
 
   [[nodiscard]] std::uint64_t stamps() const { return stamps_; }
@@ -103,7 +97,7 @@ class StampTable {
   void remove(Ends& ends, Index index);
 
   const std::size_t capacity_;
-  const SlotCounts::Slot nobody_;  // past the last slot of a sender
+  const SlotCounts::Slot nobody_;  // the extra slot, after those of senders
   const Seed seed_;
   const std::size_t bucket_mask_;
   const ZeroedPages bucket_memory_;

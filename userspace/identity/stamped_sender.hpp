@@ -1,4 +1,4 @@
-// Who sent a datagram, as its stamp says.
+// The sender of a datagram according to its stamp.
 #pragma once
 
 #include "identity/identity.hpp"

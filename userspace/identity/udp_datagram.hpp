@@ -1,4 +1,4 @@
-// A datagram off the network, and the seam to the socket that it came out of.
+// A UDP datagram, and the interface of the socket that it comes from.
 #pragma once
 
 #include <array>
@@ -10,19 +10,19 @@
 
 namespace hb {
 
-// Who sent it is not kept: on the network an address is a claim like any other.
+// The sender's address is not kept, since it can be forged.
 struct UdpDatagram {
   static constexpr std::size_t kMaxBytes = 64;  // the longest that any form of a frame has
 
-  std::array<std::uint8_t, kMaxBytes + 1> room{};  // and one, which shows that it was longer
-  std::size_t length = 0;                          // of room; kMaxBytes + 1 stands for all above
+  std::array<std::uint8_t, kMaxBytes + 1> room{};  // one more, to detect longer ones
+  std::size_t length = 0;                          // kMaxBytes + 1: longer than kMaxBytes
 
   [[nodiscard]] std::span<const std::uint8_t> bytes() const {
     return std::span<const std::uint8_t>(room).first(length);
   }
 };
 
-// A datagram socket, never blocking.
+// A non-blocking datagram socket.
 class UdpReceiver {
  public:
   virtual ~UdpReceiver() = default;

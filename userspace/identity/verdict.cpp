@@ -23,7 +23,7 @@ Verdict native(std::uint32_t claimed_pid, const Identity& sender) {
   return Forged{AuthFailureCause::PidMismatch, visible(sender.tgid)};
 }
 
-// 0 stands for "not known" in both of the sender's numbers and is never a legal claim.
+// 0 means "not known" in both of the sender's pids and is never a legal claim.
 bool is_own_number(std::uint32_t claimed_pid, const Identity& sender) {
   return claimed_pid != 0 && (claimed_pid == sender.own_tgid || claimed_pid == sender.tgid);
 }

@@ -21,17 +21,18 @@
 
 namespace hb {
 
-// Pids are below this on every Linux (PID_MAX_LIMIT, include/linux/threads.h). A larger claim out
-// of the network is nobody's, and as a signed number it could be a process group's, or everybody's.
+// Pids are below this on every Linux (PID_MAX_LIMIT, include/linux/threads.h). A larger claimed pid
+// from the network is rejected: as a signed number it could mean a process group, or all processes,
+// to kill(2).
 inline constexpr std::uint32_t kPidLimit = 4 * 1024 * 1024;
 
 struct Policy {
   std::uint32_t observer_ns_inode = 0;  // 0: unknown, so every namespace is another one
-  bool allow_cross_namespace = false;   // accept an honest foreigner that the observer can see
+  bool allow_cross_namespace = false;   // accept agents of others that have a pid here
 };
 
 struct Accepted {
-  std::uint32_t pid;  // in the observer's namespace: the one a signal would need
+  std::uint32_t pid;  // in the observer's namespace, as kill(2) needs it
 };
 
 enum class AuthFailureCause : std::uint8_t {
@@ -42,7 +43,7 @@ enum class AuthFailureCause : std::uint8_t {
   Unreadable,  // procfs attestation only
 };
 
-// The names of logs, JSON lines and metrics.
+// The names in logs, JSON lines and metrics.
 [[nodiscard]] constexpr const char* name(AuthFailureCause cause) {
   switch (cause) {
     case AuthFailureCause::PidMismatch: return "pid_mismatch";
@@ -59,8 +60,8 @@ struct Forged {
   std::optional<std::uint32_t> attested_pid;  // in the observer's namespace, when it is visible
 };
 
-// An honest process of another PID namespace that policy does not admit, or cannot: without a pid
-// in the observer's namespace nothing could ever act on it.
+// A process of another PID namespace whose claim is true, but which policy does not accept, or
+// which has no pid in the observer's namespace, so that it could not be signalled.
 struct ForeignNamespace {
   std::uint32_t ns_inode;
   std::optional<std::uint32_t> attested_pid;  // in the observer's namespace, when it is visible

@@ -1,6 +1,6 @@
-// The socket that local agents send to, made in the one order that leaves no gap: socket, queue
-// length, program attached and locked; the caller binds it last. Everything that receives local
-// frames is made here: `run`, and the observers of `compare` and `bench`.
+// Creates the socket that local agents send to, in the only safe order: set the queue length,
+// create the socket, attach and lock the program; the caller binds it last. Used by `run`, and by
+// the observers of `compare` and `bench`.
 #pragma once
 
 #include <cstdint>
@@ -17,11 +17,12 @@ namespace hb::intake {
 struct AgentSocket {
   std::unique_ptr<UnixListener> listener;  // not bound
   std::uint64_t queue_length;              // in force
-  std::optional<Error> queue_problem;      // why it is not what was asked for
+  std::optional<Error> queue_problem;      // why it is not the requested one
 };
 
-// `program`: nullptr when stamps are not wanted. `queue_length` 0: as the host has it; also by ring
-// delivery, where only refused datagrams are queued, and a short queue tells their senders so soon.
+// `program`: nullptr for procfs attestation. `queue_length` 0: the host's net.unix.max_dgram_qlen,
+// as always with ring delivery: only refused datagrams are queued then, and a short queue makes
+// their senders get EAGAIN sooner.
 [[nodiscard]] Result<AgentSocket> open_agent_socket(kernel::StampProgram* program,
                                                     std::uint64_t queue_length);
 

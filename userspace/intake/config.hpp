@@ -1,4 +1,4 @@
-// What frames are received from, and how.
+// Configuration of the sockets and of attestation.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ struct UdpConfig {
   std::string key_file;         // empty: not given
   std::string master_key_file;  // likewise
   bool accept_plaintext = false;
-  bool accept_recovery = false;  // its beats count as attested by the operator
+  bool accept_recovery = false;  // its beats have the origin operator_attested_transport
 
   [[nodiscard]] bool has_keys() const { return !key_file.empty() || !master_key_file.empty(); }
 };
@@ -23,7 +23,7 @@ struct UdpConfig {
 struct IntakeConfig {
   kernel::Config kernel;
   UdpConfig udp;
-  std::uint64_t threshold_ns = 2'000'000'000;  // how long a network sender is remembered for
+  std::uint64_t threshold_ns = 2'000'000'000;  // decides how long network senders are remembered
 };
 
 }  // namespace hb::intake

@@ -27,7 +27,7 @@ Result<std::unique_ptr<Intake>> Intake::open(const IntakeConfig& config,
   return intake;
 }
 
-Status Intake::open_socket(const IntakeConfig& config) {
+Result<> Intake::open_socket(const IntakeConfig& config) {
   auto opened = open_agent_socket(program_.get(), config.kernel.queue_length);
   if (!opened) return opened.error();
   AgentSocket socket = std::move(opened).value();
@@ -37,12 +37,13 @@ Status Intake::open_socket(const IntakeConfig& config) {
   return ok();
 }
 
-Status Intake::attest_by_kernel(const IntakeConfig& wanted, std::uint64_t start_ns) {
+Result<> Intake::attest_by_kernel(const IntakeConfig& wanted, std::uint64_t start_ns) {
   kernel::Config config = wanted.kernel;
   config.queue_length = queue_length_;
   if (program_->delivery() != config.delivery) {
     spdlog::info(
-        "--delivery ring: this kernel does not show whether a datagram carries descriptors");
+        "using --delivery ring: on this kernel the program cannot see whether a datagram carries "
+        "descriptors");
   }
   switch (program_->delivery()) {
     case kernel::Delivery::Socket: take_from_socket(config, start_ns); break;
@@ -54,8 +55,8 @@ Status Intake::attest_by_kernel(const IntakeConfig& wanted, std::uint64_t start_
   return watch_ring();
 }
 
-// Edge-triggered: a ring is readable whenever it holds anything unread, which is always.
-Status Intake::watch_ring() {
+// Edge-triggered, as a ring is readable whenever it has unread records, which is nearly always.
+Result<> Intake::watch_ring() {
   ring_wake_.reset(::epoll_create1(EPOLL_CLOEXEC));
   int code = errno;
   if (!ring_wake_) return os_error(code, "cannot watch the stamp ring (epoll_create1)");
@@ -63,7 +64,7 @@ Status Intake::watch_ring() {
   event.events = EPOLLIN | EPOLLET;
   const int refused = ::epoll_ctl(ring_wake_.get(), EPOLL_CTL_ADD, program_->ring_fd(), &event);
   code = errno;
-  return refused == 0 ? ok() : Status(os_error(code, "cannot watch the stamp ring (epoll_ctl)"));
+  return refused == 0 ? ok() : Result<>(os_error(code, "cannot watch the stamp ring (epoll_ctl)"));
 }
 
 void Intake::take_from_socket(const kernel::Config& config, std::uint64_t start_ns) {
@@ -88,7 +89,7 @@ void Intake::watch_exits() {
   exits_ = std::make_unique<RingExits>(*program_->exits());
 }
 
-Status Intake::open_udp(const IntakeConfig& config, secure::Keys keys, std::uint64_t start_ns) {
+Result<> Intake::open_udp(const IntakeConfig& config, secure::Keys keys, std::uint64_t start_ns) {
   auto opened = UdpIntake::open(config.udp, std::move(keys), config.threshold_ns, start_ns);
   if (!opened) return opened.error();
   udp_ = std::move(opened).value();
@@ -119,11 +120,12 @@ void Intake::attest_by_procfs(std::uint64_t start_ns) {
   if (inode) {
     ns_inode_ = inode.value();
   } else {
-    spdlog::warn("{}: every agent will seem to be of another namespace", inode.error().message);
+    spdlog::warn("{}: every agent will be treated as one of another PID namespace",
+                 inode.error().message);
   }
 }
 
-// The old way looks into other processes all the time; the stamps need nothing.
+// Reading /proc/<pid>/ns/pid of other users' processes needs a capability; stamps need none.
 std::optional<int> Intake::needed_capability() const {
   if (program_) return std::nullopt;
   return CAP_SYS_PTRACE;

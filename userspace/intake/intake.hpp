@@ -1,8 +1,6 @@
-// Intake: everything that a frame passes on its way to the observer: the socket, the kernel program
-// on it, the source that says who sent it, and what sees senders end; and the UDP socket with what
-// belongs to it, where that is wanted.
-//
-// Owns all of them, in the order in which they may die. One thread.
+// Intake: the sockets, the kernel program, and the sources that the observer reads; also the exits
+// of senders, and UDP if configured. Owns all of them; members are in order of construction. One
+// thread.
 #pragma once
 
 #include <memory>
@@ -25,22 +23,22 @@ namespace hb::intake {
 
 class Intake {
  public:
-  // The socket made, the program (if there is one; without, attestation is procfs) on it, the
-  // source ready. Nobody can send yet.
+  // Creates the socket, attaches the program (nullptr: procfs attestation) and makes the source.
+  // Nobody can send yet.
   static Result<std::unique_ptr<Intake>> open(const IntakeConfig& config,
                                               std::unique_ptr<kernel::StampProgram> program,
                                               std::uint64_t start_ns);
 
-  // From now on agents can send over UDP, if the configuration says so.
-  Status open_udp(const IntakeConfig& config, secure::Keys keys, std::uint64_t start_ns);
+  // If UDP is configured, opens its socket: agents can send over it from now on.
+  Result<> open_udp(const IntakeConfig& config, secure::Keys keys, std::uint64_t start_ns);
 
-  // From now on agents can send; and can no longer.
-  Status bind(const SocketPlace& place) { return listener_->bind(place); }
-  Status withdraw() { return listener_->withdraw(); }
+  // After bind() agents can send; after withdraw() new ones cannot.
+  Result<> bind(const SocketPlace& place) { return listener_->bind(place); }
+  Result<> withdraw() { return listener_->withdraw(); }
 
   [[nodiscard]] std::vector<Source*> sources() const;
-  [[nodiscard]] ExitWatch* exits() { return exits_.get(); }  // nullptr: only silence tells
-  // nullptr: absence of frames is all there is to go by.
+  [[nodiscard]] ExitWatch* exits() { return exits_.get(); }  // nullptr: exits are not traced
+  // nullptr: attempts are not known.
   [[nodiscard]] const AttemptWatch* attempts() const { return attempts_ ? &*attempts_ : nullptr; }
 
   [[nodiscard]] std::vector<PollSource> poll_sources() const;
@@ -56,12 +54,12 @@ class Intake {
  private:
   explicit Intake(std::unique_ptr<kernel::StampProgram> program) : program_(std::move(program)) {}
 
-  Status open_socket(const IntakeConfig& config);
-  Status attest_by_kernel(const IntakeConfig& config, std::uint64_t start_ns);
+  Result<> open_socket(const IntakeConfig& config);
+  Result<> attest_by_kernel(const IntakeConfig& config, std::uint64_t start_ns);
   void take_from_socket(const kernel::Config& config, std::uint64_t start_ns);
   void take_from_ring(const kernel::Config& config, std::uint64_t start_ns);
   void watch_exits();
-  Status watch_ring();
+  Result<> watch_ring();
   void attest_by_procfs(std::uint64_t start_ns);
 
   std::unique_ptr<kernel::StampProgram> program_;
@@ -71,8 +69,8 @@ class Intake {
   RingSource* ring_ = nullptr;        // source_, when it is one
   std::unique_ptr<RingExits> exits_;
   std::optional<SenderAttempts> attempts_;
-  std::unique_ptr<UdpIntake> udp_;  // nullptr: not wanted
-  Fd ring_wake_;  // epoll: readable once each time the kernel program wakes the observer
+  std::unique_ptr<UdpIntake> udp_;  // nullptr: not configured
+  Fd ring_wake_;  // edge-triggered epoll: readable when the kernel program wakes the observer
   std::uint64_t queue_length_ = 0;
   std::optional<std::uint32_t> ns_inode_;
 };

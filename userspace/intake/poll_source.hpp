@@ -5,11 +5,12 @@
 
 namespace hb::intake {
 
-// Becomes readable when the observer has something to read.
+// Becomes readable when there is something for the observer to read.
 struct PollSource {
   int fd;
-  const Source* source = nullptr;  // what is read then, if it can rest (Source::rests_until_ns)
-  bool is_epoll = false;  // an edge-triggered epoll descriptor, to be emptied when it is readable
+  const Source* source = nullptr;  // set if its poll_after_ns() is to be respected
+  bool is_epoll =
+      false;  // an edge-triggered epoll descriptor: call epoll_wait(2) when it is readable
 };
 
 }  // namespace hb::intake

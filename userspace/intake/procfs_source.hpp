@@ -1,6 +1,7 @@
-// ProcfsSource: attestation the old way, for comparison. The sender is the pid in SCM_CREDENTIALS,
-// which a privileged sender chooses itself, and its namespace is that of whoever has the pid when
-// the datagram is read. Its beats therefore never rank above SocketModeOnly.
+// ProcfsSource (--attest procfs): attestation without the kernel program, for comparison. The
+// sender is the pid in SCM_CREDENTIALS, which a privileged sender can forge, and its namespace is
+// that of the process that has the pid when the datagram is read. The origin of its beats is
+// SocketModeOnly.
 //
 // Borrows the receiver. One thread.
 #pragma once
@@ -16,7 +17,7 @@ namespace hb::intake {
 
 class ProcfsSource final : public Source {
  public:
-  // `queue_length` is the most datagrams that the socket holds back.
+  // `queue_length`: the most datagrams that the socket can queue.
   ProcfsSource(Receiver& receiver, std::uint64_t start_ns, std::uint64_t queue_length)
       : batch_(receiver, Horizon(start_ns, queue_length)) {}
 

@@ -22,8 +22,9 @@ ProcessExit process_exit(const hb_exit& gone) {
 
 }  // namespace
 
-// Who is out of the observer's sight was never tracked. A record that was thrown away, to wake us,
-// has to be given back too: poll(2) says that there is something to read until it is.
+// A process without a pid in the observer's namespace (tgid 0) was never tracked.
+// A record that was discarded to wake the observer is released too: until then poll(2) reports the
+// ring as readable.
 const ProcessExit* RingExits::front() {
   while (!front_) {
     const auto record = ring_.front();

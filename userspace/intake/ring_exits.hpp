@@ -1,4 +1,4 @@
-// RingExits: the exits that the kernel program reports, out of their ring.
+// RingExits: reads the exits that the kernel program reports from their ring.
 //
 // Borrows the ring, which must outlive it. One thread.
 #pragma once

@@ -17,7 +17,7 @@ Arrival arrival_of(const hb_stamp& stamp) {
   return arrival;
 }
 
-// The ring aligns records to eight bytes, and so needs no copy.
+// Records in the ring are aligned to eight bytes, so this needs no copy.
 const hb_stamp* stamp_in(kernel::RingReader::Bytes record) {
   static_assert(alignof(hb_stamp) <= 8);
   if (record.size() != sizeof(hb_stamp)) return nullptr;
@@ -58,7 +58,7 @@ std::optional<Reception> RingSource::next(std::uint64_t now_ns) {
   return std::nullopt;
 }
 
-// `now_ns` is older than the position that is read after it: what was reserved by then is below.
+// `now_ns` was taken before the position is read, so all that was reserved by then is below it.
 void RingSource::look_ahead(std::uint64_t now_ns) {
   if (ring_.read_to() < mark_) return;
   horizon_ns_ = mark_ns_;
@@ -67,8 +67,8 @@ void RingSource::look_ahead(std::uint64_t now_ns) {
   if (ring_.read_to() >= mark_) horizon_ns_ = now_ns;
 }
 
-// No system call before the kernel program has refused something. From then on always one: a sender
-// that waits for room in the queue may put its datagram there at any time later.
+// No system call until the kernel program has queued an unstamped datagram. From then on always
+// one, since a sender that is blocked on the full queue may add its datagram at any later time.
 std::optional<Error> RingSource::discard_refused() {
   if (program_.kept_unstamped() == 0) return std::nullopt;
   const auto received = receiver_.receive(discarded_);

@@ -1,10 +1,10 @@
-// RingSource: frames out of the stamp ring itself. The record is the frame and says who sent it:
-// nothing to pair, nothing to wait for, and no system call.
+// RingSource: frames from the stamp ring. The stamp contains the frame and its sender, so nothing
+// has to be paired and no system call is made.
 //
-// It is read whenever next() is called, and wake_ns() asks for that after the drain interval. The
-// kernel program wakes the observer sooner when the ring is filling up. Where it did fill up, the
-// refused datagrams are on the socket, whose descriptor wakes the observer; they were counted by
-// the kernel program (ring_full) and are thrown away here.
+// It is read whenever next() is called; wake_ns() asks for that after the drain interval, and the
+// kernel program wakes the observer earlier when a quarter of the ring is in use. When the ring is
+// full, datagrams are queued on the socket, whose descriptor wakes the observer. The kernel program
+// has counted them (ring_full), and they are discarded here.
 //
 // Borrows the program, loaded for Delivery::Ring, and the receiver. One thread.
 #pragma once
@@ -30,7 +30,7 @@ class RingSource final : public Source {
   [[nodiscard]] std::uint64_t horizon_ns() const override { return horizon_ns_; }
   [[nodiscard]] std::uint64_t wake_ns(std::uint64_t now_ns) const override;
 
-  // Every stamp is a frame here: matched as soon as it is read, and none is ever an orphan.
+  // Every stamp is a frame here: it counts as matched when it is read, and is never an orphan.
   [[nodiscard]] kernel::StampCounters counters() const;
 
  private:
@@ -43,7 +43,8 @@ class RingSource final : public Source {
   TruncationNotices truncations_;
   const std::uint64_t drain_interval_ns_;
 
-  // What was reserved before mark_ns_ ends at mark_. Once it has been read, the horizon is there.
+  // What was reserved before mark_ns_ is below mark_. Once it has been read, the horizon is
+  // mark_ns_.
   std::uint64_t horizon_ns_;
   std::uint64_t mark_ns_;
   std::uint64_t mark_;

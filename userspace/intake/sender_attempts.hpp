@@ -1,4 +1,4 @@
-// SenderAttempts: the kernel program's table of senders, in the words of the observer.
+// SenderAttempts: adapts the kernel program's table of senders to AttemptWatch.
 //
 // Borrows the table. One thread.
 #pragma once

@@ -1,4 +1,4 @@
-// What the kernel program and the pairing have counted.
+// Totals of the kernel program and of the pairing.
 #pragma once
 
 #include "kernel/stamp_counters.hpp"

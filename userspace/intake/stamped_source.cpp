@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::uint64_t kBusyRetry_ns = kNsPerMs;
 constexpr std::uint64_t kIdleRead_ns = 250 * kNsPerMs;
-constexpr std::uint64_t kShortestQueue = 64;  // that may rest
+constexpr std::uint64_t kShortestQueue = 64;  // shorter ones are always polled
 
 CorrelatorConfig correlator_config(const kernel::StampProgram& program,
                                    const kernel::Config& config, StampTable::Seed seed) {
@@ -36,21 +36,21 @@ StampedSource::StampedSource(kernel::StampProgram& program, Receiver& receiver,
     : program_(program),
       receiver_(receiver),
       correlator_(correlator_config(program, config, seed)),
-      received_horizon_(start_ns, config.queue_length + 1),  // the kernel lets one more in
+      received_horizon_(start_ns, config.queue_length + 1),  // the kernel queues one more
       horizon_ns_(start_ns),
       mark_ns_(start_ns),
       truncations_(program),
-      rest_ns_(config.queue_length < kShortestQueue ? 0 : config.drain_interval_ns) {}
+      drain_interval_ns_(config.queue_length < kShortestQueue ? 0 : config.drain_interval_ns) {}
 
 std::optional<Reception> StampedSource::next(std::uint64_t now_ns) {
   if (std::optional<Reception> ready = next_ready(now_ns)) return ready;
-  settle();
+  advance_and_expire();
   std::optional<Error> failed;
   if (!std::exchange(emptied_, false)) failed = receive(now_ns);
   read_ring(now_ns);
   if (failed) return ReceiveFailed{std::move(*failed)};
   if (std::optional<Reception> ready = next_ready(now_ns)) return ready;
-  settle();
+  advance_and_expire();
   if (const auto truncated = truncations_.next(now_ns)) return *truncated;
   return std::nullopt;
 }
@@ -84,17 +84,17 @@ std::optional<Error> StampedSource::receive(std::uint64_t now_ns) {
   return std::nullopt;
 }
 
-// recvmmsg(2) returned less than there was room for: it found the queue empty after these. (After
-// an error too, which it keeps for the next call.)
+// recvmmsg(2) returned fewer datagrams than there was room for, so the queue was empty after these
+// (or there was an error, which the next call returns).
 void StampedSource::has_emptied(std::size_t count, std::uint64_t now_ns) {
   received_horizon_.empty_at(now_ns);
   emptied_ = count > 0;
-  if (count > 0) rests_until_ns_ = rest_ns_ == 0 ? 0 : now_ns + rest_ns_;
+  if (count > 0) poll_after_ns_ = drain_interval_ns_ == 0 ? 0 : now_ns + drain_interval_ns_;
 }
 
-// Nothing is ready to be returned: looks how far everything has been, and gives up stamps that by
-// then have no frame in the queue.
-void StampedSource::settle() {
+// Called when nothing is ready to be returned: advances the horizon, and expires stamps whose frame
+// would have been received by then.
+void StampedSource::advance_and_expire() {
   advance_horizon();
   is_expiring_ = correlator_.expire(horizon_ns_);
 }
@@ -126,7 +126,7 @@ void StampedSource::accept_batch(std::size_t count, std::uint64_t now_ns) {
   }
 }
 
-// What was there when it began, and no more than one call may; stops early at a record that is
+// Reads the records that are there at the begin, at most kRecordsPerCall; stops at one that is
 // still being written.
 void StampedSource::read_ring(std::uint64_t now_ns) {
   kernel::RingReader& ring = program_.ring();

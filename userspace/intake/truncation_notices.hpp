@@ -1,5 +1,5 @@
-// TruncationNotices: says how many datagrams the kernel program has dropped because they carried
-// descriptors. At most once a second: any sender can make as many of them as it likes.
+// TruncationNotices: reports how many datagrams the kernel program has dropped because they carried
+// descriptors. At most once a second, as senders can produce any number of them.
 //
 // Borrows the program. One thread.
 #pragma once
@@ -17,7 +17,7 @@ class TruncationNotices {
  public:
   explicit TruncationNotices(const kernel::StampProgram& program) : program_(program) {}
 
-  // What has not been told yet, once it is time.
+  // What has not been reported yet, if a second has passed.
   std::optional<AncillaryTruncated> next(std::uint64_t now_ns) {
     const std::uint64_t dropped = program_.descriptors_dropped();
     if (dropped == told_ || now_ns < next_ns_) return std::nullopt;

@@ -10,10 +10,10 @@
 namespace hb::intake {
 namespace {
 
-// A sender that has not been heard for so many thresholds may be forgotten to make room.
+// A sender that has not been heard for so many thresholds may be evicted for a new one.
 constexpr std::uint64_t kLiveThresholds = 10;
 
-Status read_key_file(const std::string& path, std::optional<secure::Key>& key) {
+Result<> read_key_file(const std::string& path, std::optional<secure::Key>& key) {
   if (path.empty()) return ok();
   auto read = secure::read_key_file(path);
   if (!read) return read.error();
@@ -54,7 +54,7 @@ Result<std::unique_ptr<UdpIntake>> UdpIntake::open(const UdpConfig& options, sec
   return intake;
 }
 
-Status UdpIntake::wrap(secure::Keys keys, std::uint64_t threshold_ns) {
+Result<> UdpIntake::wrap(secure::Keys keys, std::uint64_t threshold_ns) {
   if (!keys.shared && !keys.master) {
     wrapping_ = std::make_unique<secure::NoWrapping>();
     return ok();
@@ -69,21 +69,22 @@ Status UdpIntake::wrap(secure::Keys keys, std::uint64_t threshold_ns) {
   return ok();
 }
 
-Status UdpIntake::listen(const UdpConfig& options) {
+Result<> UdpIntake::listen(const UdpConfig& options) {
   const auto address = UdpAddress::of(options.bind_address, *options.port);
   if (!address) return address.error();
   auto listener = UdpListener::open(address.value());
   if (!listener) return listener.error();
   listener_ = std::move(listener).value();
   where_ = address.value().text();
-  say_how_much_waits();
+  log_receive_buffer();
   if (secure_ == nullptr && !address.value().is_loopback()) {
-    spdlog::warn("whoever reaches {} can claim to be any agent there: plaintext UDP", where_);
+    spdlog::warn("plaintext UDP at {}: anybody who can send there can claim to be any agent",
+                 where_);
   }
   return ok();
 }
 
-void UdpIntake::say_how_much_waits() const {
+void UdpIntake::log_receive_buffer() const {
   const std::size_t bytes = listener_->buffer_bytes();
   const bool is_less = bytes < UdpListener::kWantedBytes;
   spdlog::info("UDP {}: a receive buffer of {} bytes{}", where_, bytes,

@@ -1,7 +1,4 @@
-// UdpIntake: everything that a frame from the network passes on its way to the observer: the
-// socket, what is around the frames, and the source.
-//
-// Owns them, in the order in which they may die. One thread.
+// UdpIntake: the UDP socket, its wrapping and its source. Owns them. One thread.
 #pragma once
 
 #include <cstdint>
@@ -19,13 +16,13 @@
 
 namespace hb::intake {
 
-// The key files that were named; none of them when none were. The Error is one of configuration.
+// Reads the key files; an empty path means none. The Error is one of configuration.
 [[nodiscard]] Result<secure::Keys> read_key_files(const std::string& key_file,
                                                   const std::string& master_key_file);
 
 class UdpIntake {
  public:
-  // nullptr when no UDP is wanted. Afterwards agents can send.
+  // nullptr when UDP is not configured. Afterwards agents can send.
   static Result<std::unique_ptr<UdpIntake>> open(const UdpConfig& options, secure::Keys keys,
                                                  std::uint64_t threshold_ns,
                                                  std::uint64_t start_ns);
@@ -39,9 +36,9 @@ class UdpIntake {
  private:
   UdpIntake() = default;
 
-  Status listen(const UdpConfig& options);
-  void say_how_much_waits() const;
-  Status wrap(secure::Keys keys, std::uint64_t threshold_ns);
+  Result<> listen(const UdpConfig& options);
+  void log_receive_buffer() const;
+  Result<> wrap(secure::Keys keys, std::uint64_t threshold_ns);
 
   std::string where_;
   std::unique_ptr<UdpListener> listener_;

@@ -1,5 +1,5 @@
-// UdpSource: frames off the network, with nobody who vouches for their sender. What their origin is
-// worth, the operator says.
+// UdpSource: frames from the network, whose sender is not attested. Their origin is what the
+// operator has configured.
 //
 // Borrows the receiver and the wrapping. One thread.
 #pragma once
@@ -16,7 +16,7 @@ namespace hb::intake {
 
 class UdpSource final : public Source {
  public:
-  // `horizon` has the most datagrams that the socket holds back for its queue length.
+  // `horizon` is constructed with UdpListener::queue_length().
   UdpSource(UdpReceiver& receiver, secure::Wrapping& wrapping, BeatOrigin origin,
             const Horizon& horizon)
       : batch_(receiver, horizon), wrapping_(wrapping), origin_(origin) {}

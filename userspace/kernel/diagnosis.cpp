@@ -66,25 +66,24 @@ Finding bpf_system_call() {
 Finding lockdown() {
   std::ifstream file(kLockdown);
   std::string modes;
-  if (!std::getline(file, modes)) return {"lockdown", State::Ok, "off or not told", ""};
+  if (!std::getline(file, modes)) return {"lockdown", State::Ok, "off or unknown", ""};
   if (modes.find("[confidentiality]") == std::string::npos) {
     return {"lockdown", State::Ok, modes, ""};
   }
-  return {
-      "lockdown", State::Warning, modes,
-      "none if attestation below is ok, as on Linux 6.1 and newer; else start the kernel without "
-      "lockdown=confidentiality"};
+  return {"lockdown", State::Warning, modes,
+          "none needed if attestation below is ok, as on Linux 6.1 and newer; else boot without "
+          "lockdown=confidentiality"};
 }
 
 std::string how_it_reads(const StampProgram& program) {
-  return std::string("stamped this process rightly; reads by ") + name(program.read_method()) +
+  return std::string("the self-test passed; reads by ") + name(program.read_method()) +
          (program.reads_credentials() ? ", credentials included" : ", without credentials");
 }
 
 Finding no_attestation(const Error& error) {
   return {"attestation", State::Failed, error.message,
-          "mend what fails above; with nothing above, run again with --log-level debug and report "
-          "the verifier's words"};
+          "fix what fails above; if nothing does, run again with --log-level debug and report the "
+          "verifier's log"};
 }
 
 Finding exits(const StampProgram& program) {
@@ -101,9 +100,9 @@ Finding descriptors(const StampProgram& program) {
     return {"descriptors", State::Ok, "a datagram that carries descriptors is dropped", ""};
   }
   return {"descriptors", State::Warning,
-          "this kernel does not show whether a datagram carries any: frames come in their stamps, "
-          "as by --delivery ring, and a sender is not told when the ring is full",
-          "none needed; Linux 6.2 or newer shows it under lockdown too"};
+          "the program cannot see whether a datagram carries any: frames are delivered in their "
+          "stamps, as with --delivery ring, and a sender gets no EAGAIN when the ring is full",
+          "none needed; on Linux 6.2 and newer it can be seen under lockdown too"};
 }
 
 void attestation(const Config& config, std::vector<Finding>& findings) {

@@ -1,8 +1,8 @@
 // What this kernel and these privileges allow, check by check, each with its remedy. `hb-ebpf
 // doctor` prints all of it; `hb-ebpf run` prints what failed when it cannot start.
 //
-// Nothing is concluded from a version number where it can be tried: the last check loads the
-// program and lets it stamp this process.
+// Checks try things instead of comparing version numbers where they can: the last ones load the
+// program and run the self-test.
 #pragma once
 
 #include <string>
@@ -15,7 +15,7 @@ namespace hb::kernel {
 struct Finding {
   enum class State { Ok, Warning, Failed };  // a Warning does not keep `run` from working
 
-  std::string check;  // what was looked at: "btf"
+  std::string check;  // what was checked: "btf"
   State state;
   std::string detail;  // what was found
   std::string remedy;  // what to do about it; empty when Ok

@@ -1,7 +1,8 @@
-// LibbpfLog: what libbpf and the verifier say while it lives, kept instead of printed.
+// LibbpfLog: collects the messages of libbpf and the verifier while it exists, instead of printing
+// them.
 //
-// A load that is tried and may fail says a lot; only when nothing worked is it anybody's business.
-// libbpf knows one printer per process: at most one LibbpfLog lives at a time. One thread.
+// A failing load prints a long log, which matters only when no other way of loading works.
+// libbpf_set_print() is per process: at most one LibbpfLog may exist at a time. One thread.
 #pragma once
 
 #include <cstdarg>
@@ -16,10 +17,10 @@ class LibbpfLog {
   LibbpfLog(const LibbpfLog&) = delete;
   LibbpfLog& operator=(const LibbpfLog&) = delete;
 
-  // The text so far. Of a very long one (a verifier's log) the beginning is cut off.
+  // The last kLongestText_bytes of the text.
   [[nodiscard]] const std::string& text() const { return text_; }
 
-  // For libbpf alone to call.
+  // Called by libbpf.
   void append(const char* format, std::va_list arguments);
 
  private:

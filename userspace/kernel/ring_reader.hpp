@@ -1,11 +1,11 @@
 // RingReader: reads a BPF ring buffer from its own memory mapping (Documentation/bpf/ringbuf.rst).
 //
-// Why not libbpf's: pairing must know how far the ring has been read and how far writers have
-// reserved, and libbpf tells neither before 1.3. Nothing here enters the kernel.
+// Why not libbpf's: pairing needs the consumer and the producer position, which libbpf does not
+// expose before 1.3. Nothing here makes a system call.
 //
-// The kernel writes producer position and records; we write the consumer position, which lives in
-// the map too. So a reader that maps a ring that another process read before goes on where that one
-// stopped. One reader per ring; one thread.
+// The kernel writes the producer position and the records, we write the consumer position. Both are
+// in the map, so a reader continues where the previous process stopped. One reader per ring; one
+// thread.
 #pragma once
 
 #include <atomic>
@@ -40,24 +40,24 @@ class RingReader {
 
   using Bytes = std::span<const std::byte>;
 
-  // The oldest record; nothing when the ring is empty or when that one is still being written.
-  // Lives until pop(), which needs one.
+  // The oldest record; nothing when the ring is empty or that record is still being written. Valid
+  // until pop(), which may be called only if there is one.
   std::optional<Bytes> front();
   void pop() {
     read_to_ += std::exchange(front_stride_, 0);
     if (read_to_ - released_to_ >= release_bytes_) release();
   }
 
-  // Gives the room of what was popped back to the writers: to be called before waiting. pop() does
-  // so for several records at once, as it takes a cache line away from the writers.
+  // Publishes the consumer position, which frees the popped records for writers: call it before
+  // waiting. pop() does so only once for several records, since it invalidates a cache line of the
+  // writers.
   void release() {
     released_to_ = read_to_;
     consumer_->store(read_to_, std::memory_order_release);
   }
 
   // Calls on_record(Bytes) for each record that was there when drain() began, oldest first; stops
-  // early at one that is still being written. Bounded by the ring's size, however fast others
-  // write.
+  // at one that is still being written.
   template <typename OnRecord>
   void drain(OnRecord&& on_record) {
     const std::uint64_t end = reserved_to();
@@ -70,8 +70,8 @@ class RingReader {
     release();
   }
 
-  // Calls on_record(Bytes) for each record that waits, up to one that is still being written. Takes
-  // none out.
+  // Calls on_record(Bytes) for each unread record, up to one that is still being written, and
+  // removes none.
   template <typename OnRecord>
   void look(OnRecord&& on_record) const {
     const std::uint64_t end = reserved_to();
@@ -83,8 +83,8 @@ class RingReader {
     }
   }
 
-  // Bytes since the ring was made: how far it has been read, and how far writers have reserved.
-  // What lies between the two has not been seen.
+  // The consumer position, including what release() has not published yet, and the producer
+  // position.
   [[nodiscard]] std::uint64_t read_to() const { return read_to_; }
   [[nodiscard]] std::uint64_t reserved_to() const {
     return producer_->load(std::memory_order_acquire);
@@ -105,13 +105,13 @@ class RingReader {
   [[nodiscard]] Record record_at(std::uint64_t position) const;
 
   std::uint64_t read_to_ = 0;
-  std::uint64_t released_to_ = 0;  // the consumer position, as writers see it
+  std::uint64_t released_to_ = 0;  // the published consumer position
   std::uint64_t release_bytes_ = 0;
-  std::uint64_t front_stride_ = 0;  // of the record that front() showed
+  std::uint64_t front_stride_ = 0;  // of the record that front() returned
   std::size_t page_bytes_ = 0;
   std::size_t ring_bytes_ = 0;
   void* consumer_page_ = nullptr;
-  void* producer_pages_ = nullptr;  // its position, then the data, mapped twice in a row
+  void* producer_pages_ = nullptr;  // producer position, then the data, mapped twice in a row
   Position* consumer_ = nullptr;
   const Position* producer_ = nullptr;
   const std::byte* data_ = nullptr;

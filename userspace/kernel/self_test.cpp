@@ -23,16 +23,16 @@ Result<std::optional<Credentials>> credentials_of(msghdr& message) {
       Credentials{static_cast<std::uint32_t>(attached.pid), attached.uid, attached.gid});
 }
 
-Status about_this_process(const hb_stamp& stamp, const FrameBytes& frame) {
+Result<> about_this_process(const hb_stamp& stamp, const FrameBytes& frame) {
   if (std::memcmp(stamp.frame, frame.data(), frame.size()) != 0) {
-    return Error{"self-test: the stamp holds other bytes than were sent"};
+    return Error{"self-test: the bytes in the stamp differ from those sent"};
   }
   if (stamp.own_tgid != static_cast<std::uint32_t>(::getpid())) {
     return Error{"self-test: the stamp names process " + std::to_string(stamp.own_tgid) +
-                 ", but this one, " + std::to_string(::getpid()) + ", has sent"};
+                 ", but process " + std::to_string(::getpid()) + " sent the frame"};
   }
   if ((stamp.flags & HB_STAMP_KERNEL_THREAD) != 0) {
-    return Error{"self-test: the stamp calls this process a kernel thread"};
+    return Error{"self-test: the stamp says that this process is a kernel thread"};
   }
   return ok();
 }
@@ -52,7 +52,7 @@ Result<SelfTest> SelfTest::begin(StampProgram& program) {
     const int code = errno;
     return os_error(code, "self-test: asking for credentials (SO_PASSCRED)");
   }
-  if (Status attached = program.attach(receiver.get()); !attached) return attached.error();
+  if (Result<> attached = program.attach(receiver.get()); !attached) return attached.error();
   return SelfTest(program, std::move(sender), std::move(receiver));
 }
 
@@ -61,16 +61,16 @@ Result<SelfTest::Echo> SelfTest::echo() {
   const ssize_t drawn = ::getrandom(frame.data(), frame.size(), 0);  // up to 256: all or none
   const int code = errno;
   if (drawn < 0) return os_error(code, "self-test: reading random bytes");
-  if (Status sent = send(frame); !sent) return sent.error();
+  if (Result<> sent = send(frame); !sent) return sent.error();
   const auto credentials = receive(frame);
   if (!credentials) return credentials.error();
   Echo echo{{}, credentials.value(), 0};
-  if (Status read = read_ring(echo); !read) return read.error();
-  if (Status right = about_this_process(echo.stamp, frame); !right) return right.error();
+  if (Result<> read = read_ring(echo); !read) return read.error();
+  if (Result<> right = about_this_process(echo.stamp, frame); !right) return right.error();
   return echo;
 }
 
-Status SelfTest::send(const FrameBytes& frame) const {
+Result<> SelfTest::send(const FrameBytes& frame) const {
   if (::send(sender_.get(), frame.data(), frame.size(), MSG_NOSIGNAL) < 0) {
     const int code = errno;
     return os_error(code, "self-test: sending a frame");
@@ -95,18 +95,19 @@ Result<std::optional<Credentials>> SelfTest::receive(const FrameBytes& frame) {
 
   const bool by_ring = program_->delivery() == Delivery::Ring;
   if (length < 0 && error == EAGAIN && by_ring) return std::optional<Credentials>();
-  if (length >= 0 && by_ring) return Error{"self-test: a datagram was queued beside its stamp"};
+  if (length >= 0 && by_ring)
+    return Error{"self-test: a datagram was queued although delivery is by ring"};
   if (length < 0 && error == EAGAIN) {
     return Error{"self-test: the kernel program dropped a correct frame"};
   }
   if (length < 0) return os_error(error, "self-test: receiving a frame");
   if (static_cast<std::size_t>(length) != frame.size() || bytes != frame) {
-    return Error{"self-test: other bytes arrived than were sent"};
+    return Error{"self-test: the received bytes differ from those sent"};
   }
   return credentials_of(message);
 }
 
-Status SelfTest::drops_descriptors() {
+Result<> SelfTest::drops_descriptors() {
   FrameBytes frame{};
   iovec data{frame.data(), frame.size()};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
@@ -129,11 +130,11 @@ Status SelfTest::drops_descriptors() {
   const int code = errno;
   program_->ring().drain([](std::span<const std::byte> /*stamp*/) {});
   if (received < 0 && code == EAGAIN) return ok();
-  if (received < 0) return os_error(code, "self-test: looking for a datagram");
-  return Error{"self-test: the kernel program let a datagram with a descriptor pass"};
+  if (received < 0) return os_error(code, "self-test: receiving a datagram with a descriptor");
+  return Error{"self-test: the kernel program did not drop a datagram with a descriptor"};
 }
 
-Status SelfTest::read_ring(Echo& echo) {
+Result<> SelfTest::read_ring(Echo& echo) {
   int stamps = 0;
   int others = 0;
   program_->ring().drain([&](std::span<const std::byte> record) {
@@ -148,7 +149,7 @@ Status SelfTest::read_ring(Echo& echo) {
   });
   if (stamps != 1) return Error{"self-test: " + std::to_string(stamps) + " stamps for one frame"};
   if (others != 0 || echo.stamp.version != HB_STAMP_VERSION) {
-    return Error{"self-test: the kernel program writes another kind of stamp"};
+    return Error{"self-test: unexpected record size or stamp version in the ring"};
   }
   return ok();
 }

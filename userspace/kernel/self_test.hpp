@@ -1,6 +1,6 @@
-// SelfTest: this process sends itself a frame through a socket pair that carries the program, and
-// looks at the stamp and at the datagram that come back. Proves the whole path on this kernel
-// before any agent can send, and tells the observer its own PID namespace without /proc.
+// SelfTest: this process sends itself a frame through a socket pair with the program attached, and
+// checks the stamp and the datagram. This tests the program on this kernel before any agent can
+// send, and yields the observer's PID namespace without /proc.
 #pragma once
 
 #include <cstdint>
@@ -17,28 +17,28 @@ class StampProgram;
 
 class SelfTest {
  public:
-  // What one frame to oneself left behind.
+  // The stamp and the datagram of one test frame.
   struct Echo {
     hb_stamp stamp;
-    std::optional<Credentials> credentials;  // as received; nothing came by ring delivery
+    std::optional<Credentials> credentials;  // as received; none with ring delivery
     std::uint64_t skb;                       // of the receipt; 0 when there was none
   };
 
   static Result<SelfTest> begin(StampProgram& program);
 
-  // Sends and receives one frame. The Error says which step did not do what it must.
+  // Sends and receives one frame. The Error says which step failed.
   Result<Echo> echo();
 
-  // Sends a frame that carries a descriptor, and demands that nothing arrives.
-  Status drops_descriptors();
+  // Sends a frame that carries a descriptor; an Error if it arrives.
+  Result<> drops_descriptors();
 
  private:
   SelfTest(StampProgram& program, Fd sender, Fd receiver)
       : program_(&program), sender_(std::move(sender)), receiver_(std::move(receiver)) {}
 
-  Status send(const FrameBytes& frame) const;
+  Result<> send(const FrameBytes& frame) const;
   Result<std::optional<Credentials>> receive(const FrameBytes& frame);
-  Status read_ring(Echo& echo);
+  Result<> read_ring(Echo& echo);
 
   StampProgram* program_;
   Fd sender_;

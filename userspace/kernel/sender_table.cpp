@@ -25,7 +25,7 @@ Result<std::unique_ptr<SenderTable>> SenderTable::map(int map_fd, std::size_t se
 
 SenderTable::~SenderTable() { ::munmap(memory_, bytes_); }
 
-// The generation is read before and after the rest: between the two the entry was this process's.
+// The generation is read before and after the rest, so the entry was not reused in between.
 std::optional<Attempt> SenderTable::last_attempt(std::uint32_t slot,
                                                  std::uint64_t generation_ns) const {
   if (slot >= senders_) return std::nullopt;

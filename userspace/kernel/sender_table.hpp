@@ -1,8 +1,7 @@
-// SenderTable: the kernel program's table of senders (struct hb_sender), read from its own memory
-// mapping. No system call.
+// SenderTable: the kernel program's table of senders (struct hb_sender), read through mmap(2).
 //
-// Senders write it at any moment; an entry that changes hands while it is read is told apart by its
-// generation. One thread.
+// The kernel program writes it concurrently; an entry that is reused while it is read is detected
+// by its generation. One thread.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +14,7 @@
 
 namespace hb::kernel {
 
-// When a process last tried to send a frame of its own.
+// The last time that a process sent a frame that claims its own pid.
 struct Attempt {
   std::uint64_t at_ns;                 // CLOCK_MONOTONIC inside sendmsg(2)
   std::optional<hb_drop> refused_for;  // empty: it was stamped
@@ -29,8 +28,8 @@ class SenderTable {
   SenderTable& operator=(const SenderTable&) = delete;
   ~SenderTable();
 
-  // `slot` as in the process's stamps. Empty where that process is not known any more, or has never
-  // sent anything that looked like a frame of its own.
+  // `slot` as in the process's stamps. Empty if the process is not known any more, or never
+  // attempted.
   [[nodiscard]] std::optional<Attempt> last_attempt(std::uint32_t slot,
                                                     std::uint64_t generation_ns) const;
 

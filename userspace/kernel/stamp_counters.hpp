@@ -1,4 +1,4 @@
-// What the kernel program and the pairing have counted.
+// The counters of the kernel program and of the pairing.
 #pragma once
 
 #include <array>
@@ -44,8 +44,8 @@ consteval auto list_drop_reasons() {
 
 inline constexpr auto kDropReasons = list_drop_reasons();
 
-// The kernel's side and ours. At rest attempts == stamps + the drops, and
-// stamps == matched + orphaned + waiting.
+// When nobody is sending, attempts == stamps + the drops, and stamps == matched + orphaned +
+// waiting.
 struct StampCounters {
   static constexpr Metric kAttempts{"stamp_attempts_total", "datagrams",
                                     "datagrams that the kernel program saw being sent"};
@@ -60,20 +60,20 @@ struct StampCounters {
       "receipts_lost_total", "receipts",
       "receipts of datagrams for which the ring had no room (--correlate skb)"};
   static constexpr Metric kExits{"exits_reported_total", "processes",
-                                 "ends of senders that the kernel program reported"};
+                                 "exits of senders that the kernel program reported"};
   static constexpr Metric kExitsLost{
       .name = "exits_lost_total",
       .unit = "processes",
       .help =
-          "ends of senders that were not reported, for want of room or as the kernel skipped the "
-          "program; they are told as silence",
+          "exits of senders that were not reported: their ring was full, or the kernel skipped the "
+          "program; found by silence instead",
       .loss = "exits_lost"};
   hb_counters kernel;
 
   CorrelatorCounters correlator;
 
   static constexpr Metric kWaiting{"stamps_waiting", "stamps",
-                                   "stamps that neither a frame nor time has claimed yet"};
+                                   "stamps that are neither paired with a frame nor expired"};
   std::uint64_t waiting = 0;
 
   static constexpr Metric kMalformed{

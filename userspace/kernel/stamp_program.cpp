@@ -43,10 +43,11 @@ bool sees_control_block(ReadMethod method) {
   return method == ReadMethod::ProbeRead || has_context_kfuncs();
 }
 
-constexpr std::uint64_t kBurst_ns = kNsPerSecond;  // as many at once as in a second
+constexpr std::uint64_t kBurst_ns = kNsPerSecond;  // a burst of one second's worth
 
-// The budget of an owner does for its agents at 20 beats a second each, 200 ms of that at once, and
-// for no fewer than 20,000 beats a second, which cost the observer 4 % of a CPU by socket delivery.
+// The budget of an owner: 20 beats a second for each of its agents, but at least 20,000 beats a
+// second, with bursts of 200 ms. 20,000 beats a second cost the observer 4 % of a CPU with socket
+// delivery.
 constexpr std::uint64_t kBeatsOfAgent = 20;
 constexpr std::uint64_t kLeastOwnerRate = 20'000;
 constexpr std::uint64_t kOwnerBurst_ns = kNsPerSecond / 5;
@@ -70,14 +71,15 @@ hb_settings settings_of(const Config& config, Delivery delivery, ReadMethod meth
     settings.burst_ns = kBurst_ns;
   }
   settings.ring_delivery = delivery == Delivery::Ring ? 1 : 0;
-  // By socket buffer a stray stamp could be taken for that of a datagram that has none.
+  // With --correlate skb an orphaned stamp could be paired with an unstamped datagram.
   settings.keep_refused = sees_control_block(method) && !config.correlate_skb ? 1 : 0;
   if (config.agents_per_owner > 0) set_budgets(settings, config);
   return settings;
 }
 
-// `room_bytes`: what fits into whichever fills up first. Woken at a quarter, the observer has the
-// time in which three quarters fill up; at half, owners are held to a 16th of what is left.
+// `room_bytes`: the capacity of the ring or of the queue, whichever is smaller. Woken at a quarter,
+// the observer has until the other three quarters are full; from half on, owners are limited to a
+// 16th of the rest.
 hb_levels levels_of(std::uint64_t room_bytes) {
   return {.wake_bytes = room_bytes / 4,
           .crowded_bytes = room_bytes / 2,
@@ -85,7 +87,7 @@ hb_levels levels_of(std::uint64_t room_bytes) {
 }
 
 Result<std::unique_ptr<RingReader>> map(const bpf_map* map) {
-  // libbpf rounds a ring up to what the kernel takes; the map knows its size.
+  // libbpf rounds the size up to one that the kernel accepts: ask the map.
   Result<RingReader> ring = RingReader::map(bpf_map__fd(map), bpf_map__max_entries(map));
   if (!ring) return ring.error();
   return std::make_unique<RingReader>(std::move(ring).value());
@@ -95,13 +97,13 @@ std::uint64_t read(__u64& counter) {
   return std::atomic_ref(counter).load(std::memory_order_relaxed);
 }
 
-Status same_credentials(const SelfTest::Echo& echo) {
+Result<> same_credentials(const SelfTest::Echo& echo) {
   const Credentials stamped{echo.stamp.cred_pid, echo.stamp.cred_uid, echo.stamp.cred_gid};
   if (!echo.credentials || stamped == *echo.credentials) return ok();
   return Error{"self-test: the stamp's credentials are not those of the datagram"};
 }
 
-Status same_buffer(const SelfTest::Echo& echo) {
+Result<> same_buffer(const SelfTest::Echo& echo) {
   if (echo.skb == echo.stamp.skb) return ok();
   return Error{"self-test: the receipt names another socket buffer than the stamp"};
 }
@@ -132,20 +134,21 @@ StampProgram::~StampProgram() = default;
 
 Result<std::unique_ptr<StampProgram>> StampProgram::open(const Config& config) {
   std::unique_ptr<StampProgram> program(new StampProgram(config));
-  if (Status loaded = program->load(); !loaded) return loaded.error();
-  if (Status filled = program->fill_free_senders(); !filled) return filled.error();
-  if (Status mapped = program->map_memory(); !mapped) return mapped.error();
-  if (Status traced = program->trace_receipts(); !traced) return traced.error();
-  if (Status watched = program->watch_exits(); !watched) program->exits_problem_ = watched.error();
-  if (Status calibrated = program->calibrate(); !calibrated) return calibrated.error();
+  if (Result<> loaded = program->load(); !loaded) return loaded.error();
+  if (Result<> filled = program->fill_free_senders(); !filled) return filled.error();
+  if (Result<> mapped = program->map_memory(); !mapped) return mapped.error();
+  if (Result<> traced = program->trace_receipts(); !traced) return traced.error();
+  if (Result<> watched = program->watch_exits(); !watched)
+    program->exits_problem_ = watched.error();
+  if (Result<> calibrated = program->calibrate(); !calibrated) return calibrated.error();
   return program;
 }
 
-Status StampProgram::load() {
+Result<> StampProgram::load() {
   LibbpfLog log;
   for (const ReadMethod method : preference()) {
     for (const bool with_exits : {true, false}) {
-      Status loaded = load(method, with_exits);
+      Result<> loaded = load(method, with_exits);
       if (loaded) {
         if (with_exits) exits_problem_.reset();
         return loaded;
@@ -159,11 +162,12 @@ Status StampProgram::load() {
       exits_problem_ = Error{"load: this kernel's verifier refuses to trace exits"};
     }
   }
-  explain("the kernel took neither program; it and libbpf said:\n" + log.text(), /*is_last=*/true);
+  explain("the kernel accepted neither program; log of the verifier and of libbpf:\n" + log.text(),
+          /*is_last=*/true);
   return Error{"load: this kernel's verifier refuses the program"};
 }
 
-Status StampProgram::load(ReadMethod method, bool with_exits) {
+Result<> StampProgram::load(ReadMethod method, bool with_exits) {
   hb_program* opened = hb_program__open();
   const int code = errno;
   if (opened == nullptr) return os_error(code, "open: the kernel program in this binary");
@@ -180,11 +184,11 @@ Status StampProgram::load(ReadMethod method, bool with_exits) {
   delivery_ = sees_control_block(method) ? config_.delivery : Delivery::Ring;
   if (config_.correlate_skb && delivery_ == Delivery::Ring) {
     return Error{
-        "configure: this kernel shows the program no credentials and descriptors, so no"
-        " datagram is queued that --correlate skb could pair",
+        "configure: on this kernel the program cannot see credentials and descriptors, so no"
+        " datagrams are queued that --correlate skb could pair",
         ENOTSUP};
   }
-  if (Status configured = configure(); !configured) return configured;
+  if (Result<> configured = configure(); !configured) return configured;
 
   const int error = hb_program__load(skeleton_.get());
   if (error != 0) return os_error(-error, "load: the kernel program");
@@ -192,7 +196,7 @@ Status StampProgram::load(ReadMethod method, bool with_exits) {
   return ok();
 }
 
-Status StampProgram::configure() {
+Result<> StampProgram::configure() {
   skeleton_->rodata->settings = settings_of(config_, delivery_, method_);
   const auto ring_bytes = static_cast<std::uint32_t>(config_.ring_bytes);
   int refused = bpf_map__set_max_entries(skeleton_->maps.stamps, ring_bytes);
@@ -214,7 +218,7 @@ void StampProgram::set_queue_length(std::uint64_t queue_length) {
   skeleton_->bss->levels = levels_of(room_bytes);
 }
 
-Status StampProgram::fill_free_senders() {
+Result<> StampProgram::fill_free_senders() {
   const int queue = bpf_map__fd(skeleton_->maps.free_senders);
   for (std::uint32_t slot = 0; slot < config_.senders; ++slot) {
     const int refused = bpf_map_update_elem(queue, nullptr, &slot, BPF_ANY);
@@ -223,7 +227,7 @@ Status StampProgram::fill_free_senders() {
   return ok();
 }
 
-Status StampProgram::map_memory() {
+Result<> StampProgram::map_memory() {
   auto ring = map(skeleton_->maps.stamps);
   if (!ring) return ring.error();
   ring_ = std::move(ring).value();
@@ -263,8 +267,8 @@ std::uint64_t StampProgram::exits_missed() const {
   return exits_missed_;
 }
 
-// Before the self-test, so that nobody who sends afterwards can end unseen.
-Status StampProgram::watch_exits() {
+// Before the self-test, so that no exit of a later sender is missed.
+Result<> StampProgram::watch_exits() {
   if (exits_problem_) return *exits_problem_;  // not loaded
   for (const ExitProgram& one : exit_programs()) {
     if (one.method != method_) continue;
@@ -283,40 +287,41 @@ int StampProgram::exits_fd() const {
   return exits_ == nullptr ? -1 : bpf_map__fd(skeleton_->maps.exits);
 }
 
-Status StampProgram::trace_receipts() {
+Result<> StampProgram::trace_receipts() {
   if (!config_.correlate_skb) return ok();
   bpf_link* link = bpf_program__attach(skeleton_->progs.hb_receipt_written);
   const int error = errno;
-  if (link == nullptr) return os_error(error, "attach: tracing what this process receives");
+  if (link == nullptr)
+    return os_error(error, "attach: tracing what this process receives (skb_copy_datagram_iovec)");
   skeleton_->links.hb_receipt_written = link;  // the skeleton detaches it
   return ok();
 }
 
-// The first frame tells who we are; the second must already be seen with our own eyes.
-Status StampProgram::calibrate() {
+// The first frame yields our tgid and PID namespace; the second checks the translated pid.
+Result<> StampProgram::calibrate() {
   Result<SelfTest> test = SelfTest::begin(*this);
   if (!test) return test.error();
   hb_observer& observer = skeleton_->bss->observer;
-  const Result<SelfTest::Echo> blind = test.value().echo();
-  if (!blind) return blind.error();
-  observer.initial_tgid = blind.value().stamp.initial_tgid;
-  observer.pid_ns_inode = blind.value().stamp.pid_ns_inode;
-  observer.pid_ns_level = blind.value().stamp.pid_ns_level;
+  const Result<SelfTest::Echo> first = test.value().echo();
+  if (!first) return first.error();
+  observer.initial_tgid = first.value().stamp.initial_tgid;
+  observer.pid_ns_inode = first.value().stamp.pid_ns_inode;
+  observer.pid_ns_level = first.value().stamp.pid_ns_level;
 
-  const Result<SelfTest::Echo> seen = test.value().echo();
-  if (!seen) return seen.error();
-  if (seen.value().stamp.tgid != static_cast<std::uint32_t>(::getpid())) {
+  const Result<SelfTest::Echo> second = test.value().echo();
+  if (!second) return second.error();
+  if (second.value().stamp.tgid != static_cast<std::uint32_t>(::getpid())) {
     return Error{"self-test: the stamp does not name this process in its own PID namespace"};
   }
-  reads_credentials_ = (seen.value().stamp.flags & HB_STAMP_CREDENTIALS) != 0;
+  reads_credentials_ = (second.value().stamp.flags & HB_STAMP_CREDENTIALS) != 0;
   if (reads_credentials_) {
-    if (Status same = same_credentials(seen.value()); !same) return same;
+    if (Result<> same = same_credentials(second.value()); !same) return same;
   }
   if (config_.correlate_skb) {
-    if (Status same = same_buffer(seen.value()); !same) return same;
+    if (Result<> same = same_buffer(second.value()); !same) return same;
   }
-  if (Status dropped = test.value().drops_descriptors(); !dropped) return dropped;
-  observer.received = 0;  // only we have sent and received so far
+  if (Result<> dropped = test.value().drops_descriptors(); !dropped) return dropped;
+  observer.received = 0;  // discard the counts of the self-test
   for (hb_counters& slot : skeleton_->bss->counters) slot = {};
   skeleton_->bss->notices = {};
   return ok();
@@ -327,7 +332,7 @@ int StampProgram::program_fd() const {
                                                             : skeleton_->progs.hb_stamp_probe_read);
 }
 
-Status StampProgram::attach(int socket_fd) const {
+Result<> StampProgram::attach(int socket_fd) const {
   const int program = program_fd();
   if (::setsockopt(socket_fd, SOL_SOCKET, SO_ATTACH_BPF, &program, sizeof(program)) != 0) {
     const int code = errno;

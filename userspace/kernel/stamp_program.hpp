@@ -1,14 +1,13 @@
-// StampProgram: the kernel side, loaded and proven.
+// StampProgram: the kernel program, loaded and tested.
 //
 // open() goes through named phases: open (the object inside this binary), configure (ring size,
 // which program), load (the verifier), map (ring and counters), calibrate (the self-test: a stamp
-// for this very process, through a socket pair that carries the program). What it returns has
-// stamped rightly on this kernel. An Error names the phase; nothing is left behind.
+// of this process, see SelfTest). An Error names the phase; nothing stays loaded.
 //
-// attach() puts it on a socket before that is bound, and locks it there, against root too.
+// attach() attaches it to a socket that is not bound yet, and locks it, against root too.
 //
-// Beside the stamps it reports, where the kernel lets it, the exits of processes that sent: what is
-// missing for that is in exits_problem(), and is no reason not to observe.
+// Where the kernel permits it, the program also reports exits of processes that sent. If not,
+// open() succeeds and exits_problem() says why.
 //
 // Counters, observer and the table of senders live in memory shared with the program: after open()
 // no bpf(2) call is made, so every capability may be dropped.
@@ -34,8 +33,8 @@ struct bpf_link;
 
 namespace hb::kernel {
 
-// Called by open() with what libbpf and the verifier said of a way of loading that was refused (at
-// most 64 KiB); `is_last`: no other is tried. Not called when not set.
+// Called by open() with the log of libbpf and the verifier (at most 64 KiB) for each refused way of
+// loading; `is_last`: no other is tried.
 using Explain = void (*)(const std::string& what, bool is_last);
 void set_explain(Explain explain);
 
@@ -54,8 +53,7 @@ struct Config {
   std::uint64_t queue_length = 512;                // Socket
   std::uint64_t max_beat_rate = 0;                 // of one process, per second; 0: no limit
   std::size_t senders = 16'384;                    // processes that can send at the same time
-  std::size_t agents_per_owner =
-      0;  // what the budget of a uid or cgroup is to do for; 0: no budgets
+  std::size_t agents_per_owner = 0;  // for which a uid or cgroup has a budget; 0: none
 };
 
 // How the program reads the kernel's memory; see bpf/identity.bpf.h.
@@ -68,39 +66,39 @@ class StampProgram {
   ~StampProgram();
 
   // SO_ATTACH_BPF, then SO_LOCK_FILTER: from now on it cannot be detached or replaced.
-  [[nodiscard]] Status attach(int socket_fd) const;
+  [[nodiscard]] Result<> attach(int socket_fd) const;
 
   [[nodiscard]] std::uint32_t observer_ns_inode() const;
   [[nodiscard]] ReadMethod read_method() const { return method_; }
-  // Whether stamps carry the credentials that their datagrams do.
+  // Whether stamps contain the SCM_CREDENTIALS of their datagrams.
   [[nodiscard]] bool reads_credentials() const { return reads_credentials_; }
   [[nodiscard]] PairingKey pairing_key() const;
 
   RingReader& ring() { return *ring_; }
-  // Readable, for an edge-triggered waiter, when the program has found the ring filling up.
+  // Readable (EPOLLET) when the program has woken the observer, see hb_levels::wake_bytes.
   [[nodiscard]] int ring_fd() const;
-  // What is in force: Ring where the program cannot see whether a datagram carries descriptors,
-  // which must not reach a receiver.
+  // Ring also where the program cannot see whether a datagram carries descriptors: those must not
+  // be queued.
   [[nodiscard]] Delivery delivery() const { return delivery_; }
-  // How many datagrams the socket that it is attached to holds, if that is not what Config said.
+  // The queue length of the attached socket, if it is not Config's.
   void set_queue_length(std::uint64_t queue_length);
 
-  // Of struct hb_exit; nullptr when exits cannot be seen here. exits_fd() becomes readable when one
-  // was reported.
+  // The ring of struct hb_exit; nullptr when exits are not traced. exits_fd() becomes readable when
+  // one is reported.
   RingReader* exits() { return exits_.get(); }
   [[nodiscard]] int exits_fd() const;
   [[nodiscard]] const std::optional<Error>& exits_problem() const { return exits_problem_; }
 
-  // Between the two, receipts are written for what this process receives (correlate_skb).
+  // Between the two, the program writes receipts of what this process receives (correlate_skb).
   void begin_receiving();
   void end_receiving();
 
-  // When senders last tried to send.
+  // When senders last attempted to send.
   [[nodiscard]] const SenderTable& senders() const { return *senders_; }
 
   // The sum over all CPUs since open(). Updated by senders at any moment.
   [[nodiscard]] hb_counters counters() const;
-  // Of these, what is asked for often.
+  // Single counters that are read often.
   [[nodiscard]] std::uint64_t kept_unstamped() const;
   [[nodiscard]] std::uint64_t descriptors_dropped() const;
 
@@ -110,12 +108,12 @@ class StampProgram {
   };
 
   explicit StampProgram(const Config& config) : config_(config) {}
-  Status load();
-  Status load(ReadMethod method, bool with_exits);
-  Status configure();
-  Status fill_free_senders();
-  Status map_memory();
-  Status watch_exits();
+  Result<> load();
+  Result<> load(ReadMethod method, bool with_exits);
+  Result<> configure();
+  Result<> fill_free_senders();
+  Result<> map_memory();
+  Result<> watch_exits();
 
   struct ExitProgram {
     ReadMethod method;
@@ -124,8 +122,8 @@ class StampProgram {
   };
   [[nodiscard]] std::array<ExitProgram, 4> exit_programs() const;
   [[nodiscard]] std::uint64_t exits_missed() const;
-  Status trace_receipts();
-  Status calibrate();
+  Result<> trace_receipts();
+  Result<> calibrate();
   [[nodiscard]] int program_fd() const;
 
   const Config config_;

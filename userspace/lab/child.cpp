@@ -24,7 +24,7 @@ void die_with(const Fd& parent) {
   if (::poll(&polled, 1, 0) != 0) ::_exit(kFailed);
 }
 
-Status run(const Work& work, Line& line) {
+Result<> run(const Work& work, Line& line) {
   try {
     return work(line);
   } catch (const std::exception& error) {
@@ -86,7 +86,7 @@ Child::~Child() {
   }
 }
 
-Status Child::finish() {
+Result<> Child::finish() {
   if (auto ended = wait_for(pidfd_.get(), patience_, "a process to end"); !ended) return ended;
   int status = 0;
   while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {

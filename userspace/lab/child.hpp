@@ -1,7 +1,7 @@
 // Child: a process of a scenario. Killed and reaped at the latest when its owner lets go of it; and
 // when its owner dies, however it dies, the kernel kills it (PR_SET_PDEATHSIG).
-//
-//   auto child = Child::start([](Line& line) -> Status { line.tell("here"); return line.hold(); });
+//   auto child =
+//       Child::start([](Line& line) -> Result<> { line.tell("here"); return line.hold(); });
 //   child.value().hear();          "here"
 //
 // Its work runs as after fork(2): on a copy of everything, but never with its parent's destructors.
@@ -22,7 +22,7 @@
 
 namespace hb::lab {
 
-using Work = std::function<Status(Line&)>;
+using Work = std::function<Result<>(Line&)>;
 
 // Where a process is made.
 struct Place {
@@ -49,7 +49,7 @@ class Child {
   [[nodiscard]] int fd() const { return line_.fd(); }
 
   // Waits until it has ended by itself, and reaps it. Ok only if its work was.
-  Status finish();
+  Result<> finish();
 
  private:
   Child(pid_t pid, Fd pidfd, Line line, const Patience& patience)

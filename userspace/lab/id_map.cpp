@@ -11,7 +11,7 @@
 namespace hb {
 namespace {
 
-Status write_to(const char* path, const std::string& text) {
+Result<> write_to(const char* path, const std::string& text) {
   const Fd file(::open(path, O_WRONLY | O_CLOEXEC));
   int code = errno;
   if (!file) return os_error(code, std::string("cannot open ") + path);
@@ -23,7 +23,7 @@ Status write_to(const char* path, const std::string& text) {
 
 }  // namespace
 
-Status become_root_inside(uid_t uid, gid_t gid) {
+Result<> become_root_inside(uid_t uid, gid_t gid) {
   // The kernel wants this first: groups must not be droppable by who was denied something by them.
   if (auto denied = write_to("/proc/self/setgroups", "deny"); !denied) return denied;
   if (auto mapped = write_to("/proc/self/uid_map", "0 " + std::to_string(uid) + " 1"); !mapped) {

@@ -22,7 +22,7 @@ pid_t speaker_of(msghdr& message) {
 
 }  // namespace
 
-Status wait_for(int fd, const Patience& patience, const std::string& what) {
+Result<> wait_for(int fd, const Patience& patience, const std::string& what) {
   std::array<pollfd, 2> polled{{{fd, POLLIN, 0}, {patience.stop_fd, POLLIN, 0}}};
   int ready = 0;
   int code = 0;
@@ -76,7 +76,7 @@ Result<Heard> Line::hear(const Patience& patience) const {
   return Heard{std::move(said), speaker_of(message)};
 }
 
-Status Line::hold() const {
+Result<> Line::hold() const {
   while (hear()) {
   }
   return ok();

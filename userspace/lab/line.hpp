@@ -22,7 +22,7 @@ struct Patience {
 };
 
 // Ok once `fd` is readable or hung up. The Error of a deadline has ETIMEDOUT, of a stop EINTR.
-[[nodiscard]] Status wait_for(int fd, const Patience& patience, const std::string& what);
+[[nodiscard]] Result<> wait_for(int fd, const Patience& patience, const std::string& what);
 
 struct Heard {
   std::string text;
@@ -43,7 +43,7 @@ class Line {
   [[nodiscard]] int fd() const { return fd_.get(); }
 
   // Stays alive until killed.
-  Status hold() const;
+  Result<> hold() const;
 
  private:
   explicit Line(Fd fd) : fd_(std::move(fd)) {}

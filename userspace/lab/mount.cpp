@@ -23,7 +23,7 @@ Mount::~Mount() {
   if (!where_.empty()) ::umount2(where_.c_str(), MNT_DETACH);
 }
 
-Status leave_mount_namespace() {
+Result<> leave_mount_namespace() {
   const int refused = ::unshare(CLONE_NEWNS);
   const int code = errno;
   if (refused != 0) {
@@ -33,7 +33,7 @@ Status leave_mount_namespace() {
   return keep_mounts_private();
 }
 
-Status keep_mounts_private() {
+Result<> keep_mounts_private() {
   const int refused = ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
   const int code = errno;
   if (refused != 0) return os_error(code, "cannot keep mounts private");

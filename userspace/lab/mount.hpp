@@ -25,9 +25,9 @@ class Mount {
 
 // A mount namespace of its own for this process and those that it will make; nothing that is
 // mounted from here on is seen outside, nor outlives them.
-[[nodiscard]] Status leave_mount_namespace();
+[[nodiscard]] Result<> leave_mount_namespace();
 
 // The same for a process that was made in a new one (CLONE_NEWNS).
-[[nodiscard]] Status keep_mounts_private();
+[[nodiscard]] Result<> keep_mounts_private();
 
 }  // namespace hb::lab

@@ -1,10 +1,10 @@
 // AgentTable: the tracker's memory. One slot for each agent, found by its pid, always in exactly
-// one of three lists. What the slots mean is the tracker's.
+// one of the lists.
 //
-// A slot is a cache line: all that a beat needs. What only other events need stands apart, in the
-// slot's Rest. All is reserved at construction but only touched as agents come; nothing is
-// allocated later, nothing given back. Every call is O(1): a hash chain holds one slot on average
-// (PidHash), the lists are linked.
+// A slot is one cache line with all that a beat needs; what only other events need is in the slot's
+// Rest. Memory is reserved at construction and touched as agents come; nothing is allocated or
+// freed later. Every call is O(1): a hash chain has one slot on average (PidHash), the lists are
+// linked.
 //
 // One thread.
 #pragma once
@@ -28,10 +28,9 @@ class AgentTable {
   static constexpr std::size_t kMaxCapacity = std::size_t{1} << 20;
 
   enum class List : std::uint8_t {
-    Live,     // in the order in which the tracker puts them: of their last beat
-    Unheard,  // they tried to send, but did not get through; in the order in which that was looked
-              // up
-    Stalled,  // silent; in the order in which they were named
+    Live,     // in the order of their last beat
+    Unheard,  // they sent, but nothing was received; in the order in which that was checked
+    Stalled,  // silent; in the order in which their stalls were reported
     Dead,     // in the order of their exits
   };
   static constexpr Number kLists = 4;
@@ -42,7 +41,7 @@ class AgentTable {
   struct alignas(64) Slot {
     std::uint64_t last_ns;
     std::uint64_t generation_ns;
-    std::uint64_t high_nonce;   // the highest regular one; none if OnlyTerminal was heard
+    std::uint64_t high_nonce;   // the highest regular one; not set if `heard` is OnlyTerminal
     std::uint64_t sent_ns;      // the latest of the accepted beats
     std::uint32_t uid;          // of the last accepted beat's sender; known with generation_ns
     std::uint32_t kernel_slot;  // of the kernel's table of senders; known with generation_ns
@@ -61,9 +60,9 @@ class AgentTable {
 
   struct Rest {
     std::uint64_t cgroup_id;
-    std::uint64_t refused_ns;  // when the latest of its frames that were refused had been sent
-    std::uint64_t looked_ns;   // in List::Unheard: when its last attempt was looked up
-    std::uint32_t owner;       // whose share of the table it has; kNoOwner: nobody's
+    std::uint64_t refused_ns;  // when its latest refused frame was sent
+    std::uint64_t checked_ns;  // in List::Unheard: when its last attempt was checked
+    std::uint32_t owner;       // the owner whose share of the table it counts for
   };
 
   // `capacity` in 1..kMaxCapacity. `seed` is PidHash's. Throws std::bad_alloc.
@@ -80,8 +79,8 @@ class AgentTable {
     return number;
   }
 
-  // Three steps that bring what find() and move() will touch into the cache. Each uses what the one
-  // before brought, so it is to be given time: the same step for all pids, then the next.
+  // Three steps that prefetch what find() and move() will touch. Each step needs the cache lines of
+  // the one before, so do one step for all pids before the next.
   void fetch_bucket(std::uint32_t pid) const { prefetch(&buckets_[hash_(pid)]); }
   void fetch_slot(std::uint32_t pid) const { prefetch_for_writing(&slots_[buckets_[hash_(pid)]]); }
   void fetch_neighbours(std::uint32_t pid) const {
@@ -93,10 +92,10 @@ class AgentTable {
   // A slot for a pid that has none, the newest of the live ones; kNone when all are taken.
   Number add(std::uint32_t pid);
 
-  // The slot is that of another pid, which has none, from now on.
+  // Gives the slot to another pid, which has none.
   void rename(Number number, std::uint32_t pid);
 
-  // To the end of a list, which may be the one it is in.
+  // Moves the slot to the end of a list, which may be the one it is in.
   void move(Number number, List to) {
     Slot& slot = slots_[number];
     unlink(slot);
@@ -104,10 +103,10 @@ class AgentTable {
     append(number, to);
   }
 
-  // The next older one of its list; kNone: it is the oldest. For the live ones.
+  // The next older slot in List::Live; kNone: this is the oldest.
   [[nodiscard]] Number older(Number number) const { return slots_[number].older; }
 
-  // Within the list of the live ones: to the place after `older`; kNone: before all others.
+  // Within List::Live: moves the slot behind `older`; kNone: before all others.
   void move_after(Number number, Number older) {
     Slot& slot = slots_[number];
     unlink(slot);

@@ -1,5 +1,5 @@
-// The observer's seam to whatever knows when a process last tried to send, whether or not that
-// arrived. Absence of frames alone is not silence.
+// Interface: when did a process last attempt to send, whether or not that arrived? Used to
+// distinguish an agent that is silent from one whose beats were lost.
 #pragma once
 
 #include <cstdint>
@@ -9,12 +9,12 @@
 
 namespace hb {
 
-// Why a process that tried to send was not heard.
+// Why no frame arrived of a process that attempted to send.
 enum class Unheard : std::uint8_t {
   RingFull,     // no room for its stamp
   RateLimited,  // it sends more than one process may
   Share,        // its uid or cgroup has used up its share
-  QueueFull,    // stamped, but no room in the socket's queue, or it waits for room there
+  QueueFull,    // stamped, but the socket's queue is full; it may be blocked in sendmsg(2)
 };
 
 // The names of metrics.
@@ -30,15 +30,15 @@ enum class Unheard : std::uint8_t {
 
 struct LastAttempt {
   std::uint64_t at_ns;  // CLOCK_MONOTONIC inside sendmsg(2)
-  Unheard reason;       // if no frame of that time or later has come
+  Unheard reason;       // applies if no frame of that time or later has come
 };
 
 class AttemptWatch {
  public:
   virtual ~AttemptWatch() = default;
 
-  // `slot`: as in the process's stamps. Empty where that process is not known any more, or has
-  // never sent anything that looked like its own frame.
+  // `slot`: as in the process's stamps. Empty if the process is not known any more, or never
+  // attempted.
   [[nodiscard]] virtual std::optional<LastAttempt> last_attempt(
       std::uint32_t slot, std::uint64_t generation_ns) const = 0;
 };

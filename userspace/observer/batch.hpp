@@ -1,4 +1,4 @@
-// Batch: what one look at a socket brought, handed out one by one, and up to which instant the
+// Batch: the datagrams of one receive() call, returned one by one, and the instant up to which the
 // socket has been read.
 //
 // `Receiver` has Result<std::size_t> receive(std::span<Datagram>), which does not block and fills
@@ -17,14 +17,14 @@ namespace hb {
 template <typename Receiver, typename Datagram>
 class Batch {
  public:
-  // `horizon` knows how many datagrams the socket holds back at the most.
+  // `horizon` is constructed with the length of the socket's queue.
   Batch(Receiver& receiver, const Horizon& horizon) : receiver_(receiver), horizon_(horizon) {}
 
-  // The next one, looking for more when all are handed out; null when none waits. Valid until the
-  // next call. The Error is the receiver's.
+  // The next datagram; receives more when all have been returned. Null when none is queued. Valid
+  // until the next call. The Error is the receiver's.
   Result<const Datagram*> next(std::uint64_t now_ns) {
     if (next_ == count_) {
-      if (auto looked = look(now_ns); !looked) return looked.error();
+      if (auto received = receive(now_ns); !received) return received.error();
     }
     return next_ == count_ ? nullptr : &datagrams_[next_++];
   }
@@ -32,15 +32,15 @@ class Batch {
   [[nodiscard]] std::uint64_t horizon_ns() const { return horizon_.ns(); }
 
  private:
-  // What the last look brought has all been handed out by now: only here may the horizon move.
-  Status look(std::uint64_t now_ns) {
-    horizon_.took(count_, looked_at_ns_);
+  // The last batch has been returned completely, so the horizon may move.
+  Result<> receive(std::uint64_t now_ns) {
+    horizon_.took(count_, received_ns_);
     next_ = 0;
     count_ = 0;
     const auto received = receiver_.receive(datagrams_);
     if (!received) return received.error();
     count_ = received.value();
-    looked_at_ns_ = now_ns;
+    received_ns_ = now_ns;
     if (count_ == 0) horizon_.empty_at(now_ns);
     return ok();
   }
@@ -50,9 +50,9 @@ class Batch {
   Receiver& receiver_;
   Horizon horizon_;
   std::array<Datagram, kMost> datagrams_{};
-  std::size_t count_ = 0;           // received by the last look
-  std::size_t next_ = 0;            // and of those, handed out
-  std::uint64_t looked_at_ns_ = 0;  // when that look began
+  std::size_t count_ = 0;          // received by the last call
+  std::size_t next_ = 0;           // and of those, returned
+  std::uint64_t received_ns_ = 0;  // when that call began
 };
 
 }  // namespace hb

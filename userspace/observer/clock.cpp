@@ -9,7 +9,7 @@ namespace {
 
 std::uint64_t read_ns(clockid_t clock) {
   timespec now{};
-  // Cannot fail: both clocks exist on every Linux and the address is good (clock_gettime(2)).
+  // Cannot fail: both clocks exist on every Linux and the address is valid (clock_gettime(2)).
   ::clock_gettime(clock, &now);
   return static_cast<std::uint64_t>(now.tv_sec) * kNsPerSecond +
          static_cast<std::uint64_t>(now.tv_nsec);
@@ -19,7 +19,7 @@ std::uint64_t read_ns(clockid_t clock) {
 
 std::uint64_t MonotonicClock::now_ns() const { return read_ns(CLOCK_MONOTONIC); }
 
-// In this order: whatever passes between the two readings makes the difference smaller.
+// CLOCK_BOOTTIME first: time that passes between the calls makes the difference smaller.
 std::uint64_t MonotonicClock::suspended_ns() const {
   const std::uint64_t with_suspend = read_ns(CLOCK_BOOTTIME);
   const std::uint64_t without = read_ns(CLOCK_MONOTONIC);

@@ -1,4 +1,4 @@
-// The clock is a seam: tests move it by hand.
+// Interface of the clock, so that tests can set the time.
 #pragma once
 
 #include <cstdint>
@@ -8,10 +8,10 @@ namespace hb {
 class Clock {
  public:
   virtual ~Clock() = default;
-  // CLOCK_MONOTONIC, the clock of the stamps' ktime_ns. Never goes back, stands still in suspend.
+  // CLOCK_MONOTONIC, the clock of the stamps' ktime_ns. Does not advance while suspended.
   [[nodiscard]] virtual std::uint64_t now_ns() const = 0;
-  // How long the machine has been suspended, since some instant that stays the same. Read from two
-  // clocks: may say too little, never too much. 0 where there is no suspend.
+  // How long the machine has been suspended: CLOCK_BOOTTIME - CLOCK_MONOTONIC. As the two are read
+  // one after the other, the result may be too small, but is never too large.
   [[nodiscard]] virtual std::uint64_t suspended_ns() const { return 0; }
 };
 

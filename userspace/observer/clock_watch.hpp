@@ -1,24 +1,23 @@
-// ClockWatch: whether the observer itself was away: stopped by a signal, its virtual machine
-// paused, the machine suspended, the clock moved forward. Agents may have been away with it, so
-// their silence meanwhile proves nothing.
+// ClockWatch: detects that the observer itself did not run: it was stopped by a signal, its virtual
+// machine paused, or the machine suspended. Its agents may not have run either, so their silence in
+// that time proves nothing.
 //
-// The observer says by when it will look again. If it comes later than that by half a threshold, or
-// the machine was suspended for that long, then it was away, and no silence is judged before one
-// more threshold has passed: one instant for all agents, so the cost does not grow with them.
+// The observer says when it will run again (expect()). If it is late by half a threshold, or the
+// machine was suspended for so long, that is a gap, and for one more threshold, the grace, no
+// silence is judged. The grace is one instant for all agents, so the cost does not grow with their
+// number.
 //
-// That grace ends early where it is not needed, and it has a bound:
-//   - What agents sent while the observer was away shows that the machine ran. Where no stretch of
-//     half a threshold is left without such a witness, only the observer was away: its agents could
-//     send, and the silence of those that did not is real.
-//   - Whoever pauses the observer again and again gets grace only until it has run for one
-//   threshold
-//     in all since the first of these pauses. So a silence is always told in the end.
+// The grace ends early where it is not needed, and it is bounded:
+//   - If agents kept sending during the gap, at intervals below half a threshold, then only the
+//     observer did not run, and the silence of other agents is real.
+//   - If a gap follows within the grace of another, grace ends when the observer has run for one
+//     threshold in total since the first of them. So a silence is always reported in the end.
 //
-// Being busy is not being away: in a flood the observer looks again and again. Where no agent is
-// alive nothing can be missed, and nothing is counted.
+// A busy observer is not late: it calls look() again and again. Without live agents no gap is
+// reported.
 //
-// Borrows the clock. One thread. Order of calls: look(), then expect(), and again; meanwhile
-// witness() for every stamp, and read_up_to().
+// Borrows the clock. One thread. Order of calls: look(), then expect(), repeatedly; in between
+// note_sent() for every stamp, and read_up_to().
 #pragma once
 
 #include <algorithm>
@@ -32,13 +31,13 @@
 namespace hb {
 
 struct ClockJump {
-  std::uint64_t gap_ns;  // for how long the observer was away, beyond what it had meant to sleep
+  std::uint64_t gap_ns;  // how long the observer did not run, without its intended sleep
 };
 
 class ClockWatch {
  public:
   static constexpr std::uint64_t kNever = ~std::uint64_t{0};
-  // A busy machine may be late by less than this without having been away.
+  // Being late by less than this is normal on a busy machine.
   static constexpr std::uint64_t kLeastGap_ns = 100 * kNsPerMs;
 
   ClockWatch(const Clock& clock, std::uint64_t threshold_ns)
@@ -47,8 +46,8 @@ class ClockWatch {
         least_gap_ns_(std::max(threshold_ns / 2, kLeastGap_ns)),
         suspended_ns_(clock.suspended_ns()) {}
 
-  // The observer runs. `thorough`: it may have slept, so ask about suspend too. Says whether it was
-  // away.
+  // Called when the observer runs. `thorough`: it may have slept, so check for suspend too. True:
+  // there was a gap.
   bool look(std::uint64_t now_ns, bool thorough) {
     const std::uint64_t suspended_ns = thorough ? newly_suspended_ns() : 0;
     const std::uint64_t slept_ns = now_ns - std::exchange(looked_ns_, now_ns);
@@ -59,45 +58,46 @@ class ClockWatch {
       return false;
     }
     grant_grace(now_ns, late_ns);
-    // A suspend is no part of this clock's time, and nobody can be a witness of it.
+    // CLOCK_MONOTONIC does not count a suspend, and agents cannot send during it.
     if (suspended_ns < least_gap_ns_) open_gap(now_ns, late_ns);
     jump_ = ClockJump{late_ns + suspended_ns};
     return true;
   }
 
-  // It will look again by then; kNever: nobody is alive who could be missed.
+  // look() will be called by then; kNever: no agent is alive.
   void expect(std::uint64_t by_ns) { expected_ns_ = by_ns; }
 
-  // An agent ran at that instant.
-  void witness(std::uint64_t sent_ns) {
-    if (sent_ns <= witnessed_ns_ || sent_ns >= gap_end_ns_) return;
-    longest_unseen_ns_ = std::max(longest_unseen_ns_, sent_ns - witnessed_ns_);
-    witnessed_ns_ = sent_ns;
+  // An agent sent at that instant.
+  void note_sent(std::uint64_t sent_ns) {
+    if (sent_ns <= last_sent_ns_ || sent_ns >= gap_end_ns_) return;
+    longest_unsent_ns_ = std::max(longest_unsent_ns_, sent_ns - last_sent_ns_);
+    last_sent_ns_ = sent_ns;
   }
 
-  // What was sent before that instant has been seen. Then the latest gap can be judged.
+  // All that was sent before that instant has been read. Once that is the gap's end, judges the
+  // gap.
   void read_up_to(std::uint64_t horizon_ns) {
     if (gap_end_ns_ == 0 || horizon_ns < gap_end_ns_) return;
-    longest_unseen_ns_ = std::max(longest_unseen_ns_, gap_end_ns_ - witnessed_ns_);
-    if (longest_unseen_ns_ < least_gap_ns_) judge_from_ns_ = judge_from_before_gap_ns_;
+    longest_unsent_ns_ = std::max(longest_unsent_ns_, gap_end_ns_ - last_sent_ns_);
+    if (longest_unsent_ns_ < least_gap_ns_) judge_from_ns_ = judge_from_before_gap_ns_;
     gap_end_ns_ = 0;
   }
 
-  // How long it may sleep at most while anybody is alive: a gap that hides in a longer sleep would
-  // not be seen. During a grace it sleeps less, as only a sleep that ended in time shows that it
-  // ran.
+  // The longest time that the observer may sleep while an agent is alive: a gap within a longer
+  // sleep would not be noticed. Shorter during a grace, as only a sleep that ended in time counts
+  // as running.
   [[nodiscard]] std::uint64_t longest_sleep_ns() const {
     return looked_ns_ < judge_from_ns_ ? least_gap_ns_ / 16 : least_gap_ns_ / 2;
   }
 
-  // No silence may be judged that has not been waited for until then.
+  // No silence may be judged before the sources have been read up to then.
   [[nodiscard]] std::uint64_t judge_from_ns() const { return judge_from_ns_; }
 
-  // The latest one, once.
+  // Returns the latest gap once.
   std::optional<ClockJump> take_jump() { return std::exchange(jump_, std::nullopt); }
 
  private:
-  // Pauses that follow each other within the grace of the one before are a row.
+  // A gap within the grace of the one before continues its series; otherwise a new series begins.
   void grant_grace(std::uint64_t now_ns, std::uint64_t late_ns) {
     judge_from_before_gap_ns_ = judge_from_ns_;
     const std::uint64_t began_ns = now_ns - late_ns;
@@ -108,11 +108,11 @@ class ClockWatch {
 
   void open_gap(std::uint64_t now_ns, std::uint64_t late_ns) {
     gap_end_ns_ = now_ns;
-    witnessed_ns_ = now_ns - late_ns;
-    longest_unseen_ns_ = 0;
+    last_sent_ns_ = now_ns - late_ns;
+    longest_unsent_ns_ = 0;
   }
 
-  // The reading may say too little, so that the next one seems to grow: hold on to the largest.
+  // A reading may be too small, and the next one then seems to have grown: keep the largest.
   std::uint64_t newly_suspended_ns() {
     const std::uint64_t before = suspended_ns_;
     suspended_ns_ = std::max(before, clock_.suspended_ns());
@@ -126,13 +126,13 @@ class ClockWatch {
   std::uint64_t looked_ns_ = 0;
   std::uint64_t expected_ns_ = kNever;
   std::uint64_t judge_from_ns_ = 0;
-  std::uint64_t ran_ns_ = 0;  // since the latest row of pauses began
+  std::uint64_t ran_ns_ = 0;  // since the latest series of gaps began
   std::optional<ClockJump> jump_;
 
-  // The latest pause, while what was sent before its end may still come; 0: none.
+  // The end of the latest gap, while what was sent before it may still come; 0: none.
   std::uint64_t gap_end_ns_ = 0;
-  std::uint64_t witnessed_ns_ = 0;       // the latest witness, or when the pause began
-  std::uint64_t longest_unseen_ns_ = 0;  // the longest stretch between two of them
+  std::uint64_t last_sent_ns_ = 0;       // the latest send in the gap, or the gap's begin
+  std::uint64_t longest_unsent_ns_ = 0;  // the longest interval between two sends
   std::uint64_t judge_from_before_gap_ns_ = 0;
 };
 

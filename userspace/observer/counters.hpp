@@ -1,9 +1,9 @@
-// What an Observer has counted since it was made. Every loss is in here: at any time
+// The counters of an Observer. At any time
 //
 //   receptions == beats + decode_errors + auth_failures + namespace_conflicts + origin_conflicts
 //                 + io_errors + ctrl_truncated + out_of_order + frames_dropped
 //
-// where a table stands for the sum of its entries. Each has its description above it.
+// where an array stands for the sum of its entries.
 #pragma once
 
 #include <array>
@@ -18,17 +18,17 @@
 
 namespace hb {
 
-// Frames dropped without an event, for a reason of ours.
+// Why frames are dropped without an event.
 enum class FrameDrop : std::uint8_t {
-  WrongLength,       // no length that a frame has: no frame at all
-  TrackerFull,       // a new agent, and no room for it
-  UidFull,           // a new agent, and its uid or cgroup has as many as one may have
-  DecryptFailed,     // secure UDP: not sealed with our key, or altered on its way
+  WrongLength,       // not the length of a frame
+  TrackerFull,       // a new agent, and the tracker is full
+  UidFull,           // a new agent, and its uid or cgroup has as many as it may
+  DecryptFailed,     // secure UDP: not sealed with our key, or altered
   AgentPidMismatch,  // secure UDP: sealed with one agent's key, claims to be another
-  Replayed,          // secure UDP: not newer than what this sender has been heard to say
-  SenderTableFull,   // secure UDP: a new sender, and every one that is known is still live
-  RingFull,          // it has no stamp, for which the kernel program had no room
-  StampEvicted,      // it has no stamp, which had to make room for those of others
+  Replayed,          // secure UDP: not newer than an earlier frame of this sender
+  SenderTableFull,   // secure UDP: a new sender, and all known ones are still live
+  RingFull,          // no stamp, as the ring was full
+  StampEvicted,      // its stamp was evicted from the table of waiting stamps
 };
 
 // The names of metrics.
@@ -52,20 +52,20 @@ enum class FrameDrop : std::uint8_t {
   switch (reason) {
     case FrameDrop::WrongLength: return "datagrams of a length that no frame has";
     case FrameDrop::TrackerFull:
-      return "beats of new agents, as no more can be tracked (--tracker-capacity)";
+      return "beats of new agents, as the tracker is full (--tracker-capacity)";
     case FrameDrop::UidFull:
       return "beats of new agents of a user or cgroup that has as many as it may "
              "(--agents-per-uid)";
     case FrameDrop::DecryptFailed:
       return "UDP datagrams that were not sealed with our key, or were altered";
     case FrameDrop::AgentPidMismatch:
-      return "UDP beats that claimed another process than their key is for";
+      return "UDP beats that claimed another pid than their key is for";
     case FrameDrop::Replayed:
       return "UDP beats that were not newer than what their sender had sent before";
     case FrameDrop::SenderTableFull:
-      return "UDP beats of new senders, as all that are known are still live";
+      return "UDP beats of new senders, as the table of senders is full of live ones";
     case FrameDrop::RingFull: return "";  // the kernel program has counted it as lost already
-    case FrameDrop::StampEvicted: return "frames whose stamps were given up for those of others";
+    case FrameDrop::StampEvicted: return "frames whose stamps were evicted for those of others";
   }
   return "";
 }
@@ -83,7 +83,7 @@ class CountBy {
     return sum;
   }
 
-  // f(value, count) for every value, the untouched ones too.
+  // f(value, count) for every value, also at 0.
   template <typename F>
   void for_each(F f) const {
     for (const Enum value : kEnumValues<Enum>) f(value, (*this)[value]);
@@ -94,16 +94,14 @@ class CountBy {
 };
 
 struct Counters {
-  static constexpr Metric kReceptions{
-      "receptions_total", "receptions",
-      "datagrams, and failures to receive one, that the observer was handed"};
+  static constexpr Metric kReceptions{"receptions_total", "receptions",
+                                      "datagrams, and failures to receive one"};
   std::uint64_t receptions = 0;
 
   static constexpr Metric kBeats{"beats_total", "beats", "beats that were accepted"};
   std::uint64_t beats = 0;
 
-  static constexpr Metric kStalls{"stalls_total", "stalls",
-                                  "agents that fell silent or were seen to end"};
+  static constexpr Metric kStalls{"stalls_total", "stalls", "agents that fell silent or ended"};
   std::uint64_t stalls = 0;
 
   static constexpr Metric kDecodeErrors{"decode_errors_total", "datagrams",
@@ -134,9 +132,8 @@ struct Counters {
                                          "datagrams with more ancillary data than credentials"};
   std::uint64_t ctrl_truncated = 0;
 
-  static constexpr Metric kOutOfOrder{
-      "out_of_order_total", "frames",
-      "frames that are older than what their agent has sent before"};
+  static constexpr Metric kOutOfOrder{"out_of_order_total", "frames",
+                                      "frames that are older than an earlier one of their agent"};
   std::uint64_t out_of_order = 0;
 
   static constexpr Metric kFramesDropped{"frames_dropped_total", "frames",
@@ -157,7 +154,7 @@ struct Counters {
       "stalled agents that were forgotten to make room for new ones"};
   std::uint64_t tracker_evicted = 0;
 
-  // One of frames_dropped, under a name of its own.
+  // frames_dropped[TrackerFull], as a metric of its own.
   static constexpr Metric kTrackerFull{
       "tracker_full_total", "frames",
       "beats of new agents that were dropped as no more can be tracked"};
@@ -165,24 +162,24 @@ struct Counters {
   static constexpr Metric kUnheard{
       .name = "unheard_total",
       .unit = "times",
-      .help =
-          "times that an agent was not called silent because it had tried to send and was "
-          "not heard",
+      .help = "times that an agent was not reported as silent because it had attempted to send",
       .label = "reason",
       .values = kLabelValues<Unheard>,
       .loss = "unheard"};
   CountBy<Unheard> unheard;
 
-  static constexpr Metric kExits{"exits_total", "processes", "processes that were seen to end"};
+  static constexpr Metric kExits{"exits_total", "processes",
+                                 "exits of processes that had attempted to beat"};
   std::uint64_t exits = 0;
 
   static constexpr Metric kExitsUntracked{
       "exits_untracked_total", "processes",
-      "processes that were seen to end and were no agents; the others are stalls"};
+      "exits of processes that were no agents; the others are stalls"};
   std::uint64_t exits_untracked = 0;
 
-  static constexpr Metric kClockJumps{"clock_jumps_total", "times",
-                                      "times that the observer found that it had been away"};
+  static constexpr Metric kClockJumps{
+      "clock_jumps_total", "times",
+      "times that the observer itself did not run (stopped, paused, suspended)"};
   std::uint64_t clock_jumps = 0;
 };
 

@@ -1,5 +1,5 @@
-// What an observer surfaces: one Event at a time, a closed set. Switched with std::visit, so that a
-// new alternative is a compile error wherever it is not handled.
+// The events of an observer. A variant that is switched with std::visit, so that a new alternative
+// is a compile error wherever it is not handled.
 #pragma once
 
 #include <cstdint>
@@ -12,16 +12,16 @@
 
 namespace hb {
 
-// How far the transport vouches for the sender of a beat.
+// How the sender of a beat was attested, strongest first.
 enum class BeatOrigin : std::uint8_t {
   KernelAttested,             // stamped by the kernel program inside the sender's sendmsg
-  OperatorAttestedTransport,  // the operator said in words that this transport may be trusted
-  SocketModeOnly,             // whoever may write to the socket file (procfs attestation)
+  OperatorAttestedTransport,  // UDP that the operator has declared to be trusted
+  SocketModeOnly,             // anybody whom the socket file's mode admits (procfs attestation)
   NetworkUnverified,          // anybody on the network
 };
 
 enum class StallCause : std::uint8_t {
-  Silence,  // it has not beaten for the threshold
+  Silence,  // no beat for the threshold
   Exited,   // the process has ended: every thread of it
 };
 
@@ -31,7 +31,7 @@ struct ExitStatus {
   std::optional<int> signal;
 };
 
-// Fields named *_ns without a clock of their own are nanoseconds since the observer started.
+// Fields named *_ns are nanoseconds since the observer started, unless they name a clock.
 
 struct Beat {
   std::uint32_t pid;  // in the observer's PID namespace
@@ -49,7 +49,7 @@ struct Beat {
   std::optional<std::uint32_t> uid = std::nullopt;
 };
 
-// A tracked agent has not beaten for the threshold, once per silence; or it is dead, once.
+// A tracked agent has not beaten for the threshold (once per silence), or has ended (once).
 struct Stall {
   std::uint32_t pid;
   std::uint64_t last_nonce;
@@ -61,7 +61,7 @@ struct Stall {
   std::uint32_t claimed_pid;    // as in its first beat: its pid as it sees itself
   std::uint64_t generation_ns;  // 0: not known
   std::uint64_t cgroup_id;      // cgroup v2 directory inode, as in its first beat; 0: not known
-  ExitStatus exit;              // nothing but where the cause is Exited
+  ExitStatus exit;              // empty unless the cause is Exited
   // Real uid as in its last accepted beat, in the initial user namespace; only from a stamp.
   std::optional<std::uint32_t> uid = std::nullopt;
 };
@@ -72,7 +72,7 @@ struct Decode {
   std::uint64_t observer_ns;
 };
 
-// A frame claims a process that did not send it, or nobody can be named as its sender.
+// A frame claims a pid that did not send it, or its sender is not known.
 struct AuthFailure {
   std::uint32_t claimed_pid;
   std::uint64_t observer_ns;
@@ -80,8 +80,7 @@ struct AuthFailure {
   std::optional<std::uint32_t> attested_pid;
 };
 
-// A beat for a tracked pid by a transport that vouches otherwise than the first one did. The first
-// origin wins; the slot is as before.
+// A beat for a tracked pid with another origin than its first beat. It is dropped.
 struct OriginConflict {
   std::uint32_t claimed_pid;
   BeatOrigin observed_origin;
@@ -89,7 +88,7 @@ struct OriginConflict {
   std::uint64_t observer_ns;
 };
 
-// An honest agent of another PID namespace, where its pid is somebody else's here. Dropped.
+// An agent of another PID namespace claims its own pid, but policy does not admit it. Dropped.
 struct NamespaceConflict {
   std::uint32_t claimed_pid;
   std::optional<std::uint64_t> observed_ns_inode;
@@ -104,18 +103,18 @@ struct Io {
   std::uint64_t observer_ns;
 };
 
-// Somebody sent more than credentials with a datagram: descriptors, which the kernel program drops,
-// or ancillary data that the kernel cut short. At most one such event a second.
+// A datagram carried more than credentials: descriptors, which the kernel program drops, or
+// ancillary data that was truncated (MSG_CTRUNC). At most one such event a second.
 struct CtrlTruncated {
   Error error;
   std::uint64_t observer_ns;
-  std::uint64_t datagrams = 1;  // that many, since the last event of this kind
+  std::uint64_t datagrams = 1;  // how many, since the last event of this kind
 };
 
 using Event = std::variant<Beat, Stall, Decode, AuthFailure, OriginConflict, NamespaceConflict, Io,
                            CtrlTruncated>;
 
-// "kernel_attested", "silence", ...: the names of logs, JSON lines and metrics.
+// "kernel_attested", "silence", ...: the names in logs, JSON lines and metrics.
 [[nodiscard]] const char* name(BeatOrigin origin);
 [[nodiscard]] const char* name(StallCause cause);
 

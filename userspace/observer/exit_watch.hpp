@@ -1,4 +1,4 @@
-// The observer's seam to whatever sees processes end.
+// Interface: the exits of processes.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace hb {
 
-// A process has ended: every thread of it is past its last system call.
+// A process has ended: all its threads are past their last system call.
 struct ProcessExit {
   std::uint32_t pid = 0;            // in the observer's PID namespace; never 0
   std::uint64_t generation_ns = 0;  // which of the processes that had this pid; see Identity
@@ -16,18 +16,17 @@ struct ProcessExit {
   ExitStatus status;
 };
 
-// Non-blocking, like a Source. One thread. Processes that never were agents may be among them.
+// Non-blocking. One thread. Reports exits of processes that never were agents, too.
 class ExitWatch {
  public:
   virtual ~ExitWatch() = default;
 
-  // The oldest exit that take() has not taken out yet, to be looked at; nullptr when there is none.
-  // Stays where it is: its last beats may still wait in a source. Valid until the next call.
+  // The oldest exit that take() has not removed; nullptr when there is none. It stays until the
+  // last beats of that process have been read. Valid until the next call.
   virtual const ProcessExit* front() = 0;
   virtual void take() = 0;
 
-  // How that process ended, if its exit is among those that have not been taken out. Looks at all
-  // of them.
+  // How that process ended, if its exit has not been removed by take(). Scans all of these.
   [[nodiscard]] virtual std::optional<ExitStatus> find(std::uint32_t pid,
                                                        std::uint64_t generation_ns) const = 0;
 };

@@ -20,11 +20,11 @@ std::optional<Reception> Feeds::receive(std::uint64_t now_ns) {
   for (std::size_t looked = 0; looked < feeds_.size(); ++looked) {
     Feed& feed = feeds_[turn_];
     turn_ = turn_ + 1 < feeds_.size() ? turn_ + 1 : 0;
-    feed.left_out = now_ns - feed.empty_ns < empty_rest_ns_;
+    feed.left_out = now_ns - feed.empty_ns < empty_pause_ns_;
     if (feed.left_out) continue;
     if (auto reception = ask(feed, now_ns)) return reception;
   }
-  // Nobody else speaks: now those are asked that were left out, so that "nothing" is the truth.
+  // The others are empty: read those that were left out, so that nullopt means that all are empty.
   for (Feed& feed : feeds_) {
     if (!feed.left_out) continue;
     if (auto reception = ask(feed, now_ns)) return reception;

@@ -1,12 +1,11 @@
-// Feeds: the sources of an observer, read in turns, a few receptions ahead of whoever handles them.
+// Feeds: the sources of an observer, read in turns, a few receptions ahead of their handling.
 //
-// Reading ahead has two uses: one look at the clock does for all of them, and what handling them
-// will need of a large table can be fetched from memory meanwhile. What was read ahead has left its
-// source, and the source's horizon knows nothing of it: so nothing is judged by a horizon before
-// all has been handed out.
+// Reading ahead saves clock_gettime(2) calls, one for each batch, and lets the tracker prefetch its
+// slots. A source's horizon does not account for what was read ahead, so no silence or exit is
+// judged before all of that has been handled.
 //
-// A source that was empty within `empty_rest_ns` is left out while others have something to say:
-// asking it would be a system call for each of their frames.
+// A source that was empty within `empty_pause_ns` is not read while others have frames, as that
+// would cost a system call for each of their frames.
 //
 // Borrows the sources. One thread. Allocates in add() only.
 #pragma once
@@ -26,20 +25,20 @@ class Feeds {
  public:
   static constexpr std::size_t kAhead = 16;
 
-  explicit Feeds(std::uint64_t empty_rest_ns) : empty_rest_ns_(empty_rest_ns) {}
+  explicit Feeds(std::uint64_t empty_pause_ns) : empty_pause_ns_(empty_pause_ns) {}
 
   void add(Source& source) { feeds_.push_back({.source = &source}); }
 
-  // Reads up to kAhead receptions, one a turn. Only when all that was read before has been handed
-  // out. False: every source was seen empty, after these.
+  // Reads up to kAhead receptions, one a turn. Only when all earlier ones have been returned by
+  // next(). False: every source was then empty.
   bool read(std::uint64_t now_ns);
 
-  // What the last read() brought and next() has not handed out yet.
+  // What was read and not yet returned by next().
   [[nodiscard]] std::span<const Reception> ahead() const {
     return {ahead_.data() + taken_, count_ - taken_};
   }
 
-  // In the order in which they came; null when there is no more. Valid until the next read().
+  // In the order of reading; null when there is no more. Valid until the next read().
   const Reception* next() { return taken_ < count_ ? &ahead_[taken_++] : nullptr; }
 
   // Every source has been read up to here.
@@ -51,16 +50,16 @@ class Feeds {
  private:
   struct Feed {
     Source* source;
-    std::uint64_t empty_ns = 0;  // when it was last seen empty, if nothing came after that
-    bool left_out = false;       // of the turns that receive() is giving
+    std::uint64_t empty_ns = 0;  // when it was last empty; 0: the last call returned something
+    bool left_out = false;       // not read in this receive(), as it was empty just before
   };
 
   std::optional<Reception> receive(std::uint64_t now_ns);
   static std::optional<Reception> ask(Feed& feed, std::uint64_t now_ns);
 
-  const std::uint64_t empty_rest_ns_;
+  const std::uint64_t empty_pause_ns_;
   std::vector<Feed> feeds_;
-  std::size_t turn_ = 0;  // whose turn it is
+  std::size_t turn_ = 0;  // index of the next source to read
   std::array<Reception, kAhead> ahead_;
   std::size_t count_ = 0;
   std::size_t taken_ = 0;

@@ -1,8 +1,9 @@
 // Horizon: up to which instant a bounded queue has been read.
 //
-// Seen empty now, everything that was queued before now has been read. Never seen empty, a queue of
-// at most n datagrams has still been read up to the instant since when n + 1 came out of it. So a
-// flood that never lets the queue run dry cannot hide a silence.
+// If the queue is empty now, everything queued before now has been read. If it is never empty, but
+// holds at most n datagrams, then all that was queued before some instant has been read once n + 1
+// datagrams were taken out after that instant. So a flood that never lets the queue run empty
+// cannot hide a silence.
 #pragma once
 
 #include <cstdint>
@@ -14,13 +15,13 @@ class Horizon {
   Horizon(std::uint64_t start_ns, std::uint64_t queue_length)
       : horizon_ns_(start_ns), mark_ns_(start_ns), queue_length_(queue_length) {}
 
-  // The queue was found empty by a look that began at `now_ns`.
+  // A receive call that began at `now_ns` found the queue empty.
   void empty_at(std::uint64_t now_ns) {
     horizon_ns_ = now_ns;
     restart(now_ns);
   }
 
-  // `count` datagrams came out in a look that began at `now_ns`.
+  // A receive call that began at `now_ns` returned `count` datagrams.
   void took(std::uint64_t count, std::uint64_t now_ns) {
     since_mark_ += count;
     if (since_mark_ <= queue_length_) return;

@@ -11,13 +11,11 @@ namespace {
 
 static_assert(vlp::kFrameBytes == HB_FRAME_BYTES);
 
-// A source that is behind although it has nothing to say (a frame in it still waits for its stamp)
-// knows itself when it will be further, and says so by its wake_ns(). Should it not, a silence or
-// an exit that cannot be judged without it is looked at again after this long: late, but neither
-// never nor hot.
-constexpr std::uint64_t kLookAgainNs = kNsPerMs;
+// A silence or an exit that cannot be judged yet, because a source's horizon is behind (a frame
+// still waits for its stamp), is checked again after this long, or at the source's wake_ns().
+constexpr std::uint64_t kRetry_ns = kNsPerMs;
 
-constexpr std::uint64_t kMoreExits = 0;  // in the place of an instant: some may be due
+constexpr std::uint64_t kMoreExits = 0;  // for next_exit_ns_: some may be due
 
 template <typename... Fs>
 struct Overloaded : Fs... {
@@ -31,7 +29,7 @@ std::optional<std::uint64_t> known(std::uint32_t inode) {
   return inode;
 }
 
-// Both come from a stamp, or neither does.
+// uid and generation are known together: both come from the stamp.
 std::optional<std::uint32_t> uid_of(std::uint64_t generation_ns, std::uint32_t uid) {
   if (generation_ns == 0) return std::nullopt;
   return uid;
@@ -44,19 +42,19 @@ Observer::Observer(const Clock& clock, const Config& config)
       policy_(config.policy),
       threshold_ns_(config.threshold_ns),
       start_ns_(clock.now_ns()),
-      feeds_(config.empty_rest_ns),
+      feeds_(config.empty_pause_ns),
       tracker_(config.tracker_capacity, config.threshold_ns, config.seed, config.eviction,
                config.agents_per_owner, config.read_delay_ns),
       clock_watch_(clock, config.threshold_ns) {}
 
 void Observer::add(Source& source) {
   feeds_.add(source);
-  nothing_left_ = false;
+  is_idle_ = false;
 }
 
 void Observer::watch(ExitWatch& exits) {
   exits_ = &exits;
-  nothing_left_ = false;
+  is_idle_ = false;
 }
 
 std::optional<Event> Observer::poll() {
@@ -71,35 +69,35 @@ std::optional<Event> Observer::poll() {
   return std::nullopt;
 }
 
-// Nothing is read ahead: what is due can be judged; then more is read. One instant for all of it,
-// taken before anything is looked at: what a source is then seen to have read by `now`, it had.
+// All that was read ahead has been handled: judges what is due, then reads more. `now` is taken
+// first, so a source that is then found empty has been read up to `now`.
 std::optional<Event> Observer::look() {
   const std::uint64_t now = clock_.now_ns();
-  look_at_the_clock(now);
+  check_clock(now);
   looked_ns_ = now;
-  nothing_left_ = false;
+  is_idle_ = false;
   clock_watch_.expect(now);
   if (auto stall = due_stall(now)) return stall;
-  if (!std::exchange(all_empty_, false) || is_something_due(now)) {
+  if (!std::exchange(all_empty_, false) || is_stall_due(now)) {
     const bool more = feeds_.read(now);
     if (!feeds_.ahead().empty()) {
       all_empty_ = !more;
-      fetch_what_comes();
+      prefetch_slots();
       return std::nullopt;
     }
     if (auto stall = due_stall(now)) return stall;  // the sources have been read further meanwhile
   }
-  nothing_left_ = next_exit_ns_ != kMoreExits;
-  if (nothing_left_) clock_watch_.expect(silence_wake_ns());
+  is_idle_ = next_exit_ns_ != kMoreExits;
+  if (is_idle_) clock_watch_.expect(silence_wake_ns());
   return std::nullopt;
 }
 
-// And may be judged as soon as the sources have been read up to here.
-bool Observer::is_something_due(std::uint64_t now_ns) const {
+// A due stall may be judged as soon as the sources have been read up to `now_ns`.
+bool Observer::is_stall_due(std::uint64_t now_ns) const {
   return std::min(next_exit_ns_, tracker_.next_deadline_ns()) <= now_ns;
 }
 
-void Observer::fetch_what_comes() {
+void Observer::prefetch_slots() {
   std::array<std::uint32_t, Feeds::kAhead> pids;
   std::size_t count = 0;
   for (const Reception& reception : feeds_.ahead()) {
@@ -111,33 +109,33 @@ void Observer::fetch_what_comes() {
   tracker_.fetch({pids.data(), count});
 }
 
-// A suspend is asked about after every sleep, and before anybody is called silent.
-void Observer::look_at_the_clock(std::uint64_t now_ns) {
+// Suspend is checked for after every sleep, and before an agent is reported as silent.
+void Observer::check_clock(std::uint64_t now_ns) {
   const std::uint64_t deadline = tracker_.next_deadline_ns();
   if (deadline == Tracker::kNever) clock_watch_.expect(ClockWatch::kNever);
-  const bool thorough = nothing_left_ || deadline <= now_ns;
+  const bool thorough = is_idle_ || deadline <= now_ns;
   if (clock_watch_.look(now_ns, thorough)) ++counters_.clock_jumps;
 }
 
 std::uint64_t Observer::wake_ns() const {
-  if (!nothing_left_) return looked_ns_;
+  if (!is_idle_) return looked_ns_;
   const std::uint64_t now = clock_.now_ns();
   return std::min({exit_wake_ns(), silence_wake_ns(), feeds_.wake_ns(now)});
 }
 
-std::uint64_t Observer::exit_wake_ns() const { return then_or_look_again_ns(next_exit_ns_); }
+std::uint64_t Observer::exit_wake_ns() const { return or_retry_ns(next_exit_ns_); }
 
 std::uint64_t Observer::silence_wake_ns() const {
   const std::uint64_t deadline = tracker_.next_deadline_ns();
   if (deadline == Tracker::kNever) return Source::kNever;
   const std::uint64_t judged = std::max(deadline, clock_watch_.judge_from_ns());
-  return std::min(then_or_look_again_ns(judged), looked_ns_ + clock_watch_.longest_sleep_ns());
+  return std::min(or_retry_ns(judged), looked_ns_ + clock_watch_.longest_sleep_ns());
 }
 
-// What was due by the last look and still is not judged waits for a source to catch up: "now" would
-// spin.
-std::uint64_t Observer::then_or_look_again_ns(std::uint64_t then_ns) const {
-  return then_ns > looked_ns_ ? then_ns : looked_ns_ + kLookAgainNs;
+// What was due at the last look() and could not be judged waits for a source to be read further;
+// returning "now" would busy-loop.
+std::uint64_t Observer::or_retry_ns(std::uint64_t then_ns) const {
+  return then_ns > looked_ns_ ? then_ns : looked_ns_ + kRetry_ns;
 }
 
 std::optional<Event> Observer::due_stall(std::uint64_t now_ns) {
@@ -152,12 +150,12 @@ std::optional<Event> Observer::due_exit(std::uint64_t now_ns) {
   for (std::size_t n = 0; n < kExitsPerLook; ++n) {
     const ProcessExit* front = exits_->front();
     if (front == nullptr) return std::nullopt;
-    next_exit_ns_ = front->at_ns + 1;  // its last beat may be of the same instant
+    next_exit_ns_ = front->at_ns + 1;  // its last beat may have the same time
     if (next_exit_ns_ > read_up_to) return std::nullopt;
     const ProcessExit exit = *front;
     exits_->take();
     ++counters_.exits;
-    if (const auto dead = tracker_.bury(exit.pid, exit.generation_ns)) {
+    if (const auto dead = tracker_.record_exit(exit.pid, exit.generation_ns)) {
       Stall event = stall(*dead, StallCause::Exited, now_ns);
       event.exit = exit.status;
       return event;
@@ -180,7 +178,7 @@ std::optional<Event> Observer::due_silence(std::uint64_t now_ns) {
   return stall(*silent, StallCause::Silence, now_ns);
 }
 
-// What it sent after the instant up to which was read may still come: neither silent nor unheard.
+// A frame sent after `read_up_to_ns` may still come: the agent is neither silent nor unheard.
 bool Observer::is_silent(const Tracker::Due& agent, std::uint64_t read_up_to_ns) {
   if (attempts_ == nullptr || agent.generation_ns == 0) return true;
   const auto last = attempts_->last_attempt(agent.kernel_slot, agent.generation_ns);
@@ -191,7 +189,7 @@ bool Observer::is_silent(const Tracker::Due& agent, std::uint64_t read_up_to_ns)
   return false;
 }
 
-// A frame that came and was refused is no attempt that failed.
+// A frame that was received and refused does not make its sender unheard.
 void Observer::note_refused(const Attestation& sender) {
   const auto* process = std::get_if<Identity>(&sender);
   if (process == nullptr || process->generation_ns == 0) return;
@@ -281,8 +279,8 @@ std::optional<Event> Observer::refuse(const vlp::Frame& frame, const ForeignName
 std::optional<Event> Observer::track(const vlp::Frame& frame, std::uint32_t pid,
                                      const Arrival& arrival, std::uint64_t now_ns) {
   const auto* attested = std::get_if<Identity>(&arrival.attestation);
-  const Identity sender = attested != nullptr ? *attested : Identity{};  // all of it not known
-  if (sender.sent_ns != 0) clock_watch_.witness(sender.sent_ns);
+  const Identity sender = attested != nullptr ? *attested : Identity{};  // all fields "not known"
+  if (sender.sent_ns != 0) clock_watch_.note_sent(sender.sent_ns);
   const TrackedBeat tracked{
       .pid = pid,
       .ns_inode = sender.pid_ns_inode,
@@ -311,19 +309,19 @@ std::optional<Event> Observer::track(const vlp::Frame& frame, std::uint32_t pid,
       .sent_ns = sender.sent_ns,
       .uid = uid_of(sender.generation_ns, sender.uid),
   };
-  return std::visit([&](const auto& outcome) { return settle(outcome, beat); },
+  return std::visit([&](const auto& outcome) { return event_for(outcome, beat); },
                     tracker_.record(tracked, now_ns));
 }
 
-std::optional<Event> Observer::settle(const Tracker::Inserted& outcome, const Beat& beat) {
+std::optional<Event> Observer::event_for(const Tracker::Inserted& outcome, const Beat& beat) {
   ++counters_.beats;
   if (outcome.evicted) ++counters_.tracker_evicted;
   return beat;
 }
 
-// A pid is given out again only after its process has ended. So that one's end comes first, even
-// where it waits to be judged, was lost, or could not be seen.
-std::optional<Event> Observer::settle(const Tracker::Restarted& outcome, const Beat& beat) {
+// The kernel reuses a pid only after its process has ended. So the exit of the former process is
+// reported first, even if its record was not read yet, was lost, or exits are not traced.
+std::optional<Event> Observer::event_for(const Tracker::Restarted& outcome, const Beat& beat) {
   ++counters_.beats;
   ++counters_.pid_recycled;
   if (!outcome.ended) return beat;
@@ -336,25 +334,25 @@ std::optional<Event> Observer::settle(const Tracker::Restarted& outcome, const B
   return end;
 }
 
-std::optional<Event> Observer::settle(const Tracker::Refreshed& outcome, Beat beat) {
+std::optional<Event> Observer::event_for(const Tracker::Refreshed& outcome, Beat beat) {
   ++counters_.beats;
   if (outcome.new_session) ++counters_.sessions_restarted;
   beat.first_or_changed = outcome.changed;
   return beat;
 }
 
-std::optional<Event> Observer::settle(const Tracker::OutOfOrder& /*outcome*/,
-                                      const Beat& /*beat*/) {
+std::optional<Event> Observer::event_for(const Tracker::OutOfOrder& /*outcome*/,
+                                         const Beat& /*beat*/) {
   ++counters_.out_of_order;
   return std::nullopt;
 }
 
-std::optional<Event> Observer::settle(const Tracker::Full& outcome, const Beat& /*beat*/) {
+std::optional<Event> Observer::event_for(const Tracker::Full& outcome, const Beat& /*beat*/) {
   ++counters_.frames_dropped[outcome.owner ? FrameDrop::UidFull : FrameDrop::TrackerFull];
   return std::nullopt;
 }
 
-std::optional<Event> Observer::settle(const Tracker::OriginConflict& outcome, const Beat& beat) {
+std::optional<Event> Observer::event_for(const Tracker::OriginConflict& outcome, const Beat& beat) {
   ++counters_.origin_conflicts;
   return OriginConflict{
       .claimed_pid = beat.claimed_pid,
@@ -364,8 +362,8 @@ std::optional<Event> Observer::settle(const Tracker::OriginConflict& outcome, co
   };
 }
 
-std::optional<Event> Observer::settle(const Tracker::NamespaceConflict& /*outcome*/,
-                                      const Beat& beat) {
+std::optional<Event> Observer::event_for(const Tracker::NamespaceConflict& /*outcome*/,
+                                         const Beat& beat) {
   ++counters_.namespace_conflicts;
   return NamespaceConflict{
       .claimed_pid = beat.claimed_pid,

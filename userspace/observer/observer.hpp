@@ -1,8 +1,9 @@
 // Observer: frames in, one Event at a time out.
 //
-// A frame's way: decode -> verdict on the claim -> tracker -> Beat; each step may end it with an
-// event of its own, or with a count alone. Which agents are silent is judged only up to the instant
-// before which every source has been read, so a beat that still waits in a socket prevents a stall.
+// A frame goes through decode(), verdict() and the Tracker, and becomes a Beat. Each step may end
+// with another event instead, or with a count alone. Which agents are silent is judged only up to
+// the instant before which every source has been read, so a beat that still waits in a socket
+// prevents a stall.
 //
 //   Observer observer(clock, config);
 //   observer.add(source);
@@ -11,25 +12,24 @@
 //     while (auto event = observer.poll()) report(*event);
 //   }
 //
-// Likewise an exit is only said, as a Stall with its own cause, when what the process sent before
-// has been read. An agent that had already stalled by silence still gets its exit: death is news.
+// Likewise an exit is reported, as a Stall with its own cause, only when what the process sent
+// before has been read. It is reported also for an agent that had already stalled by silence.
 //
-// A stall that is due comes before anything that is read after it became due, an exit before a
-// silence. Sources take turns, one reception a turn, and are read a few receptions ahead (Feeds). A
-// call never blocks, handles at most kReceptionsPerPoll receptions and kExitsPerLook exits for each
-// look at the clock and returns at the first event, so the caller gets to its signals under any
-// flood; it is free to stop before poll() returns empty, as wake_ns() then says "now". Nothing is
-// allocated for a frame.
+// A stall that is due is returned before anything that is read after it became due, and an exit
+// before a silence. Sources take turns, one reception a turn, and are read a few receptions ahead
+// (Feeds). poll() does not block, handles at most kReceptionsPerPoll receptions and kExitsPerLook
+// exits for each reading of the clock, and returns at the first event, so the caller can handle
+// signals in any flood. The caller may stop before poll() returns empty; wake_ns() is then in the
+// past. Nothing is allocated for a frame.
 //
-// Absence of beats alone is not silence. Where somebody knows when agents last tried to send
-// (AttemptWatch), one that has tried within the threshold and did not get through is unheard:
-// counted with the reason, and never called silent.
+// With an AttemptWatch, an agent that attempted to send within the threshold, but of which nothing
+// was received, is unheard: counted with the reason, and not reported as silent.
 //
-// When the observer itself was away (ClockWatch), every agent gets one threshold of grace before it
-// can stall by silence; exits are said as ever.
+// When the observer itself did not run for a while (ClockWatch), no agent stalls by silence for one
+// more threshold; exits are reported as always.
 //
-// Owns the tracker and the counters; borrows clock, sources and watches, which must live as long.
-// One thread. Nothing here fails: what goes wrong in a source is an Io event.
+// Owns the tracker and the counters; borrows clock, sources and watches, which must outlive it. One
+// thread. Nothing here fails: a source's failure is an Io event.
 #pragma once
 
 #include <cstddef>
@@ -59,9 +59,9 @@ class Observer {
     std::uint64_t threshold_ns = 2 * kNsPerSecond;  // silence before a stall
     std::size_t tracker_capacity = 4096;
     Eviction eviction = Eviction::Strict;
-    std::size_t agents_per_owner = 0;      // see Tracker; 0: any number
-    std::uint64_t empty_rest_ns = 50'000;  // of a source, see Feeds
-    std::uint64_t read_delay_ns = 0;       // for so long a source may leave frames unread
+    std::size_t agents_per_owner = 0;       // see Tracker; 0: any number
+    std::uint64_t empty_pause_ns = 50'000;  // of a source, see Feeds
+    std::uint64_t read_delay_ns = 0;        // how long a source may leave frames unread
     Policy policy;
     std::uint64_t seed = random_seed();  // of the tracker's index
   };
@@ -73,20 +73,19 @@ class Observer {
   ~Observer() = default;
 
   void add(Source& source);
-  // At most one. Without it only silence is seen.
+  // At most one. Without it only silence is detected.
   void watch(ExitWatch& exits);
-  // At most one. Without it absence of frames is silence.
+  // At most one. Without it every agent of which no frame comes is silent.
   void watch(const AttemptWatch& attempts) { attempts_ = &attempts; }
 
-  // Empty: nothing to say now. Then see wake_ns().
+  // Empty: nothing to report now. Then see wake_ns().
   std::optional<Event> poll();
 
-  // When poll() wants to be called even if no source's descriptor becomes readable, on the clock's
-  // time; an instant that has passed means now. Source::kNever: not before one does.
+  // When poll() must be called even if no source's descriptor becomes readable, in the clock's
+  // time; an instant in the past means now. Source::kNever: only when one is readable.
   [[nodiscard]] std::uint64_t wake_ns() const;
 
-  // The observer was away since the last time this was asked, and silence is judged with grace: for
-  // the operator to know.
+  // Set if the observer itself did not run for a while since the last call; for the log.
   std::optional<ClockJump> take_clock_jump() { return clock_watch_.take_jump(); }
 
   // When the observer's time starts, on the clock's.
@@ -98,9 +97,9 @@ class Observer {
 
  private:
   std::optional<Event> look();
-  [[nodiscard]] bool is_something_due(std::uint64_t now_ns) const;
-  void fetch_what_comes();
-  void look_at_the_clock(std::uint64_t now_ns);
+  [[nodiscard]] bool is_stall_due(std::uint64_t now_ns) const;
+  void prefetch_slots();
+  void check_clock(std::uint64_t now_ns);
 
   std::optional<Event> due_stall(std::uint64_t now_ns);
   std::optional<Event> due_exit(std::uint64_t now_ns);
@@ -110,9 +109,9 @@ class Observer {
   Stall stall(const Tracker::Stalled& stalled, StallCause cause, std::uint64_t now_ns);
   [[nodiscard]] std::uint64_t exit_wake_ns() const;
   [[nodiscard]] std::uint64_t silence_wake_ns() const;
-  [[nodiscard]] std::uint64_t then_or_look_again_ns(std::uint64_t then_ns) const;
+  [[nodiscard]] std::uint64_t or_retry_ns(std::uint64_t then_ns) const;
 
-  // One reception's way. Empty where a count says it all.
+  // Handles one reception. Empty where it is only counted.
   std::optional<Event> handle(const Reception& reception, std::uint64_t now_ns);
   std::optional<Event> handle(const Arrival& arrival, std::uint64_t now_ns);
   std::optional<Event> handle(const Dropped& dropped, std::uint64_t now_ns);
@@ -124,14 +123,14 @@ class Observer {
   std::optional<Event> track(const vlp::Frame& frame, std::uint32_t pid, const Arrival& arrival,
                              std::uint64_t now_ns);
 
-  // What the tracker made of a beat.
-  std::optional<Event> settle(const Tracker::Inserted& outcome, const Beat& beat);
-  std::optional<Event> settle(const Tracker::Refreshed& outcome, Beat beat);
-  std::optional<Event> settle(const Tracker::Restarted& outcome, const Beat& beat);
-  std::optional<Event> settle(const Tracker::OutOfOrder& outcome, const Beat& beat);
-  std::optional<Event> settle(const Tracker::OriginConflict& outcome, const Beat& beat);
-  std::optional<Event> settle(const Tracker::NamespaceConflict& outcome, const Beat& beat);
-  std::optional<Event> settle(const Tracker::Full& outcome, const Beat& beat);
+  // The event for the tracker's outcome of a beat.
+  std::optional<Event> event_for(const Tracker::Inserted& outcome, const Beat& beat);
+  std::optional<Event> event_for(const Tracker::Refreshed& outcome, Beat beat);
+  std::optional<Event> event_for(const Tracker::Restarted& outcome, const Beat& beat);
+  std::optional<Event> event_for(const Tracker::OutOfOrder& outcome, const Beat& beat);
+  std::optional<Event> event_for(const Tracker::OriginConflict& outcome, const Beat& beat);
+  std::optional<Event> event_for(const Tracker::NamespaceConflict& outcome, const Beat& beat);
+  std::optional<Event> event_for(const Tracker::Full& outcome, const Beat& beat);
 
   // Constant once polling begins.
   const Clock& clock_;
@@ -146,11 +145,11 @@ class Observer {
   Tracker tracker_;
   ClockWatch clock_watch_;
   Counters counters_;
-  std::optional<Event> held_back_;  // comes next, after the event that had to come before it
-  std::uint64_t looked_ns_ = 0;     // when look() last read the clock, and then the sources
-  bool all_empty_ = false;          // and these were empty after what it read ahead
-  bool nothing_left_ = false;       // all of that is handled, and no stall is due
-  // Of the exit that was left for later; kNever: there is none, 0: more may be due.
+  std::optional<Event> held_back_;  // returned by the next poll(): another event had to come first
+  std::uint64_t looked_ns_ = 0;     // when look() last read the clock
+  bool all_empty_ = false;          // the sources were empty after what it read ahead
+  bool is_idle_ = false;            // all of that has been handled, and no stall is due
+  // Of the next exit that is not reported yet; kNever: there is none, 0: more may be due.
   std::uint64_t next_exit_ns_ = 0;
 };
 

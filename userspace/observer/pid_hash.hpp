@@ -1,11 +1,10 @@
-// PidHash: pids to buckets, so that nobody can choose pids that share one.
+// PidHash: maps pids to buckets, such that nobody can choose pids that collide.
 //
-// A pid in a stamp was given out by the kernel, but a claim out of the network is its sender's to
-// choose. Hence secret random factors: for any two pids, whoever chose them, the chance that they
-// share a bucket is at most twice that of two random numbers (the second step is multiply-shift
-// with a random odd factor, Dietzfelbinger et al. 1997; the first maps no two pids to one number).
-// One step alone would do for two pids, but it is linear: whole progressions of pids, the pattern
-// that both kernels and attackers make, would clump under an unlucky seed.
+// A sender on the network chooses the pid that it claims. Hence secret random factors: the
+// probability that any two pids collide is at most twice that of two random numbers (the second
+// step is multiply-shift with a random odd factor, Dietzfelbinger et al. 1997; the first is
+// injective). One step alone is linear: arithmetic progressions of pids would cluster under an
+// unlucky seed.
 #pragma once
 
 #include <cstddef>
@@ -32,7 +31,7 @@ class PidHash {
   [[nodiscard]] std::size_t buckets() const { return std::size_t{1} << bucket_bits_; }
 
  private:
-  // One step of the SplitMix64 generator: unrelated numbers out of one seed.
+  // One step of the SplitMix64 generator.
   static std::uint64_t split_mix(std::uint64_t& state) {
     std::uint64_t z = (state += 0x9E3779B97F4A7C15);
     z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;

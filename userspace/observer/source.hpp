@@ -1,4 +1,4 @@
-// The observer's seam to whatever brings frames.
+// Interface: a source of frames.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace hb {
 
-// 32 bytes and who sent them.
+// A frame's bytes and their sender.
 struct Arrival {
   FrameBytes bytes;
   Attestation attestation;
@@ -29,9 +29,9 @@ struct ReceiveFailed {
   Error error;
 };
 
-// Somebody sent more than credentials.
+// Datagrams that carried more than credentials.
 struct AncillaryTruncated {
-  std::uint64_t datagrams = 1;  // that many, since the last one of these
+  std::uint64_t datagrams = 1;  // how many, since the last one of these
 };
 
 using Reception = std::variant<Arrival, Dropped, ReceiveFailed, AncillaryTruncated>;
@@ -41,20 +41,20 @@ class Source {
  public:
   virtual ~Source() = default;
 
-  // The next thing that came, in the order it came; empty when there is nothing to say now. A frame
-  // whose attestation is not decided yet stays inside.
+  // The next reception, in the order of arrival; empty when there is none now. A frame whose
+  // attestation is not decided yet stays inside.
   virtual std::optional<Reception> next(std::uint64_t now_ns) = 0;
 
   // Everything that was queued here before this instant has been returned by next(). A silence may
   // be judged up to here and no further: later beats may still wait in the socket.
   [[nodiscard]] virtual std::uint64_t horizon_ns() const = 0;
 
-  // When next() wants to be called again even if its descriptor stays silent; kNever if not.
+  // When next() must be called again even if the descriptor is not readable; kNever if not.
   [[nodiscard]] virtual std::uint64_t wake_ns(std::uint64_t now_ns) const = 0;
 
-  // Before this instant its descriptor need not be looked at: what comes there meanwhile does not
-  // age, and more of it comes at once. 0: look always.
-  [[nodiscard]] virtual std::uint64_t rests_until_ns() const { return 0; }
+  // The descriptor need not be polled before this instant: frames lose nothing by waiting, and are
+  // then read in one batch. 0: always poll.
+  [[nodiscard]] virtual std::uint64_t poll_after_ns() const { return 0; }
 
   static constexpr std::uint64_t kNever = ~std::uint64_t{0};
 };

@@ -19,7 +19,7 @@ bool both_known_and_different(std::uint64_t one, std::uint64_t other) {
   return one != 0 && other != 0 && one != other;
 }
 
-// Saturates: a threshold of forever is never reached.
+// Saturates at kNever.
 std::uint64_t plus(std::uint64_t ns, std::uint64_t more_ns) {
   return ns > Tracker::kNever - more_ns ? Tracker::kNever : ns + more_ns;
 }
@@ -38,7 +38,7 @@ std::uint64_t random_seed() {
 Tracker::Tracker(std::size_t capacity, std::uint64_t threshold_ns, std::uint64_t seed,
                  Eviction eviction, std::size_t agents_per_owner, std::uint64_t read_delay_ns)
     : threshold_ns_(threshold_ns),
-      look_again_ns_(std::max<std::uint64_t>(threshold_ns / 4, 1)),
+      recheck_ns_(std::max<std::uint64_t>(threshold_ns / 4, 1)),
       long_silence_ns_(times(threshold_ns, kLongSilence)),
       read_delay_ns_(std::min(read_delay_ns, threshold_ns / 3)),
       eviction_(eviction),
@@ -99,12 +99,13 @@ Tracker::Stalled Tracker::silence(Number number) {
   return describe(number);
 }
 
-void Tracker::spare(Number number, std::uint64_t at_ns) {
-  table_.rest(number).looked_ns = at_ns;
+void Tracker::defer(Number number, std::uint64_t at_ns) {
+  table_.rest(number).checked_ns = at_ns;
   table_.move(number, List::Unheard);
 }
 
-std::optional<Tracker::Stalled> Tracker::bury(std::uint32_t pid, std::uint64_t generation_ns) {
+std::optional<Tracker::Stalled> Tracker::record_exit(std::uint32_t pid,
+                                                     std::uint64_t generation_ns) {
   const Number number = table_.find(pid);
   if (number == AgentTable::kNone || generation_ns == 0) return std::nullopt;
   const Slot& slot = table_[number];
@@ -125,7 +126,7 @@ std::uint64_t Tracker::first_deadline_ns(List list) const {
 
 std::uint64_t Tracker::deadline_ns(Number number) const {
   const Slot& slot = table_[number];
-  if (slot.list == List::Unheard) return plus(table_.rest(number).looked_ns, look_again_ns_);
+  if (slot.list == List::Unheard) return plus(table_.rest(number).checked_ns, recheck_ns_);
   return plus(heard_ns(slot), threshold_ns_);
 }
 
@@ -134,7 +135,7 @@ std::uint64_t Tracker::heard_ns(const Slot& slot) const {
   return slot.last_ns - std::min(slot.last_ns - slot.sent_ns, read_delay_ns_);
 }
 
-// Beats come nearly in the order in which they were sent: a step or two.
+// Beats come nearly in the order of their sending, so this takes a step or two.
 void Tracker::put_in_order(Number number) {
   table_.move(number, List::Live);
   const std::uint64_t heard = heard_ns(table_[number]);
@@ -152,7 +153,7 @@ bool Tracker::owner_has_room(std::uint32_t owner) const {
   return agents_of_owner_[owner] < agents_per_owner_;
 }
 
-// What is in List::Dead has been discharged.
+// Slots in List::Dead have been discharged.
 void Tracker::charge(Number number, std::uint32_t owner) {
   table_.rest(number).owner = owner;
   if (owner < kOwners) ++agents_of_owner_[owner];
@@ -173,15 +174,15 @@ Tracker::Outcome Tracker::insert(const TrackedBeat& beat, std::uint64_t now_ns) 
     return reuse(dead, beat, now_ns);
   }
   const Number silent = table_.oldest(List::Stalled);
-  if (silent == AgentTable::kNone || !may_be_forgotten(silent, beat, now_ns)) {
+  if (silent == AgentTable::kNone || !is_evictable(silent, beat, now_ns)) {
     return Full{.owner = false};
   }
   return reuse(silent, beat, now_ns);
 }
 
-bool Tracker::may_be_forgotten(Number number, const TrackedBeat& beat, std::uint64_t now_ns) const {
+bool Tracker::is_evictable(Number number, const TrackedBeat& beat, std::uint64_t now_ns) const {
   const Slot& slot = table_[number];
-  if (beat.origin > slot.origin) return false;  // in BeatOrigin's order, the best vouched for first
+  if (beat.origin > slot.origin) return false;  // BeatOrigin is ordered, the strongest first
   return eviction_ == Eviction::Balanced || now_ns - slot.last_ns >= long_silence_ns_;
 }
 
@@ -213,7 +214,7 @@ Tracker::Outcome Tracker::refresh(Number number, const TrackedBeat& beat, std::u
   return Refreshed{changed, new_session};
 }
 
-// The slot is this beat's sender's from now on.
+// Assigns the slot to this beat's sender.
 void Tracker::take_over(Number number, const TrackedBeat& beat, std::uint64_t now_ns) {
   Slot& slot = table_[number];
   slot.origin = beat.origin;
@@ -222,7 +223,7 @@ void Tracker::take_over(Number number, const TrackedBeat& beat, std::uint64_t no
   slot.own_pid = beat.own_pid;
   slot.sent_ns = 0;
   table_.rest(number) = {
-      .cgroup_id = beat.cgroup_id, .refused_ns = 0, .looked_ns = 0, .owner = kNoOwner};
+      .cgroup_id = beat.cgroup_id, .refused_ns = 0, .checked_ns = 0, .owner = kNoOwner};
   charge(number, beat.owner);
   slot.heard = Heard::OnlyTerminal;
   hear(slot, beat, now_ns);

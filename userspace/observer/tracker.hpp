@@ -1,50 +1,48 @@
-// Tracker: which agents there are, when each was last heard, which of them have fallen silent and
-// which are dead.
+// Tracker: which agents there are, when each sent its last beat, which are silent and which are
+// dead.
 //
-// One slot per pid of the observer's PID namespace. A slot pins what its first beat said about the
-// sender: origin, PID namespace, generation. Later beats are held against that:
+// One slot per pid of the observer's PID namespace. The first beat sets the slot's origin, PID
+// namespace and generation. Later beats are compared with these:
 //
-//   origin       another than the pinned one: OriginConflict, whatever else the beat says. So what
-//                anybody on the network claims never touches what the kernel has vouched for.
+//   origin       another than the slot's: OriginConflict, whatever else the beat says. So a claim
+//                from the network cannot change what the kernel has attested.
 //   generation   another process has the pid now. A younger one takes the slot over (Restarted). An
-//                older one is dead, for it had the pid before: its late word is OutOfOrder. So is
-//                whatever else comes for a process that is known to be dead.
-//   namespace    another one, and no other generation to explain it: NamespaceConflict. A process
-//                never changes its PID namespace, so this is nothing we understand: dropped.
+//                older one has ended, since the pid was reused: OutOfOrder. So are all other beats
+//                of a process that is known to have ended.
+//   namespace    another one with the same generation: NamespaceConflict, dropped, since a process
+//                never changes its PID namespace.
 //   nonce        strictly increasing, but may wrap from the top kWrapWindow to the bottom one; else
-//                OutOfOrder. The terminal nonce is always accepted, also twice in a row: a process
-//                that says its last word again is alive to say it. It leaves the high-water mark
-//                alone, and in a slot that began with one any regular nonce comes next.
+//                OutOfOrder. The terminal nonce is always accepted, also twice in a row. It does
+//                not change the highest nonce, and in a slot that began with a terminal beat any
+//                regular nonce may come next.
 //   session      an exec keeps pid and generation, but the new program counts from kFirstNonce
-//                again. Such a beat begins a new session if the kernel attests that this very
-//                process sent it, and after every beat accepted so far (sent_ns): then it is
-//                neither another's replay nor a datagram that was overtaken on its way. A process
-//                can of course replay its own first beat; that takes a process that is alive.
-//                Of a sender whose generation nobody can know (the network), a restart looks like a
-//                replay: its first beat begins a session once the old one has been called silent.
+//                again. Such a beat begins a new session if the kernel attests that the same
+//                process sent it, and after all beats accepted so far (sent_ns): then it is neither
+//                replayed by another process nor reordered. (A process can replay its own first
+//                beat, but only while it is alive.) If the sender's generation is not known (the
+//                network), a restart looks like a replay, and begins a session only once the agent
+//                has stalled.
 //
-// What a beat does not know (generation or namespace 0) contradicts nothing, and what the slot does
-// not know is learned from the next beat that it accepts. A beat that is not accepted changes
-// nothing; in particular it does not postpone a stall.
+// An unknown generation or namespace (0) in a beat matches any, and one in the slot is set by the
+// next accepted beat. A beat that is not accepted changes nothing; in particular it does not delay
+// a stall.
 //
 // With one threshold for all, agents in the order of their last beat are also in the order of their
-// deadline: record(), expire() and bury() are O(1), whatever the number of agents, and nothing is
-// scanned. A beat counts from when it was sent, as far as it waited for us: for up to
-// `read_delay_ns` before it was recorded. (One that was sent earlier waited for room in the queue.
-// That is not its sender's silence.) It is put in order among the kOutOfOrder newest; a place that
-// is still too new makes a stall late, never early.
+// deadline: record(), expire() and record_exit() are O(1), whatever the number of agents, and
+// nothing is scanned. A beat counts from when it was sent, but at most from `read_delay_ns` before
+// it was recorded. (One that was sent earlier waited for room in the queue, which is not its
+// sender's silence.) It is sorted among the kOutOfOrder newest agents; if it belongs further back,
+// its stall may be late, never early.
 //
-// Capacity is fixed. When it is used up, a newcomer takes the slot of who has been dead longest;
-// else, as the Eviction policy allows, of who has been silent longest; else it is dropped (Full).
-// Only a stalled agent is ever forgotten, never one that beats, and never for a newcomer for which
-// less is vouched: nobody on the network can push out what the kernel has attested. One owner (uid
-// or cgroup, see struct hb_owner) may have only so many agents that are not dead.
+// Capacity is fixed. When all slots are taken, a new agent gets the slot of the agent that has been
+// dead longest; else, if the Eviction policy allows it, of the one that has been silent longest;
+// else its beat is dropped (Full). Agents that beat are never evicted, and none is evicted for an
+// agent of a weaker origin. One owner (uid or cgroup, see struct hb_owner) may have a limited
+// number of agents that are not dead.
 //
-// Absence of beats alone is not silence. expire() asks, for each agent whose time is over, whether
-// it has been silent or was only not heard. In the latter case it is looked at again after a
-// quarter of a threshold.
-//
-// One thread. The instants given to record() never go back.
+// For each agent without a beat for the threshold, expire() calls is_silent(), which returns false
+// if the agent is only unheard. It is then checked again after a quarter of a threshold. One
+// thread. The instants given to record() do not decrease.
 #pragma once
 
 #include <cstddef>
@@ -60,9 +58,9 @@
 
 namespace hb {
 
-// A beat whose sender has been found to be what it claims. In numbers, 0 is "not known".
+// A beat whose claimed pid is the sender's. 0 is "not known".
 struct TrackedBeat {
-  std::uint32_t pid = 0;  // in the observer's PID namespace; known
+  std::uint32_t pid = 0;  // in the observer's PID namespace; always known
   std::uint32_t ns_inode = 0;
   std::uint64_t generation_ns = 0;
   std::uint64_t nonce = 0;
@@ -77,7 +75,7 @@ struct TrackedBeat {
   std::uint32_t owner = kNoOwner;
 };
 
-// Who may be forgotten for a newcomer when every slot is taken and nobody is dead.
+// Which agent may be evicted for a new one when every slot is taken and no agent is dead.
 enum class Eviction : std::uint8_t {
   Strict,    // the agent silent for longest, after Tracker::kLongSilence thresholds
   Balanced,  // the agent silent for longest, as soon as it has stalled
@@ -94,14 +92,14 @@ class Tracker {
   static constexpr std::uint64_t kNever = ~std::uint64_t{0};
 
   struct Inserted {  // the first beat of an agent
-    bool evicted;    // a stalled one was forgotten for it
+    bool evicted;    // a stalled one was evicted for it
   };
   struct Refreshed {
-    bool changed;      // another status than its last beat had, the end of a stall, a new session
-    bool new_session;  // the nonce began again
+    bool changed;      // the status changed, a stall ended, or a session began
+    bool new_session;  // the nonce began at kFirstNonce again
   };
 
-  // An agent that is silent or dead, as its accepted beats had it.
+  // An agent that is silent or dead, as of its accepted beats.
   struct Stalled {
     std::uint32_t pid;
     std::uint32_t own_pid;
@@ -114,8 +112,8 @@ class Tracker {
     std::uint32_t uid;  // of the last one's sender; known with generation_ns
   };
 
-  // The first beat of another process under a known pid. Whoever had it before is dead: here it is,
-  // unless that had been said by bury().
+  // The first beat of another process under a known pid. `ended` is the former process, unless
+  // record_exit() has reported it.
   struct Restarted {
     std::optional<Stalled> ended;
   };
@@ -127,45 +125,43 @@ class Tracker {
     std::uint32_t slot_ns_inode;
   };
   struct Full {  // a new agent, and no slot for it
-    bool owner;  // because its owner has as many as one owner may have
+    bool owner;  // because its owner has reached agents_per_owner
   };
   using Outcome = std::variant<Inserted, Refreshed, Restarted, OutOfOrder, OriginConflict,
                                NamespaceConflict, Full>;
 
-  // `capacity` is brought into 1..kMaxCapacity. `seed` is PidHash's: give it
-  // random_seed() wherever strangers can choose pids. `agents_per_owner` 0: any number.
-  // `read_delay_ns`: how long beats may wait to be read; counted up to a third of the threshold.
-  // Throws std::bad_alloc.
+  // `capacity` is clamped to 1..kMaxCapacity. `seed` is PidHash's: use random_seed() wherever
+  // senders can choose pids. `agents_per_owner` 0: no limit. `read_delay_ns`: how long beats may
+  // wait to be read; counted up to a third of the threshold. Throws std::bad_alloc.
   Tracker(std::size_t capacity, std::uint64_t threshold_ns, std::uint64_t seed,
           Eviction eviction = Eviction::Strict, std::size_t agents_per_owner = 0,
           std::uint64_t read_delay_ns = 0);
 
-  // record() will be called for these: brings their slots into the cache. No promise.
+  // Prefetches the slots for which record() will be called.
   void fetch(std::span<const std::uint32_t> pids) const;
 
   Outcome record(const TrackedBeat& beat, std::uint64_t now_ns);
 
-  // A frame of that process came and was refused. It was sent then.
+  // A frame of that process, sent at that instant, was received and refused.
   void note_refused(std::uint32_t pid, std::uint64_t generation_ns, std::uint64_t sent_ns);
 
-  // An agent whose time is over.
+  // An agent whose deadline has passed.
   struct Due {
     std::uint32_t kernel_slot;    // known with generation_ns
     std::uint64_t generation_ns;  // 0: not known
-    std::uint64_t
-        heard_ns;  // when the latest of its frames that came, whatever became of it, was sent
+    std::uint64_t heard_ns;       // when its latest received frame, accepted or not, was sent
   };
 
-  // An agent that has not beaten for the threshold at the instant `at_ns`, has not been named since
-  // its last beat, and of which is_silent(Due) is true; the one longest silent first. Ask until
-  // next_deadline_ns() is later: a call asks about kDuePerCall agents at the most.
+  // Returns an agent without a beat for the threshold at `at_ns` whose stall has not been returned
+  // since its last beat, and for which is_silent(Due) is true; the longest silent first. Call it
+  // until next_deadline_ns() is later: one call checks at most kDuePerCall agents.
   template <typename IsSilent>
   std::optional<Stalled> expire(std::uint64_t at_ns, IsSilent&& is_silent) {
     for (std::size_t n = 0; n < kDuePerCall; ++n) {
       const Number number = first_due(at_ns);
       if (number == AgentTable::kNone) return std::nullopt;
       if (is_silent(due(number))) return silence(number);
-      spare(number, at_ns);
+      defer(number, at_ns);
     }
     return std::nullopt;
   }
@@ -173,14 +169,14 @@ class Tracker {
     return expire(at_ns, [](const Due&) { return true; });
   }
 
-  // That process has ended. Says so once, whether it had stalled before or not, and never names it
-  // as silent after that. Empty if no agent is known to be that very process.
-  std::optional<Stalled> bury(std::uint32_t pid, std::uint64_t generation_ns);
+  // That process has ended. Returns it once, whether it had stalled before or not; expire() does
+  // not return it any more. Empty if no agent is that process.
+  std::optional<Stalled> record_exit(std::uint32_t pid, std::uint64_t generation_ns);
 
-  // The first instant at which expire() names somebody, if no beat comes before; kNever: nobody.
+  // The first instant at which expire() may return an agent, if no beat comes before; kNever: none.
   [[nodiscard]] std::uint64_t next_deadline_ns() const;
 
-  // Agents, the stalled ones too, but not the dead.
+  // Agents, including the stalled ones, but not the dead.
   [[nodiscard]] std::size_t size() const {
     return table_.length(List::Live) + table_.length(List::Unheard) + table_.length(List::Stalled);
   }
@@ -193,8 +189,8 @@ class Tracker {
   using List = AgentTable::List;
   using Heard = AgentTable::Heard;
 
-  [[nodiscard]] bool may_be_forgotten(Number number, const TrackedBeat& beat,
-                                      std::uint64_t now_ns) const;
+  [[nodiscard]] bool is_evictable(Number number, const TrackedBeat& beat,
+                                  std::uint64_t now_ns) const;
 
   Outcome insert(const TrackedBeat& beat, std::uint64_t now_ns);
   Outcome reuse(Number number, const TrackedBeat& beat, std::uint64_t now_ns);
@@ -213,14 +209,14 @@ class Tracker {
   [[nodiscard]] Number first_due(std::uint64_t at_ns) const;
   [[nodiscard]] Due due(Number number) const;
   Stalled silence(Number number);
-  void spare(Number number, std::uint64_t at_ns);
+  void defer(Number number, std::uint64_t at_ns);
 
   [[nodiscard]] bool owner_has_room(std::uint32_t owner) const;
   void charge(Number number, std::uint32_t owner);
   void discharge(Number number);
 
   const std::uint64_t threshold_ns_;
-  const std::uint64_t look_again_ns_;
+  const std::uint64_t recheck_ns_;
   const std::uint64_t long_silence_ns_;
   const std::uint64_t read_delay_ns_;
   const Eviction eviction_;

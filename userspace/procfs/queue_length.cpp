@@ -34,7 +34,7 @@ int write_number(int fd, std::uint64_t number) {
   return ::pwrite(fd, text.data(), text.size(), 0) < 0 ? errno : 0;
 }
 
-// Anybody may lock a file that anybody may read: nobody can keep an observer from starting with it.
+// For a bounded time: any process may lock this file, and must not keep an observer from starting.
 void lock_for_a_while(int fd) {
   for (int attempt = 0; attempt < kLockAttempts; ++attempt) {
     if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return;
@@ -48,11 +48,11 @@ std::optional<std::uint64_t> read_only_look() {
 }
 
 Error cannot_raise(int code, std::uint64_t wanted, std::uint64_t in_force) {
-  return os_error(
-      code, "cannot make room for " + std::to_string(wanted) + " datagrams on the socket, " +
-                (in_force == kUnknown ? "an unknown number" : std::to_string(in_force)) +
-                " may wait there (sysctl -w net.unix.max_dgram_qlen=" + std::to_string(wanted) +
-                " before the start)");
+  return os_error(code,
+                  "cannot make room for " + std::to_string(wanted) + " datagrams on the socket, " +
+                      (in_force == kUnknown ? "an unknown number" : std::to_string(in_force)) +
+                      " may be queued there (sysctl -w net.unix.max_dgram_qlen=" +
+                      std::to_string(wanted) + " before the start)");
 }
 
 Error cannot_put_back(int code, std::uint64_t before) {

@@ -1,14 +1,15 @@
-// QueueLength: how many datagrams may wait on a Unix socket.
+// QueueLength: how many datagrams may be queued on a Unix socket.
 //
-// The kernel has one knob for it, the sysctl net.unix.max_dgram_qlen of the network namespace, and
-// reads it when a socket is made. So it is raised for that instant only:
+// The kernel reads the sysctl net.unix.max_dgram_qlen of the network namespace when a socket is
+// created. So it is raised for that instant only:
 //
 //   QueueLength queue(512);
 //   auto listener = UnixListener::open();
 //   queue.restore();                       or at the end of the scope
 //
-// Never lowers it. While it is raised, other observers that want the same wait (for a bounded time)
-// on the sysctl's file, so that none puts back what another one raised. One thread.
+// Never lowers it. While it is raised, the sysctl's file is locked with flock(2), and other
+// observers wait for a bounded time, so that none restores the value that another one raised. One
+// thread.
 #pragma once
 
 #include <cstdint>
@@ -28,11 +29,11 @@ class QueueLength {
 
   void restore();
 
-  // The most datagrams that a socket made now holds back. When it cannot be read, a number that is
-  // surely no smaller.
+  // The most datagrams that a socket created now can queue. An upper bound if the sysctl cannot be
+  // read.
   [[nodiscard]] std::uint64_t in_force() const { return in_force_; }
 
-  // Why it is not what was wanted, or not what it was before; with the remedy.
+  // Why it could not be raised or restored; with the remedy.
   [[nodiscard]] const std::optional<Error>& problem() const { return problem_; }
 
  private:

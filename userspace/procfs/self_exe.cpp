@@ -17,7 +17,7 @@ Result<std::string> own_executable() {
   std::array<char, 4096> path{};
   const ssize_t length = ::readlink(kLink, path.data(), path.size() - 1);
   int code = errno;
-  if (length < 0) return os_error(code, "cannot tell which program this is");
+  if (length < 0) return os_error(code, "cannot read /proc/self/exe");
   struct stat seen {};
   code = ::stat(path.data(), &seen) == 0 ? 0 : errno;
   if (code != 0) return os_error(code, std::string("cannot find this program at ") + path.data());

@@ -8,10 +8,10 @@
 
 namespace hb {
 
-// Its path in this mount namespace. Fails when it has been deleted or lies out of sight.
+// Its path in this mount namespace. Fails when it has been deleted or is not visible here.
 [[nodiscard]] Result<std::string> own_executable();
 
-// The path of a file in the same directory, whether or not it is there.
+// The path of a file in the same directory, whether or not it exists.
 [[nodiscard]] Result<std::string> beside_own_executable(std::string_view name);
 
 }  // namespace hb

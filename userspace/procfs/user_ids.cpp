@@ -15,7 +15,7 @@
 namespace hb {
 namespace {
 
-// Files of a few lines: what does not fit is not needed.
+// The first 4096 bytes of a small file.
 Result<std::string> read_beginning(const std::string& path) {
   const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   int code = errno;
@@ -48,8 +48,8 @@ std::optional<std::uint32_t> parse_real_uid(std::string_view status) {
 
 }  // namespace
 
-// One range that maps every uid to the same number one level up. Such a range can be made only in a
-// namespace that has one itself (user_namespaces(7)), so it means the same at every level.
+// True if one range maps every uid to itself. Such a map can only be written if the parent
+// namespace has the same (user_namespaces(7)), so it holds up to the initial namespace.
 Result<bool> own_uids_are_initial() {
   const auto map = read_beginning("/proc/self/uid_map");
   if (!map) return map.error();

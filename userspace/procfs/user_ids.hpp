@@ -1,4 +1,4 @@
-// What /proc says of uids.
+// Uids, read from /proc.
 #pragma once
 
 #include <cstdint>
@@ -8,12 +8,12 @@
 
 namespace hb {
 
-// Whether every uid means to this process what it means in the initial user namespace, where stamps
-// count. The Error: it cannot be known here.
+// Whether uids in this process's user namespace equal those in the initial one, which stamps use.
+// The Error: /proc/self/uid_map cannot be read.
 [[nodiscard]] Result<bool> own_uids_are_initial();
 
-// The real uid of whoever has this pid, in this process's PID and user namespaces. nullopt when it
-// has none, may not be looked into (hidepid), or /proc shows another PID namespace.
+// The real uid of the process that has this pid now, in this process's namespaces. nullopt when
+// there is none, it is hidden (hidepid), or /proc belongs to another PID namespace.
 [[nodiscard]] std::optional<std::uint32_t> real_uid_of(std::uint32_t pid);
 
 }  // namespace hb

@@ -8,8 +8,8 @@
 
 namespace hb {
 
-// The kernel function that thread `tid` waits in ("tcp_close", see wchan in proc(5)), in `room`;
-// empty when it runs, or the kernel does not say. Takes no lock and allocates nothing.
+// The kernel function that thread `tid` sleeps in ("tcp_close", see wchan in proc(5)), in `room`;
+// empty when it runs or may not be read. Takes no lock and allocates nothing.
 [[nodiscard]] std::string_view wait_channel(pid_t tid, std::span<char> room);
 
 }  // namespace hb

@@ -42,7 +42,7 @@ struct AuditRecord {
 class AuditTrail {
  public:
   virtual ~AuditTrail() = default;
-  virtual Status append(const AuditRecord& record) = 0;
+  virtual Result<> append(const AuditRecord& record) = 0;
 };
 
 }  // namespace hb

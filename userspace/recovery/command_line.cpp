@@ -84,7 +84,7 @@ Result<std::string> find(const std::string& program) {
 }
 
 // What root runs, nobody else may write.
-Status check(const std::string& path) {
+Result<> check(const std::string& path) {
   struct stat file {};
   if (::stat(path.c_str(), &file) != 0) {
     const int code = errno;

@@ -66,7 +66,7 @@ CommandMeans::CommandMeans(const CommandLine& command, std::vector<std::string> 
 }
 
 // A command can be run without a pidfd, but where the uids must be known to be equal.
-Status CommandMeans::hear(const Beat& beat) {
+Result<> CommandMeans::hear(const Beat& beat) {
   auto heard = pidfds_.hear(beat);
   return require_same_uid_ ? heard : ok();
 }
@@ -139,7 +139,7 @@ std::optional<RecoveryMeans::Ended> CommandMeans::next(std::uint64_t now_ns) {
   return report;
 }
 
-Status check_variable(const std::string& text) {
+Result<> check_variable(const std::string& text) {
   const auto equals = text.find('=');
   if (equals == std::string::npos) return Error{"'" + text + "' is not NAME=VALUE"};
   const std::string name = text.substr(0, equals);

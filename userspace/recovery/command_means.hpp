@@ -41,7 +41,7 @@ class CommandMeans final : public RecoveryMeans {
       const CommandLine& command, const std::vector<std::string>& environment, const Clock& clock,
       const Config& config);
 
-  Status hear(const Beat& beat) override;
+  Result<> hear(const Beat& beat) override;
   void forget(const Stall& stall) override { pidfds_.forget(process_of(stall)); }
 
   [[nodiscard]] std::optional<RecoveryRefusal> refusal(const Stall& stall) override;
@@ -73,6 +73,6 @@ class CommandMeans final : public RecoveryMeans {
 
 // What may be in a recovery command's environment: a NAME of letters, digits and _ that does not
 // begin with a digit, none of ours (HB_...), and a value. The Error says what is wrong.
-[[nodiscard]] Status check_variable(const std::string& text);
+[[nodiscard]] Result<> check_variable(const std::string& text);
 
 }  // namespace hb

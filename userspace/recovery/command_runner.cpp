@@ -47,7 +47,7 @@ Result<pid_t> CommandRunner::start(const std::vector<std::string>& argv,
 }
 
 // A descriptor that is closed leaves the set by itself (epoll(7)).
-Status CommandRunner::watch(const Fd& fd) const {
+Result<> CommandRunner::watch(const Fd& fd) const {
   epoll_event event{};
   event.events = EPOLLIN;
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd.get(), &event) == 0) return ok();

@@ -84,7 +84,7 @@ class CommandRunner {
   CommandRunner(const Config& config, Fd epoll);
 
   [[nodiscard]] bool is_anything_ready() const;
-  Status watch(const Fd& fd) const;
+  Result<> watch(const Fd& fd) const;
 
   const Config config_;
   Fd epoll_;  // every pidfd and every pipe

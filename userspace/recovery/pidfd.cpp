@@ -62,7 +62,7 @@ std::size_t room_for_pidfds(std::size_t limit) {
   return limit > 2 * kReservedDescriptors ? limit - kReservedDescriptors : limit / 2;
 }
 
-Status raise_descriptor_limit() {
+Result<> raise_descriptor_limit() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
     limit.rlim_cur = limit.rlim_max;

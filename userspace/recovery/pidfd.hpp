@@ -32,6 +32,6 @@ inline constexpr std::size_t kReservedDescriptors = 128;
 [[nodiscard]] std::size_t room_for_pidfds(std::size_t limit);
 
 // As many descriptors as this process may ever have: the soft limit becomes the hard one.
-[[nodiscard]] Status raise_descriptor_limit();
+[[nodiscard]] Result<> raise_descriptor_limit();
 
 }  // namespace hb

@@ -19,7 +19,7 @@ bool means_gone(int code) { return code == ESRCH || code == EINVAL || code == EN
 
 }  // namespace
 
-Status PidfdTable::hear(const Beat& beat) {
+Result<> PidfdTable::hear(const Beat& beat) {
   if (!is_a_stamp(beat)) return ok();
   const auto known = index_.find(beat.pid);
   if (known != index_.end()) {
@@ -38,12 +38,12 @@ void PidfdTable::heard_again(Entries::iterator entry, const Beat& beat) {
   of_user.splice(of_user.end(), of_user, entry);
 }
 
-Status PidfdTable::open(const ProcessKey& process, const User& user) {
+Result<> PidfdTable::open(const ProcessKey& process, const User& user) {
   if (capacity_ == 0) return ok();
   if (index_.size() >= capacity_) make_room_for(user);
   auto pidfd = open_pidfd(process.pid);
   const std::uint64_t opened_ns = clock_.now_ns();  // after the call: see the proof
-  if (!pidfd) return means_gone(pidfd.error().code) ? ok() : Status(pidfd.error());
+  if (!pidfd) return means_gone(pidfd.error().code) ? ok() : Result<>(pidfd.error());
   insert({process, user, std::move(pidfd).value(), opened_ns});
   return ok();
 }

@@ -57,7 +57,7 @@ class PidfdTable {
 
   // Every beat. Only what the kernel attests, with generation and instant, counts. The Error is why
   // no pidfd could be opened, other than that the process is gone.
-  Status hear(const Beat& beat);
+  Result<> hear(const Beat& beat);
 
   // The proven pidfd of this very process, or why there is none. Valid until the next call.
   using Found = std::variant<const Fd*, RecoveryRefusal>;
@@ -84,7 +84,7 @@ class PidfdTable {
   using Entries = std::list<Entry>;
 
   void heard_again(Entries::iterator entry, const Beat& beat);
-  Status open(const ProcessKey& process, const User& user);
+  Result<> open(const ProcessKey& process, const User& user);
   void make_room_for(const User& user);
   void insert(Entry entry);
   void erase(Entries::iterator entry);

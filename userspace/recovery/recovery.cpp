@@ -42,7 +42,7 @@ Recovery::Recovery(const Config& config, std::unique_ptr<RecoveryMeans> means, c
       policy_(config.policy),
       records_of_refusals_(kRecordsOfRefusals) {}
 
-Status Recovery::begin() {
+Result<> Recovery::begin() {
   if (config_.audit_required && trail_ == nullptr) return Error{"there is no audit trail to keep"};
   if (trail_ == nullptr) return ok();
   AuditRecord boot = of_kind(AuditRecord::Kind::Boot, "");

@@ -82,7 +82,7 @@ class Recovery {
            AuditTrail* trail, RecoveryListener& listener);
 
   // The record's first line. The Error: it cannot be kept, and is required.
-  [[nodiscard]] Status begin();
+  [[nodiscard]] Result<> begin();
 
   void hear(const Beat& beat);
   void handle(const Stall& stall);

@@ -38,7 +38,7 @@ class RecoveryMeans {
   virtual ~RecoveryMeans() = default;
 
   // Every beat. The Error is something that will keep it from acting upon this agent.
-  virtual Status hear(const Beat& /*beat*/) { return ok(); }
+  virtual Result<> hear(const Beat& /*beat*/) { return ok(); }
   // This process has ended.
   virtual void forget(const Stall& /*stall*/) {}
 

@@ -44,9 +44,9 @@ std::string in_words(const EndedSignal& ended, int signal) {
 
 }  // namespace
 
-Status SignalMeans::hear(const Beat& beat) {
+Result<> SignalMeans::hear(const Beat& beat) {
   auto heard = pidfds_.hear(beat);
-  return signaller_->is_lost() ? Status(Error{kLost, EPIPE}) : heard;
+  return signaller_->is_lost() ? Result<>(Error{kLost, EPIPE}) : heard;
 }
 
 std::optional<RecoveryRefusal> SignalMeans::refusal(const Stall& stall) {

@@ -23,7 +23,7 @@ class SignalMeans final : public RecoveryMeans {
               const PidfdTable::Config& pidfds)
       : signal_(signal), signaller_(std::move(signaller)), pidfds_(clock, pidfds) {}
 
-  Status hear(const Beat& beat) override;
+  Result<> hear(const Beat& beat) override;
   void forget(const Stall& stall) override { pidfds_.forget(process_of(stall)); }
 
   [[nodiscard]] std::optional<RecoveryRefusal> refusal(const Stall& stall) override;

@@ -200,7 +200,7 @@ class SignallerProcess {
 
 // Nothing of the observer's is left open: whoever reads its event stream sees the end of it when
 // the observer ends.
-Status leave_descriptors(Fd& socket) {
+Result<> leave_descriptors(Fd& socket) {
   const int null = ::open("/dev/null", O_RDWR);
   int code = errno;
   if (null < 0) return os_error(code, "cannot open /dev/null");
@@ -209,7 +209,7 @@ Status leave_descriptors(Fd& socket) {
   if (socket.get() != kSocket) socket = Fd(::dup2(socket.get(), kSocket));
   const int closed = ::close_range(kSocket + 1, ~0U, 0);
   code = errno;
-  return closed == 0 ? ok() : Status(os_error(code, "cannot close descriptors (close_range)"));
+  return closed == 0 ? ok() : Result<>(os_error(code, "cannot close descriptors (close_range)"));
 }
 
 Result<Fd> watch_child_ends() {

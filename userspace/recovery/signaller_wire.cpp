@@ -32,7 +32,7 @@ Fd take_descriptor(msghdr& message) {
 
 }  // namespace
 
-Status send_request(const Fd& socket, const SignalRequest& request, const Fd& pidfd) {
+Result<> send_request(const Fd& socket, const SignalRequest& request, const Fd& pidfd) {
   iovec bytes{const_cast<SignalRequest*>(&request), sizeof(request)};
   OneDescriptor room{};
   msghdr message{};

@@ -58,7 +58,8 @@ struct ReceivedRequest {
 };
 
 // The Error of both has errno; EAGAIN when a non-blocking socket takes no more.
-[[nodiscard]] Status send_request(const Fd& socket, const SignalRequest& request, const Fd& pidfd);
+[[nodiscard]] Result<> send_request(const Fd& socket, const SignalRequest& request,
+                                    const Fd& pidfd);
 // Blocks. nullopt: the other end is closed.
 [[nodiscard]] Result<std::optional<ReceivedRequest>> receive_request(const Fd& socket);
 

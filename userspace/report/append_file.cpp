@@ -13,7 +13,7 @@
 namespace hb {
 namespace {
 
-// O_NONBLOCK: not to wait for the reader of a pipe that has the name.
+// O_NONBLOCK: opening a FIFO must not wait for its reader.
 constexpr int kFlags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
 
 Error refusal(const std::string& path, const std::string& why) {
@@ -21,58 +21,62 @@ Error refusal(const std::string& path, const std::string& why) {
 }
 
 Error cannot_open(int code, const std::string& path) {
-  if (code == ELOOP) return refusal(path, "is a symbolic link, and none is followed");
+  if (code == ELOOP) return refusal(path, "is a symbolic link, which is not followed");
   if (code == EISDIR) return refusal(path, "is a directory");
   if (code == ENXIO) return refusal(path, "is no regular file");
   return os_error(code, "cannot open " + path + " to append to it (its directory must exist and " +
                             "be writable for user " + std::to_string(::geteuid()) + ")");
 }
 
-// Another name for it, or another owner: somebody may have laid it there for us to write into.
-Status examine(const Fd& file, const std::string& path, std::optional<uid_t> heir) {
+// With another hard link or another owner, it may be somebody else's file that we are made to
+// write.
+Result<> examine(const Fd& file, const std::string& path, std::optional<uid_t> run_as_uid) {
   struct stat seen {};
   const int refused = ::fstat(file.get(), &seen);
   const int code = errno;
   if (refused != 0) return os_error(code, "cannot look at " + path);
   if (!S_ISREG(seen.st_mode)) return refusal(path, "is no regular file");
-  if (seen.st_nlink > 1) return refusal(path, "has another name too (a hard link)");
-  if (seen.st_uid == ::geteuid() || seen.st_uid == heir) return ok();
+  if (seen.st_nlink > 1) return refusal(path, "has more than one hard link");
+  if (seen.st_uid == ::geteuid() || seen.st_uid == run_as_uid) return ok();
   return refusal(path, "belongs to another user (" + std::to_string(seen.st_uid) + ")");
 }
 
-Status give(const Fd& made, const std::string& path, std::optional<uid_t> heir) {
-  if (!heir || *heir == ::geteuid()) return ok();
-  const int refused = ::fchown(made.get(), *heir, static_cast<gid_t>(-1));
+Result<> give(const Fd& made, const std::string& path, std::optional<uid_t> run_as_uid) {
+  if (!run_as_uid || *run_as_uid == ::geteuid()) return ok();
+  const int refused = ::fchown(made.get(), *run_as_uid, static_cast<gid_t>(-1));
   const int code = errno;
   if (refused == 0) return ok();
-  return os_error(code, "cannot give " + path + " to user " + std::to_string(*heir));
+  return os_error(code, "cannot give " + path + " to user " + std::to_string(*run_as_uid));
 }
 
-Result<Fd> open_file(const std::string& path, std::optional<uid_t> heir) {
+Result<Fd> open_file(const std::string& path, std::optional<uid_t> run_as_uid) {
   Fd made(uninterrupted([&] { return ::open(path.c_str(), kFlags | O_CREAT | O_EXCL, 0600); }));
   int code = errno;
   if (made) {
-    const auto given = give(made, path, heir);
+    const auto given = give(made, path, run_as_uid);
     return given ? Result<Fd>(std::move(made)) : given.error();
   }
   if (code != EEXIST) return cannot_open(code, path);
   Fd found(uninterrupted([&] { return ::open(path.c_str(), kFlags); }));
   code = errno;
   if (!found) return cannot_open(code, path);
-  const auto good = examine(found, path, heir);
+  const auto good = examine(found, path, run_as_uid);
   return good ? Result<Fd>(std::move(found)) : good.error();
 }
 
 }  // namespace
 
-Result<AppendFile> AppendFile::open(std::string path, std::optional<uid_t> heir) {
-  auto file = open_file(path, heir);
+Result<AppendFile> AppendFile::open(std::string path, std::optional<uid_t> run_as_uid) {
+  auto file = open_file(path, run_as_uid);
   if (!file) return file.error();
-  return AppendFile(std::move(path), heir, std::move(file).value());
+  return AppendFile(std::move(path), run_as_uid, std::move(file).value());
 }
 
-AppendFile::AppendFile(std::string path, std::optional<uid_t> heir, Fd file)
-    : path_(std::move(path)), heir_(heir), file_(std::move(file)), buffer_(kBufferBytes) {}
+AppendFile::AppendFile(std::string path, std::optional<uid_t> run_as_uid, Fd file)
+    : path_(std::move(path)),
+      run_as_uid_(run_as_uid),
+      file_(std::move(file)),
+      buffer_(kBufferBytes) {}
 
 void AppendFile::append(std::string_view line) {
   if (!has_room(line.size())) {
@@ -83,7 +87,7 @@ void AppendFile::append(std::string_view line) {
   used_ += line.size();
 }
 
-Status AppendFile::flush() {
+Result<> AppendFile::flush() {
   while (written_ < used_) {
     const ssize_t done = ::write(file_.get(), buffer_.data() + written_, used_ - written_);
     const int code = errno;
@@ -99,8 +103,8 @@ Status AppendFile::flush() {
   return ok();
 }
 
-// Lines that are in the file leave the buffer; of the one that got there in part either the part
-// leaves the file, or it is completed by the next flush().
+// Removes written lines from the buffer. A partially written line is removed from the file, or else
+// completed by the next flush().
 void AppendFile::cut_torn_line() {
   const auto* begin = buffer_.data();
   std::size_t whole = written_;
@@ -117,7 +121,7 @@ void AppendFile::take_out(std::size_t bytes) {
   written_ -= bytes;
 }
 
-// Only where the end of the file is what we wrote last: nobody else's bytes are ever cut.
+// Only if the file ends with what we wrote last, so that no other writer's bytes are removed.
 bool AppendFile::cut(std::size_t bytes) const {
   struct stat seen {};
   const off_t end = ::lseek(file_.get(), 0, SEEK_CUR);
@@ -126,7 +130,7 @@ bool AppendFile::cut(std::size_t bytes) const {
          uninterrupted([&] { return ::ftruncate(file_.get(), end - torn); }) == 0;
 }
 
-// Its beginning is in a file that is left behind.
+// Its beginning is in the old file.
 void AppendFile::drop_torn_line() {
   if (written_ == 0) return;
   const auto end = std::find(buffer_.data() + written_, buffer_.data() + used_, '\n');
@@ -135,10 +139,10 @@ void AppendFile::drop_torn_line() {
   ++lost_;
 }
 
-Status AppendFile::reopen() {
-  // What the old file does not take goes into the new one.
+Result<> AppendFile::reopen() {
+  // What cannot be written to the old file goes into the new one.
   [[maybe_unused]] const auto flushed = flush();
-  auto file = open_file(path_, heir_);
+  auto file = open_file(path_, run_as_uid_);
   if (!file) return file.error();
   drop_torn_line();
   file_ = std::move(file).value();

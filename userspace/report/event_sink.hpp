@@ -1,4 +1,4 @@
-// EventSink: where the observer's events go.
+// EventSink: writes the observer's events.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ struct Ready {
 };
 
 // Order of calls: ready() once, write() for each event and loss() for each notice, stopped() once.
-// One thread. A sink that cannot write says so through its LineWriter.
+// One thread. Write errors are reported by the LineWriter.
 class EventSink {
  public:
   virtual ~EventSink() = default;

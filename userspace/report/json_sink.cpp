@@ -23,7 +23,7 @@ void put_field(Line& line, const char* key, const std::optional<T>& value) {
   }
 }
 
-// Whatever the bytes are, the line stays valid JSON.
+// Escapes all bytes such that the line is valid JSON.
 std::string quoted(const std::string& text) {
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
@@ -85,7 +85,7 @@ void put_event(Line& line, const CtrlTruncated& e) {
   put(line, R"(,"datagrams":{})", e.datagrams);
 }
 
-// Numbers of one metric follow each other, so an object is open while they last.
+// The values of a labelled metric follow each other and become one object.
 void put_totals(Line& line, const Totals& totals) {
   const Metric* open = nullptr;
   const char* separator = "";
@@ -120,7 +120,7 @@ void JsonSink::write(const Event& event) {
   finish_line();
 }
 
-// In a buffer of its own: another line may be on its way in line_.
+// In its own buffer, as line_ may contain an unfinished line.
 void JsonSink::loss(const Loss& loss) {
   Line line;
   put(line,

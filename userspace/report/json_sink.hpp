@@ -1,8 +1,8 @@
-// JsonSink: one JSON object a line. Unknown is null; fields that users rely on come first and in
-// their order, additional ones after them.
+// JsonSink: one JSON object a line. Unknown is null; the contracted fields come first, in a fixed
+// order.
 //
-// Borrows the writer. One thread. A line is put together in a buffer that is kept, so a beat costs
-// no allocation.
+// Borrows the writer. One thread. Lines are formatted in a reused buffer, so a beat costs no
+// allocation.
 #pragma once
 
 #include <fmt/format.h>

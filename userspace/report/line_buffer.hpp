@@ -1,6 +1,6 @@
-// LineBuffer: bytes of whole lines that wait, in their order; bounded.
+// LineBuffer: a bounded queue of whole lines.
 //
-// Its memory is untouched until a line waits, and never grows. Throws std::bad_alloc when made.
+// Memory is touched when used, and does not grow. The constructor throws std::bad_alloc.
 #pragma once
 
 #include <cstddef>
@@ -19,8 +19,8 @@ class LineBuffer {
   // The same, for a line whose beginning has been written already.
   bool append_rest(std::string_view rest);
 
-  // The first bytes: as many whole lines as fit into `at_most`, or the beginning of a line that is
-  // longer. Valid until the next append().
+  // As many whole first lines as fit into `at_most` bytes, or the beginning of a longer line. Valid
+  // until the next append().
   [[nodiscard]] std::string_view front(std::size_t at_most) const;
   void pop(std::size_t bytes);
   void clear();
@@ -28,7 +28,7 @@ class LineBuffer {
   [[nodiscard]] bool empty() const { return begin_ == end_; }
   [[nodiscard]] bool is_half_empty() const { return end_ - begin_ <= pages_.bytes() / 2; }
   [[nodiscard]] std::size_t lines() const;
-  // The beginning of the first line is gone already.
+  // The beginning of the first line has been written already.
   [[nodiscard]] bool begins_within_a_line() const { return within_a_line_; }
 
  private:

@@ -41,13 +41,13 @@ void LineWriter::write(std::string_view line) {
   if (closed_ || losing_ || !put(line)) lose(1);
 }
 
-// After those that wait.
+// Appends behind the lines that are in the buffer.
 bool LineWriter::put(std::string_view line) {
   if (has_waiting()) return keep(line, false);
-  return mend_torn_line() && give(line);
+  return complete_torn_line() && give(line);
 }
 
-bool LineWriter::mend_torn_line() {
+bool LineWriter::complete_torn_line() {
   if (!torn_) return true;
   if (!give("\n")) return false;
   torn_ = false;
@@ -77,7 +77,7 @@ bool LineWriter::keep(std::string_view line, bool is_begun) {
   return false;
 }
 
-// For ever, and from the moment when the program has to end until the deadline, which is set then.
+// Without limit; once stop_fd_ is readable, until `deadline`, which is set then.
 bool LineWriter::wait_for_room(Deadline& deadline) const {
   if (!ending_ && !deadline) {
     std::array<pollfd, 2> polled{pollfd{fd(), POLLOUT, 0}, pollfd{stop_fd_, POLLIN, 0}};
@@ -90,7 +90,7 @@ bool LineWriter::wait_for_room(Deadline& deadline) const {
   return left.count() > 0 && writable_within(fd(), static_cast<int>(left.count()));
 }
 
-// Whole lines up to what a pipe takes in one piece.
+// Whole lines of at most PIPE_BUF bytes.
 bool LineWriter::flush() {
   bool wrote = false;
   while (has_waiting()) {
@@ -117,10 +117,10 @@ void LineWriter::tell_gap() {
   if (losing_ && buffer_ && !buffer_->is_half_empty()) return;
   losing_ = false;
   telling_ = true;
-  tale_lost_ = false;
+  gap_line_lost_ = false;
   tell_(gap_);
   telling_ = false;
-  if (!tale_lost_) gap_.lines = 0;
+  if (!gap_line_lost_) gap_.lines = 0;
 }
 
 void LineWriter::end() {
@@ -145,7 +145,7 @@ void LineWriter::drain() {
 
 void LineWriter::lose(std::uint64_t lines) {
   if (telling_) {
-    tale_lost_ = true;
+    gap_line_lost_ = true;
     return;
   }
   if (gap_.lines == 0) gap_.since_ns = now_ns();

@@ -1,8 +1,8 @@
-// LossReport: makes notices out of counters that grow.
+// LossReport: makes loss notices from counters that grow.
 //
-// For each reason one at the look that first sees a loss, then at most one a minute, with all that
-// was lost since the last one. What is not told by then finish() tells. Several counters may have
-// one reason.
+// For each reason, one notice when the first loss is seen, then at most one a minute with all that
+// was lost since the last one. finish() reports the rest. Several counters may have the same
+// reason.
 //
 // Pure; one thread. Allocates when it sees a counter for the first time, and for notices.
 #pragma once
@@ -22,10 +22,10 @@ class LossReport {
  public:
   static constexpr std::uint64_t kPause_ns = 60 * kNsPerSecond;
 
-  // Every counter stands at 0.
+  // All counters are 0 at that time.
   explicit LossReport(std::uint64_t start_ns) : start_ns_(start_ns), looked_ns_(start_ns) {}
 
-  // What is to be said now. `now_ns` never goes back.
+  // The notices to write now. `now_ns` does not decrease.
   std::vector<Loss> look(const Totals& totals, std::uint64_t now_ns);
   // The same, however recently the last notice was.
   std::vector<Loss> finish(const Totals& totals, std::uint64_t now_ns);
@@ -34,9 +34,9 @@ class LossReport {
   struct Reason {
     std::string_view name;
     std::string_view what;
-    std::uint64_t count = 0;                    // as the last look saw it
+    std::uint64_t count = 0;                    // at the last look
     std::uint64_t told = 0;                     // of these
-    std::uint64_t since_ns = 0;                 // of the look before the first that is not told
+    std::uint64_t since_ns = 0;                 // the look before the first untold loss
     std::optional<std::uint64_t> told_ns = {};  // when the last notice was
   };
 

@@ -29,7 +29,7 @@ Outlet::Kind Outlet::find_kind() {
   if (::fstat(fd_, &seen) != 0 || S_ISREG(seen.st_mode)) return Kind::Unread;
   if (S_ISSOCK(seen.st_mode)) return Kind::Socket;
   if (!S_ISFIFO(seen.st_mode) && ::isatty(fd_) != 1) return Kind::Unread;
-  if (!is_open_for_writing(fd_)) return Kind::Shared;  // and will refuse every write
+  if (!is_open_for_writing(fd_)) return Kind::Shared;  // every write will fail
   own_.reset(::open(("/dev/fd/" + std::to_string(fd_)).c_str(), kFlags));
   return own_ ? Kind::Own : Kind::Shared;
 }

@@ -1,14 +1,13 @@
-// Outlet: a descriptor for output that is written to without waiting for whoever reads at its other
-// end.
+// Outlet: writes to a descriptor without blocking on its reader.
 //
-// O_NONBLOCK belongs to the open file description, which a pipe or a terminal shares with other
-// processes (the shell, the other side of 2>&1), so it is never set on what was inherited. A pipe
-// or a terminal is opened once more by its name in /dev/fd, which makes a description of our own; a
-// socket has MSG_DONTWAIT; a file or a device waits for no reader.
+// O_NONBLOCK belongs to the open file description, which is shared with other processes (the shell,
+// the other side of 2>&1), so it is never set on an inherited descriptor. A pipe or a terminal is
+// opened again through /dev/fd, which makes a new description; for a socket, MSG_DONTWAIT is used;
+// files and devices do not block on a reader.
 //
-// Where opening it again is refused (it belongs to another user), each write is of at most PIPE_BUF
-// bytes and comes after a poll(2) that found room, which a pipe then has (pipe(7)), unless another
-// writer takes it in between. A terminal may have less; a signal ends such a wait.
+// If it cannot be opened again (it belongs to another user), each write has at most PIPE_BUF bytes
+// and follows a poll(2) with POLLOUT: a pipe then has that much room (pipe(7)), unless another
+// writer uses it first. A terminal may have less room and block; a signal interrupts that.
 //
 // Borrows the descriptor that it is given. One thread. Allocates nothing after construction.
 // Expects SIGPIPE to be ignored.
@@ -28,18 +27,18 @@ class Outlet {
 
   struct Written {
     std::size_t bytes;
-    int code;  // 0, or errno; EAGAIN: there is no room now
+    int code;  // 0, or errno; EAGAIN: no room now
   };
 
-  // At least one byte, or a code.
+  // Writes at least one byte, or returns a code.
   Written write(std::string_view bytes);
 
-  // Becomes writable when there is room.
+  // For poll(2) with POLLOUT.
   [[nodiscard]] int fd() const { return own_ ? own_.get() : fd_; }
 
  private:
   enum class Kind : std::uint8_t {
-    Unread,  // a file or a device: nobody has to read before it can be written
+    Unread,  // a file or a device, which has no reader to block on
     Socket,
     Own,     // a description of our own, with O_NONBLOCK
     Shared,  // a pipe or a terminal that could not be opened again

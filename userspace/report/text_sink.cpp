@@ -26,7 +26,7 @@ void put_time(Line& line, std::uint64_t at_ns) {
   put(line, "{:>6}.{:06}", at_ns / kNsPerSecond, at_ns % kNsPerSecond / kNsPerUs);
 }
 
-// What every line begins with.
+// The beginning of every line.
 void put_head(Line& line, std::uint64_t at_ns, const char* what, const char* colour) {
   put_time(line, at_ns);
   if (colour == nullptr) {
@@ -41,7 +41,7 @@ void put_known(Line& line, const char* what, const std::optional<T>& value) {
   if (value) put(line, "  {} {}", what, *value);
 }
 
-// Error messages are ours but may carry a path: no byte of it may steer a terminal.
+// An error message may contain a path, whose bytes must not be interpreted by a terminal.
 void put_plain(Line& line, const std::string& text) {
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
@@ -108,7 +108,7 @@ struct TextLine {
 
   void operator()(const CtrlTruncated& e) const {
     put_head(line, e.observer_ns, "ctrl truncated", in(kYellow));
-    put(line, "somebody sent more than credentials: dropped, {} datagram(s)", e.datagrams);
+    put(line, "dropped {} datagram(s) with more ancillary data than credentials", e.datagrams);
   }
 };
 
@@ -143,7 +143,7 @@ void TextSink::write(const Event& event) {
   finish_line();
 }
 
-// In a buffer of its own: another line may be on its way in line_.
+// In its own buffer, as line_ may contain an unfinished line.
 void TextSink::loss(const Loss& loss) {
   Line line;
   put_head(line, loss.observer_ns, "LOSS", colour_ ? kRed : nullptr);

@@ -1,8 +1,7 @@
-// TextSink: one aligned line an event, for people.
+// TextSink: one aligned text line an event.
 //
-//   seconds since the start, what happened, to whom, and then whatever else is known
-//
-// Colours only when told so. Borrows the writer. One thread. Like JsonSink, keeps its buffer.
+//   seconds since the start, the event, its pid, and further fields
+// With colours if `colour` is set. Borrows the writer. One thread. Like JsonSink, keeps its buffer.
 #pragma once
 
 #include <fmt/format.h>
@@ -12,7 +11,7 @@
 
 namespace hb {
 
-// A terminal, and nobody who asks for none (https://no-color.org).
+// True for a terminal, unless NO_COLOR is set (https://no-color.org).
 [[nodiscard]] bool wants_colour(int fd);
 
 class TextSink final : public EventSink {

@@ -1,4 +1,4 @@
-// Totals: what was counted in a run.
+// Totals: the values of all counters.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 
 namespace hb {
 
-// One number. Those of one metric follow each other.
+// One value. Those of one metric follow each other.
 struct Total {
   const Metric* metric;
   const LabelValue* label;  // one of metric->values; nullptr where the metric has no label

@@ -11,10 +11,9 @@
 //   namespace_conflict  claimed  -           -                      -        -         sender's
 //   io, ctrl_truncated  -        -           ENOMEM, ...            -        -         -
 //   loss                whose    -           ring_full, ...         count    -         -
-//
-// "-" stands for what does not apply or is not known. The status of a stall is its cause: "stall"
-// is a silence, "exited" the end of the process. No field holds a tab, a newline or anything that a
-// sender chose but numbers.
+// "-": does not apply, or is not known. The status of a stall is its cause: "stall" is a silence,
+// "exited" the exit of the process. Fields contain no tabs, newlines, or strings that senders
+// choose.
 #pragma once
 
 #include <fmt/format.h>
@@ -24,7 +23,7 @@
 
 namespace hb {
 
-// No line is longer, its newline included.
+// The length of the longest line, including its newline.
 inline constexpr std::size_t kMaxTsvLineBytes = 256;
 
 // Appends the line. Allocates nothing while `line` has room.

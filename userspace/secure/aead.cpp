@@ -38,10 +38,10 @@ bool Aead::seal(const Key& key, Nonce nonce, Input associated, Input plain, Outp
          ::EVP_CIPHER_CTX_ctrl(context_.get(), EVP_CTRL_AEAD_GET_TAG, kTagBytes, tag.data()) == 1;
 }
 
-// OpenSSL writes the plain text before it has checked the tag, which it does at the end.
+// OpenSSL writes the plain text before it checks the tag, so wipe it if the tag is wrong.
 bool Aead::open(const Key& key, Nonce nonce, Input associated, Input sealed,
                 std::span<const std::uint8_t, kTagBytes> tag, Output plain) {
-  auto* expected = const_cast<std::uint8_t*>(tag.data());  // read only, says EVP_EncryptInit(3)
+  auto* expected = const_cast<std::uint8_t*>(tag.data());  // not modified, see EVP_EncryptInit(3)
   if (begin(key, nonce, false) &&
       ::EVP_CIPHER_CTX_ctrl(context_.get(), EVP_CTRL_AEAD_SET_TAG, kTagBytes, expected) == 1 &&
       run(associated, sealed, plain)) {

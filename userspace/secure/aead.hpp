@@ -1,7 +1,7 @@
 // Aead: ChaCha20-Poly1305, one message at a time.
 //
-// One context serves all messages: nothing is allocated for one. Holds the last key until it dies,
-// and wipes it then. One thread.
+// One context is used for all messages, without allocation. It holds the last key, which is wiped
+// on destruction. One thread.
 #pragma once
 
 #include <cstddef>

@@ -12,10 +12,10 @@
 namespace hb::secure {
 namespace {
 
-// The zero byte at the end belongs to it.
+// Including the zero byte at the end.
 constexpr std::string_view kLabel("varta-agent-v1\0", 15);
 
-// OpenSSL reads what these point at, and its types do not say so.
+// OpenSSL only reads these parameters, but its types are not const.
 OSSL_PARAM text(const char* name, const char* value) {
   return ::OSSL_PARAM_construct_utf8_string(name, const_cast<char*>(value), 0);
 }

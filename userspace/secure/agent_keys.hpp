@@ -1,12 +1,10 @@
-// AgentKeys: each agent's own key, derived from the master key, so that what one agent holds does
-// not open or seal for another:
+// AgentKeys: the key of each agent, derived from the master key, so that no agent can seal or open
+// another's frames:
 //
 //   HKDF-SHA256 (RFC 5869), the master key in, salt empty, info = "varta-agent-v1", a zero byte and
 //   the pid as four little-endian bytes; 32 bytes out
 //
-// Keys that were asked for lately are kept, in a table that never grows. It is no more than a
-// memory of what could be computed again: nobody gains by pushing an entry out. Everything is wiped
-// at the end. One thread.
+// Derived keys are cached in a table of fixed size. All keys are wiped on destruction. One thread.
 #pragma once
 
 #include <cstddef>

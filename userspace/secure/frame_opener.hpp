@@ -1,7 +1,7 @@
-// FrameOpener: takes frames out of their secure wrapping (wire.hpp). Says who can have sealed them;
-// whether they are new is not its question.
+// FrameOpener: decrypts and authenticates sealed frames (wire.hpp). Does not check for replay; see
+// SenderTable.
 //
-// Owns the keys. One thread. Nothing is allocated for a frame whose agent's key is at hand.
+// Owns the keys. One thread. Nothing is allocated for a frame whose agent's key is cached.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@
 
 namespace hb::secure {
 
-// Sealed by somebody who holds the key.
+// An authenticated frame.
 struct Opened {
   KeyKind key;
   std::uint32_t agent_pid;  // whose key it is; only with KeyKind::Master
@@ -31,7 +31,7 @@ class FrameOpener {
  public:
   static Result<FrameOpener> with(Keys keys);
 
-  // Or why not: WrongLength (also when it is the length of a form whose key we were not given) or
+  // Fails with WrongLength (also if it has the length of the form whose key was not configured) or
   // DecryptFailed.
   std::variant<Opened, FrameDrop> open(std::span<const std::uint8_t> datagram);
 

@@ -1,8 +1,7 @@
-// FrameSealer: one session of an agent that puts its frames into the secure wrapping (wire.hpp).
+// FrameSealer: seals the frames of one session of an agent (wire.hpp).
 //
-// Its iv_random is drawn when it is made and belongs to it alone. A process that forks must make a
-// new one in the child: two processes that count on from the same place would use nonces twice.
-// Owns the agent's key. One thread.
+// iv_random is chosen at construction. A process that forks must make a new FrameSealer in the
+// child: otherwise both would use the same nonces. Owns the agent's key. One thread.
 #pragma once
 
 #include <array>
@@ -19,7 +18,7 @@ namespace hb::secure {
 
 class FrameSealer {
  public:
-  // Where a session begins; drawn at random, but in tests.
+  // Where a session begins; random, but in tests.
   struct Start {
     std::uint64_t iv_random = 0;
     std::uint32_t iv_counter = 0;

@@ -1,4 +1,4 @@
-// Key: 32 secret bytes, which are wiped wherever they have been. Move-only.
+// Key: 32 secret bytes. Move-only; wiped on destruction and when moved from.
 #pragma once
 
 #include <openssl/crypto.h>
@@ -40,7 +40,7 @@ class Key {
   std::array<std::uint8_t, kBytes> bytes_{};
 };
 
-// What an observer has been given: at least one of them.
+// The configured keys: at least one.
 struct Keys {
   std::optional<Key> shared;  // one for all agents
   std::optional<Key> master;  // each agent's own is derived from it

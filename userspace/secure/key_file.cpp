@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kDigits = 2 * Key::kBytes;
 
-// The file's text and one byte, which shows that there is more; wiped.
+// The file's text, with room for one more byte to detect a longer file. Wiped on destruction.
 struct Text {
   Text() = default;
   Text(const Text&) = delete;
@@ -42,7 +42,7 @@ Result<Fd> open_file(const std::string& path) {
   return os_error(code, "cannot open the key file " + path);
 }
 
-Status check(const Fd& file, const std::string& path) {
+Result<> check(const Fd& file, const std::string& path) {
   struct stat seen {};
   if (::fstat(file.get(), &seen) != 0) {
     const int code = errno;
@@ -68,7 +68,7 @@ int value_of(char digit) {
   return -1;
 }
 
-Status read_all(const Fd& file, const std::string& path, Text& text) {
+Result<> read_all(const Fd& file, const std::string& path, Text& text) {
   while (text.length < text.bytes.size()) {
     const ssize_t got =
         ::read(file.get(), text.bytes.data() + text.length, text.bytes.size() - text.length);

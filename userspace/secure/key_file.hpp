@@ -1,4 +1,4 @@
-// A key's file: 64 hexadecimal digits, and nothing after them but one newline.
+// A key file: 64 hexadecimal digits, optionally followed by one newline.
 #pragma once
 
 #include <optional>
@@ -10,12 +10,12 @@
 
 namespace hb::secure {
 
-// Refuses, with the remedy, a file that somebody else may have read or written or may have put
-// there: no symbolic link is followed, no device or pipe is waited for; it is a regular file with
-// one name, belongs to the effective user or root, and gives nobody else any permission.
+// Accepts only a regular file with one hard link that is owned by the effective user or root and
+// has no permissions for group and others. Symbolic links are not followed, and opening never
+// blocks. The Error names the remedy.
 [[nodiscard]] Result<Key> read_key_file(const std::string& path);
 
-// The key in a file's text; nothing when the text is no key.
+// Parses a key file's text; nothing when it is not a key.
 [[nodiscard]] std::optional<Key> parse_key(std::string_view text);
 
 }  // namespace hb::secure

@@ -4,7 +4,7 @@
 
 namespace hb::secure {
 
-Status begin_libcrypto() {
+Result<> begin_libcrypto() {
   if (::OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr) == 1) return ok();
   return crypto_error("start");
 }

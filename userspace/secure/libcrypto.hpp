@@ -1,4 +1,4 @@
-// OpenSSL's objects, owned; and how it is asked to begin.
+// Owners of OpenSSL's objects, and its initialisation.
 #pragma once
 
 #include <openssl/evp.h>
@@ -20,9 +20,9 @@ struct FreeCrypto {
 template <typename T>
 using Owned = std::unique_ptr<T, FreeCrypto>;
 
-// Before anything else of OpenSSL. It reads no configuration file: neither that file nor the
-// environment can put another provider's code into this process.
-[[nodiscard]] Status begin_libcrypto();
+// Call before any other OpenSSL function. OpenSSL then reads no configuration file, so neither that
+// file nor the environment can load another provider into this process.
+[[nodiscard]] Result<> begin_libcrypto();
 
 // OpenSSL cannot do `what`.
 [[nodiscard]] Error crypto_error(const std::string& what);

@@ -1,10 +1,10 @@
-// SecureWrapping: frames sealed by whoever holds a key, each of them once.
+// SecureWrapping: frames sealed with a key, each accepted once.
 //
-// A datagram is opened (FrameOpener), its frame read, and its place among its sender's frames
-// looked at (SenderTable). Nothing is remembered of a datagram before it has been authenticated.
+// A datagram is opened (FrameOpener), its frame decoded, and checked for replay (SenderTable). No
+// state is kept of a datagram before it has been authenticated.
 //
-// Authenticated bytes that are no frame are passed on: the observer says what is wrong with them.
-// They name no sender, so they could be replayed, to no other effect than that event.
+// Authenticated bytes that are not a valid frame are passed on, and the observer reports a decode
+// error. They have no sender, so replaying them only repeats that event.
 //
 // Owns the keys. One thread.
 #pragma once
@@ -23,7 +23,7 @@ class SecureWrapping final : public Wrapping {
  public:
   struct Config {
     std::size_t max_senders = 1024;
-    std::uint64_t live_ns = 0;  // a sender heard within this is never forgotten
+    std::uint64_t live_ns = 0;  // a sender heard within this is never evicted
     std::uint64_t seed = 0;     // PidHash's
   };
 

@@ -11,7 +11,7 @@ unsigned bits_for(std::size_t count) {
   return static_cast<unsigned>(std::bit_width(std::bit_ceil(count)) - 1);
 }
 
-// The two kinds of one pid should not share a bucket; that they might does no harm.
+// Different for the two key kinds of one pid, so that they rarely share a bucket.
 std::uint32_t number_of(const Sender& sender) {
   return sender.key == KeyKind::Master ? sender.pid : ~sender.pid;
 }
@@ -72,7 +72,7 @@ SenderTable::Answer SenderTable::hear(Number number, const Place& place, std::ui
   return Answer::Fresh;
 }
 
-// A slot for one more sender, or 0.
+// A slot for a new sender, or 0.
 SenderTable::Number SenderTable::make_room(std::uint64_t now_ns) {
   if (size_ < capacity_) return static_cast<Number>(++size_);
   const Number longest_silent = slots_[0].newer;

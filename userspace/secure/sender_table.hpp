@@ -1,39 +1,38 @@
-// SenderTable: is an authenticated frame new, or has somebody recorded it and sends it again?
+// SenderTable: replay protection of authenticated frames.
 //
-// A sender is a pid under one of the keys. For each, the table keeps the session that it is in (the
-// iv_random), that session's highest counter, and how far the sender has come: the highest
-// (timestamp, nonce) of its frames. A frame is fresh
+// A sender is a pid under one of the keys. For each, the table keeps its session (the iv_random),
+// that session's highest counter, and the highest (timestamp, nonce) of its frames. A frame is
+// fresh
 //
 //   in the sender's session    when its counter is above the highest one
 //   in any other session       when its (timestamp, nonce) is above the highest one; the sender
 //                              is in that session from then on
 //
-// and else it is replayed, and changes nothing; in particular it does not make its sender seem
-// alive. So a frame is accepted once at most, and once an agent has begun a new session (it has
-// been restarted, or its counter was used up), whatever was recorded of its old ones is refused,
-// for the timestamps in it are older. There is no grace after a silence: it is just a dead agent
-// that a recording would bring back.
+// and otherwise replayed. A replayed frame changes nothing; in particular it does not count as a
+// sign of life. So a frame is accepted at most once, and once an agent has begun a new session
+// (after a restart, or when its counter was used up), frames of older sessions are refused, as
+// their timestamps are older. There is no exception after a silence: a replay must not make a dead
+// agent look alive.
 //
-// The table is bounded, and a live sender (heard within `live_ns`) is never pushed out: when all of
-// them are live, a newcomer is refused. A sender that is forgotten to make room leaves its
-// timestamp behind in one of kFloors floors; newcomers whose pid falls there must be above it.
+// The table is bounded, and a live sender (heard within `live_ns`) is never evicted: when all are
+// live, new senders are refused. When a sender is evicted, its timestamp is kept in one of kFloors
+// floors, which new senders whose pid hashes to the same floor must exceed.
 //
 // What this does not protect from:
-//   the observer's restart    it starts without memory: what was recorded before is fresh again,
-//                             until the sender itself is heard
-//   frames held back          a frame that somebody intercepts is fresh whenever it comes, as long
-//                             as no later one has been heard; nothing in it tells the time here
-//   whoever holds the key     can be any sender (shared key) or that agent (its derived key), and
-//                             with the shared or the master key can fill the table
-// and what it refuses although it is honest:
+//   the observer's restart    the table starts empty: recorded frames are fresh again until the
+//                             sender itself is heard
+//   delayed frames            an intercepted frame is fresh whenever it arrives, unless a later one
+//                             has arrived; frames carry no time that the observer could check
+//   holders of the key        can be any sender (shared key) or that agent (its derived key), and
+//                             can fill the table with the shared or the master key
+// and what it refuses although it is not a replay:
 //   a clock that went back    an agent under the same pid whose monotonic timestamps are lower than
 //                             before (its host was booted anew) is refused until they have caught
 //                             up, or the observer is started again; two hosts whose agents have one
 //                             pid under one key are one sender, and the lower clock is refused
-//   an unlucky newcomer       one whose floor was raised by a sender of another host
-//   late frames               datagrams that overtook each other on their way
-//
-// One thread. The instants given to admit() never go back. Allocates only when it is made.
+//   a shared floor            a new sender whose floor was raised by a sender of another host
+//   late frames               datagrams that were reordered on the network
+// One thread. The instants given to admit() do not decrease. Allocates at construction only.
 #pragma once
 
 #include <cstddef>
@@ -53,7 +52,7 @@ struct Sender {
   friend bool operator==(const Sender&, const Sender&) = default;
 };
 
-// What an authenticated frame says about its place among its sender's frames.
+// The position of an authenticated frame among its sender's frames.
 struct Place {
   std::uint64_t iv_random;
   std::uint32_t iv_counter;
@@ -83,8 +82,8 @@ class SenderTable {
   [[nodiscard]] std::uint64_t forgotten() const { return forgotten_; }
 
  private:
-  // A slot's number. Slot 0 is nobody's: it ends the chains of the index, and it is the head of the
-  // list of senders by when they were last heard.
+  // A slot's number. Slot 0 holds no sender: it ends the hash chains, and is the head of the list
+  // of senders in the order in which they were last heard.
   using Number = std::uint32_t;
 
   struct Slot {

@@ -3,9 +3,9 @@
 //   shared key   iv_random[8] iv_counter[4] ciphertext[32] tag[16]                  60 bytes
 //   master key   agent_pid[4] iv_random[8] iv_counter[4] ciphertext[32] tag[16]     64 bytes
 //
-// The AEAD's nonce is iv_random then iv_counter. iv_random is drawn once for a sender's session and
-// iv_counter counts its datagrams from 0, so that no nonce is ever used twice under one key. With
-// the master key, the key is the agent's own (agent_keys.hpp) and the associated data are the four
+// The AEAD's nonce is iv_random then iv_counter. iv_random is chosen at random for each session and
+// iv_counter counts its datagrams from 0, so that no nonce is used twice under one key. With the
+// master key, the key is the agent's own (agent_keys.hpp) and the associated data are the four
 // bytes of agent_pid, which must also be the pid in the frame; with the shared key there are none.
 // Numbers are unsigned, little-endian. The two forms are told apart by their length.
 #pragma once

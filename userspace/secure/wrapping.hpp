@@ -1,4 +1,4 @@
-// Wrapping: what is around the frames on a UDP socket.
+// Wrapping: how frames are contained in UDP datagrams: sealed, or in plaintext.
 #pragma once
 
 #include <algorithm>
@@ -11,17 +11,17 @@
 
 namespace hb::secure {
 
-// The seam of UdpSource. One thread.
+// The interface that UdpSource uses. One thread.
 class Wrapping {
  public:
   virtual ~Wrapping() = default;
 
-  // The frame in a datagram, or why there is none to speak of. The instants never go back.
+  // The frame in a datagram, or why it is dropped. `now_ns` does not decrease.
   virtual std::variant<FrameBytes, FrameDrop> unwrap(std::span<const std::uint8_t> datagram,
                                                      std::uint64_t now_ns) = 0;
 };
 
-// Nothing: a datagram is a frame, from anybody.
+// Plaintext: the datagram is the frame.
 class NoWrapping final : public Wrapping {
  public:
   std::variant<FrameBytes, FrameDrop> unwrap(std::span<const std::uint8_t> datagram,

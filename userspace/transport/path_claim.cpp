@@ -18,21 +18,22 @@ bool is_ours_alone(const struct stat& directory) {
   return directory.st_uid == ::geteuid() && (directory.st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
-// By descriptor: the name may lead elsewhere by now, but then not to a directory in `..`.
-Status give(const std::string& directory, uid_t heir) {
+// Works on the descriptor, as the path may have been replaced since mkdir(2).
+Result<> give(const std::string& directory, uid_t run_as_uid) {
   const Fd made(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   int code = errno;
   if (!made) return os_error(code, "cannot open the directory just made, " + directory);
   struct stat parent {};
   if (::fstatat(made.get(), "..", &parent, 0) != 0 || !is_ours_alone(parent)) return ok();
-  const int refused = ::fchown(made.get(), heir, static_cast<gid_t>(-1));
+  const int refused = ::fchown(made.get(), run_as_uid, static_cast<gid_t>(-1));
   code = errno;
   if (refused == 0) return ok();
-  return os_error(code, "cannot give " + directory + " to user " + std::to_string(heir));
+  return os_error(code, "cannot give " + directory + " to user " + std::to_string(run_as_uid));
 }
 
-Status make_directory(const std::string& directory, std::optional<uid_t> heir) {
-  if (::mkdir(directory.c_str(), 0755) == 0) return heir ? give(directory, *heir) : ok();
+Result<> make_directory(const std::string& directory, std::optional<uid_t> run_as_uid) {
+  if (::mkdir(directory.c_str(), 0755) == 0)
+    return run_as_uid ? give(directory, *run_as_uid) : ok();
   const int code = errno;
   if (code == EEXIST) return ok();
   struct stat seen {};
@@ -49,20 +50,21 @@ bool is_named(const Fd& file, const std::string& path) {
          held.st_dev == named.st_dev && held.st_ino == named.st_ino;
 }
 
-// Another's file under the lock's name: the directory's owner may be somebody else. A file with no
-// name at all is a lock that was just given back.
-Status examine_lock(const Fd& file, const std::string& lock_path) {
+// Refuses a file that another user may have put there, as the directory may be another user's. Link
+// count 0: the lock file was just removed by its holder.
+Result<> examine_lock(const Fd& file, const std::string& lock_path) {
   struct stat seen {};
   const int refused = ::fstat(file.get(), &seen);
   const int code = errno;
   if (refused != 0) return os_error(code, "cannot look at the lock file " + lock_path);
   if (S_ISREG(seen.st_mode) && seen.st_nlink <= 1) return ok();
   return Error{"the lock file " + lock_path +
-                   " is no regular file, or has another name too: remove it, or " + kElsewhere,
+                   " is not a regular file, or has more than one hard link: remove it, or " +
+                   kElsewhere,
                EINVAL};
 }
 
-// Never follows a link that waits under the lock's name.
+// Does not follow a symbolic link (O_NOFOLLOW).
 Result<Fd> open_lock(const std::string& lock_path) {
   Fd file(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600));
   const int code = errno;
@@ -78,7 +80,7 @@ Error taken(const std::string& path) {
   return Error{"another observer owns " + path + ": stop it, or " + kElsewhere, EADDRINUSE};
 }
 
-// What connect(2) says about the socket file: 0 and most errors mean that somebody has it open.
+// The errno of connect(2), or 0: 0 and most errors mean that a live process has the socket open.
 int probe(const sockaddr_un& address) {
   const Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket) return errno;
@@ -87,14 +89,14 @@ int probe(const sockaddr_un& address) {
   return refused == 0 ? 0 : errno;
 }
 
-Status remove_stale(const std::string& path) {
+Result<> remove_stale(const std::string& path) {
   if (::unlink(path.c_str()) == 0) return ok();
   const int code = errno;
   if (code == ENOENT) return ok();
   return os_error(code, "cannot remove the stale socket " + path);
 }
 
-Status clear_socket(const std::string& path, const sockaddr_un& address) {
+Result<> clear_socket(const std::string& path, const sockaddr_un& address) {
   switch (const int answer = probe(address)) {
     case ECONNREFUSED: return remove_stale(path);
     case ENOENT: return ok();
@@ -109,11 +111,11 @@ Status clear_socket(const std::string& path, const sockaddr_un& address) {
   }
 }
 
-Status clear(const std::string& path, const sockaddr_un& address) {
+Result<> clear(const std::string& path, const sockaddr_un& address) {
   struct stat seen {};
   if (::lstat(path.c_str(), &seen) != 0) {
     const int code = errno;
-    return code == ENOENT ? ok() : Status(os_error(code, "cannot look at " + path));
+    return code == ENOENT ? ok() : Result<>(os_error(code, "cannot look at " + path));
   }
   if (S_ISSOCK(seen.st_mode)) return clear_socket(path, address);
   return Error{path + " exists and is not a socket: remove it, or " + kElsewhere, EEXIST};
@@ -127,8 +129,8 @@ std::string directory_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-// A holder removes its lock file before it unlocks it, so a lock counts only while the file still
-// has the name; otherwise two could each hold one.
+// A holder removes its lock file before it unlocks it. So after locking check that the path still
+// names the same file; otherwise two processes could each hold a lock.
 Result<PathClaim> PathClaim::lock(const std::string& path) {
   const std::string lock_path = path + ".lock";
   for (int attempt = 0; attempt < 16; ++attempt) {
@@ -144,10 +146,10 @@ Result<PathClaim> PathClaim::lock(const std::string& path) {
   return taken(path);
 }
 
-Result<PathClaim> PathClaim::take(const std::string& path, std::optional<uid_t> heir) {
+Result<PathClaim> PathClaim::take(const std::string& path, std::optional<uid_t> run_as_uid) {
   const auto address = unix_address(path);
   if (!address) return address.error();
-  if (auto made = make_directory(directory_of(path), heir); !made) return made.error();
+  if (auto made = make_directory(directory_of(path), run_as_uid); !made) return made.error();
   auto claim = lock(path);
   if (!claim) return claim;
   if (auto cleared = clear(path, address.value()); !cleared) return cleared.error();

@@ -1,12 +1,12 @@
-// PathClaim: the right to bind a socket at a path, for one process at a time.
+// PathClaim: a lock on a socket path, held by one process at a time.
 //
-// A socket file outlives its process, so "is there a file?" does not tell a live observer from a
-// dead one, and two observers that both replace a stale file would steal each other's path. The
-// claim is an flock(2) on a lock file beside the socket: the kernel releases it when its holder
-// dies, however it dies. A process that knows nothing of the lock is found by connecting to it.
+// A socket file outlives its process, so its existence does not show that an observer is alive, and
+// two observers that replace a stale file could replace each other's. Hence an flock(2) on a lock
+// file beside the socket, which the kernel releases when the holder ends. A live process that does
+// not use the lock is detected with connect(2).
 //
-// Owned by the listener, for as long as it is bound. One thread. The lock file goes with the claim;
-// after a kill -9 it stays, unlocked, and is taken over.
+// Owned by the listener while it is bound. One thread. The destructor removes the lock file; after
+// SIGKILL it stays, unlocked, and is reused.
 #pragma once
 
 #include <sys/types.h>
@@ -24,13 +24,14 @@ namespace hb {
 
 class PathClaim {
  public:
-  // Makes the path free to bind: makes the directory when only its last component is missing,
-  // takes the lock, removes a stale socket. The Error, with its remedy, says who is in the way: a
-  // live socket and a file that is no socket are never touched.
+  // Makes the path free to bind: makes the directory when only its last component is missing, takes
+  // the lock, removes a stale socket. A live socket and a file that is not a socket are never
+  // removed; the Error names the remedy.
   //
-  // A directory that was made is given to `heir`, where nobody else can have exchanged it
-  // meanwhile: its parent is ours and nobody else may write to it.
-  static Result<PathClaim> take(const std::string& path, std::optional<uid_t> heir = std::nullopt);
+  // A directory that was made is chowned to `run_as_uid`, provided that its parent is ours and
+  // nobody else may write to it, so that nobody can have replaced it meanwhile.
+  static Result<PathClaim> take(const std::string& path,
+                                std::optional<uid_t> run_as_uid = std::nullopt);
 
   PathClaim(PathClaim&&) noexcept = default;
   PathClaim& operator=(PathClaim&&) = delete;

@@ -10,8 +10,9 @@ namespace hb {
 namespace {
 
 Error no_address(const std::string& text) {
-  return Error{"'" + text + "' is not an IP address and a port: say 127.0.0.1:4711, or [::1]:4711",
-               EINVAL};
+  return Error{
+      "'" + text + "' is not an IP address and a port, such as 127.0.0.1:4711 or [::1]:4711",
+      EINVAL};
 }
 
 // 0: not a port.
@@ -38,7 +39,7 @@ Result<UdpAddress> UdpAddress::of(const std::string& ip, std::uint16_t port) {
     v6.sin6_port = htons(port);
     return UdpAddress(v6);
   }
-  return Error{"'" + ip + "' is not an IP address: say 127.0.0.1, or ::1", EINVAL};
+  return Error{"'" + ip + "' is not an IP address, such as 127.0.0.1 or ::1", EINVAL};
 }
 
 Result<UdpAddress> UdpAddress::parse(const std::string& ip_and_port) {

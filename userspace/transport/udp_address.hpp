@@ -1,5 +1,4 @@
-// Where datagrams are received: an IP address, always as a literal (a name would have to be asked
-// of somebody on the network), and a port.
+// An IP address and a port. Only literals: no DNS lookups.
 #pragma once
 
 #include <netinet/in.h>

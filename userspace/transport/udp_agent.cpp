@@ -6,7 +6,7 @@
 
 namespace hb {
 
-// A refusal belongs to an earlier datagram, and the kernel reports it instead of sending (udp(7)).
+// ECONNREFUSED refers to an earlier datagram, and this one was not sent (udp(7)): send it again.
 Result<UdpAgent::Outcome> UdpAgent::send(std::span<const std::uint8_t> bytes) {
   if (!socket_) {
     if (auto connected = connect(); !connected) return connected.error();
@@ -20,7 +20,7 @@ Result<UdpAgent::Outcome> UdpAgent::send(std::span<const std::uint8_t> bytes) {
   return os_error(code, "cannot send to " + observer_.text());
 }
 
-Status UdpAgent::connect() {
+Result<> UdpAgent::connect() {
   Fd socket(::socket(observer_.family(), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   int code = errno;
   if (!socket) return os_error(code, "cannot make a UDP socket");

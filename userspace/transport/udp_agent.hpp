@@ -1,4 +1,4 @@
-// UdpAgent: the sending end over UDP. Never blocks, and is never told whether anybody received.
+// UdpAgent: sends datagrams over UDP. Does not block; delivery is not confirmed.
 //
 // Connects at the first send. Owns its descriptor. One thread.
 #pragma once
@@ -15,18 +15,18 @@ namespace hb {
 class UdpAgent {
  public:
   enum class Outcome : std::uint8_t {
-    Sent,       // on its way
-    QueueFull,  // there was no room on the way out; this datagram is lost
+    Sent,
+    QueueFull,  // EAGAIN or ENOBUFS: this datagram is lost
   };
 
   explicit UdpAgent(const UdpAddress& observer) : observer_(observer) {}
 
-  // One datagram of any length. The Error says why nobody gets it; or that nobody got the one
-  // before (the other host said so meanwhile), in which case this one has been sent nevertheless.
+  // One datagram of any length. ECONNREFUSED: an earlier datagram was refused (ICMP port
+  // unreachable); this one was sent. Any other Error: it was not sent.
   Result<Outcome> send(std::span<const std::uint8_t> bytes);
 
  private:
-  Status connect();
+  Result<> connect();
   [[nodiscard]] int transmit(std::span<const std::uint8_t> bytes) const;
 
   const UdpAddress observer_;

@@ -9,23 +9,24 @@
 namespace hb {
 namespace {
 
-// The kernel doubles what it is asked for (socket(7)). Without privilege it gives at most
+// The kernel doubles the requested size (socket(7)), and without CAP_NET_ADMIN limits it to
 // net.core.rmem_max.
 constexpr int kAskedBytes = UdpListener::kWantedBytes / 2;
 
 // A UDP queue is bounded in bytes, and each datagram is charged at least for its struct sk_buff and
-// struct skb_shared_info (SKB_TRUESIZE(0) in include/linux/skbuff.h): 576 bytes on every kernel
-// that we run on. Half of that is a bound with room to spare, and one too low only means that under
-// a flood that never ends a silence is noticed some milliseconds later.
+// struct skb_shared_info (SKB_TRUESIZE(0) in include/linux/skbuff.h): 576 bytes on all supported
+// kernels. Half of that is a safe lower bound; if it is too low, a silence is only detected some
+// milliseconds later during a flood.
 constexpr std::size_t kLeastCharge_bytes = 288;
 
-// The kernel looks whether the queue is full before it adds a datagram (__udp_enqueue_schedule_skb
-// in net/ipv4/udp.c), so one may lie above the bound, on each processor that looks at that moment.
+// The kernel checks the limit before it adds a datagram (__udp_enqueue_schedule_skb in
+// net/ipv4/udp.c), so each CPU may exceed it by one datagram.
 constexpr std::size_t kOvershoot = 1024;
 
 void enlarge(int socket) {
   if (::setsockopt(socket, SOL_SOCKET, SO_RCVBUFFORCE, &kAskedBytes, sizeof(int)) == 0) return;
-  // Without the privilege for it: less is right too, and receive_buffer_bytes() says how much.
+  // SO_RCVBUFFORCE needs CAP_NET_ADMIN. A smaller buffer works too; receive_buffer_bytes() reads
+  // it.
   static_cast<void>(::setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &kAskedBytes, sizeof(int)));
 }
 
@@ -39,22 +40,23 @@ Result<std::size_t> receive_buffer_bytes(int socket) {
   return static_cast<std::size_t>(bytes);
 }
 
-// "::" means IPv6 alone: whoever wants IPv4 says so.
-Status keep_to_ipv6(int socket) {
+// "::" means IPv6 only.
+Result<> keep_to_ipv6(int socket) {
   const int on = 1;
   if (::setsockopt(socket, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == 0) return ok();
   const int code = errno;
-  return os_error(code, "cannot keep the UDP socket to IPv6");
+  return os_error(code, "cannot set IPV6_V6ONLY on the UDP socket");
 }
 
-Status bind(int socket, const UdpAddress& address) {
+Result<> bind(int socket, const UdpAddress& address) {
   if (address.family() == AF_INET6) {
     if (auto kept = keep_to_ipv6(socket); !kept) return kept;
   }
   if (::bind(socket, address.data(), address.size()) == 0) return ok();
   const int code = errno;
   const std::string where = "cannot receive UDP at " + address.text();
-  if (code == EADDRINUSE) return os_error(code, where + " (stop who does, or take another port)");
+  if (code == EADDRINUSE)
+    return os_error(code, where + " (stop the process that does, or choose another port)");
   if (code == EADDRNOTAVAIL) return os_error(code, where + " (no interface has this address)");
   if (code == EACCES) return os_error(code, where + " (take a port above 1023, or be root)");
   return os_error(code, where);
@@ -84,8 +86,8 @@ UdpListener::UdpListener(Fd socket) : socket_(std::move(socket)) {
   }
 }
 
-// SO_MEMINFO (Linux 4.12) has the counter that SO_RXQ_OVFL sends along with later datagrams
-// (sk_drops), and needs none. It has 32 bits.
+// SO_MEMINFO (Linux 4.12) reads sk_drops, a 32-bit counter; SO_RXQ_OVFL would report it only with
+// the next datagram.
 std::uint64_t UdpListener::drops() {
   std::array<std::uint32_t, SK_MEMINFO_VARS> info{};
   socklen_t size = sizeof(info);
@@ -95,8 +97,8 @@ std::uint64_t UdpListener::drops() {
   return drops_;
 }
 
-// The kernel writes straight into the caller's datagrams. What is cut off has filled all the room,
-// so its length already says that it was too long.
+// The kernel writes directly into the caller's datagrams. A truncated one has the length kMaxBytes
+// + 1.
 Result<std::size_t> UdpListener::receive(std::span<UdpDatagram> batch) {
   const std::size_t room = std::min(batch.size(), kMaxBatch);
   for (std::size_t i = 0; i < room; ++i) vectors_[i].iov_base = batch[i].room.data();

@@ -1,5 +1,5 @@
-// UdpListener: the UDP socket that agents on the network send to. Nothing on it says who sent a
-// datagram: the kernel program never runs here, and a source address can be forged.
+// UdpListener: the UDP socket that agents on the network send to. The sender of a datagram is not
+// attested: the kernel program is not attached here, and a source address can be forged.
 //
 // Owns the descriptor. One thread. receive() neither blocks nor allocates.
 #pragma once
@@ -22,7 +22,7 @@ class UdpListener final : public UdpReceiver {
  public:
   static constexpr std::size_t kMaxBatch = 64;
 
-  // Bound: agents can send. No other socket can share the port.
+  // Creates and binds the socket, without SO_REUSEPORT.
   static Result<std::unique_ptr<UdpListener>> open(const UdpAddress& address);
   UdpListener(const UdpListener&) = delete;
   UdpListener& operator=(const UdpListener&) = delete;
@@ -33,9 +33,9 @@ class UdpListener final : public UdpReceiver {
 
   [[nodiscard]] int fd() const { return socket_.get(); }
 
-  // The most datagrams that can ever wait in the socket, of whatever length.
+  // An upper bound of the datagrams that can be queued.
   [[nodiscard]] std::size_t queue_length() const { return queue_length_; }
-  // What they may occupy in the kernel, with all that it adds to each.
+  // SO_RCVBUF: kernel memory for queued datagrams, including struct sk_buff.
   [[nodiscard]] std::size_t buffer_bytes() const { return buffer_bytes_; }
   static constexpr std::size_t kWantedBytes = std::size_t{16} << 20;
 

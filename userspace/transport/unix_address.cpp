@@ -9,7 +9,7 @@ namespace hb {
 Result<sockaddr_un> unix_address(const std::string& path) {
   if (path.empty()) return Error{"the socket path is empty", EINVAL};
   if (path.find('\0') != std::string::npos) {
-    return Error{"the socket path holds a zero byte", EINVAL};
+    return Error{"the socket path contains a zero byte", EINVAL};
   }
   if (path.back() == '/') {
     return Error{"'" + path + "' names a directory: append the name of the socket", EINVAL};

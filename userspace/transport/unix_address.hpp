@@ -1,4 +1,4 @@
-// Where a Unix socket lives in the file system, as the kernel wants to hear it.
+// The path of a Unix socket as a sockaddr_un.
 #pragma once
 
 #include <sys/un.h>
@@ -12,8 +12,8 @@ namespace hb {
 // The longest path that fits into sun_path with its terminating zero (unix(7)).
 inline constexpr std::size_t kMaxSocketPathBytes = sizeof(sockaddr_un{}.sun_path) - 1;
 
-// Fails, with the remedy, on a path that is empty, too long, holds a zero byte or names a directory
-// by its trailing slash. Looks at nothing but the string.
+// Fails on a path that is empty, too long, contains a zero byte or ends with a slash. Does not
+// access the file system.
 [[nodiscard]] Result<sockaddr_un> unix_address(const std::string& path);
 
 }  // namespace hb

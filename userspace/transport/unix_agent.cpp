@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
 
-// The socket that we were connected to is dead; a new one may live under the same path.
+// The peer socket is closed; a new one may be bound to the same path.
 bool lost_peer(int code) {
   return code == ECONNREFUSED || code == ENOTCONN || code == ECONNRESET || code == EPIPE;
 }
@@ -29,7 +29,7 @@ Result<UnixAgent::Outcome> UnixAgent::send(std::span<const std::uint8_t> bytes) 
   return os_error(code, "cannot send to " + path_);
 }
 
-Status UnixAgent::connect() {
+Result<> UnixAgent::connect() {
   auto connected = connect_unix(path_, SOCK_NONBLOCK);
   if (!connected) return connected.error();
   socket_ = std::move(connected).value();

@@ -1,5 +1,5 @@
-// UnixAgent: the sending end. Never blocks: an observer that is slow or gone costs an agent a beat,
-// never its time.
+// UnixAgent: sends datagrams to the observer's Unix socket. Does not block: if the observer is slow
+// or not running, the datagram is lost.
 //
 // Connects at the first send and again whenever the observer was replaced; agents may be started
 // before the observer. Owns its descriptor. One thread.
@@ -18,8 +18,8 @@ namespace hb {
 class UnixAgent {
  public:
   enum class Outcome : std::uint8_t {
-    Queued,     // the observer will find it
-    QueueFull,  // the observer does not keep up; this datagram is lost
+    Queued,
+    QueueFull,  // EAGAIN: this datagram is lost
   };
 
   explicit UnixAgent(std::string path) : path_(std::move(path)) {}
@@ -28,11 +28,11 @@ class UnixAgent {
   // kernel lets only a privileged process do so, and only for a pid that exists (unix(7)).
   void present_as(std::uint32_t pid) { presented_pid_ = pid; }
 
-  // One datagram of any length. The Error says why nobody got it: no observer, no permission.
+  // One datagram of any length. The Error says why it was not sent: no observer, no permission.
   Result<Outcome> send(std::span<const std::uint8_t> bytes);
 
  private:
-  Status connect();
+  Result<> connect();
   int transmit(std::span<const std::uint8_t> bytes) const;
 
   const std::string path_;

@@ -24,8 +24,8 @@ class Umask {
   mode_t previous_;
 };
 
-// What is made while it lives belongs to the group, if this process may do that. Neither call can
-// report an error; an id that is none is refused and yields the present one (setfsgid(2)).
+// Files that are created while it exists get the group, if permitted. setfsgid(2) cannot report an
+// error; with the invalid id -1 it returns the current one.
 class FileGroup {
  public:
   explicit FileGroup(gid_t group)
@@ -43,10 +43,10 @@ class FileGroup {
   bool is_in_force_;
 };
 
-// A directory with the setgid bit gives its own group to what is made in it.
-bool imposes_its_group(const struct stat& directory) { return (directory.st_mode & S_ISGID) != 0; }
+// New files in a directory with the setgid bit get the group of the directory.
+bool has_setgid_bit(const struct stat& directory) { return (directory.st_mode & S_ISGID) != 0; }
 
-bool is_anothers(const struct stat& directory) { return directory.st_uid != ::geteuid(); }
+bool is_not_ours(const struct stat& directory) { return directory.st_uid != ::geteuid(); }
 
 std::optional<Credentials> credentials_in(msghdr& header) {
   const cmsghdr* message = CMSG_FIRSTHDR(&header);
@@ -103,43 +103,43 @@ UnixListener::UnixListener(Fd socket) : socket_(std::move(socket)) {
 }
 
 UnixListener::~UnixListener() {
-  // Who wants to know why it failed has called withdraw() before.
+  // A caller that needs the Error calls withdraw() itself.
   [[maybe_unused]] const auto done = withdraw();
 }
 
-Status UnixListener::bind(const SocketPlace& place) {
-  auto claim = PathClaim::take(place.path, place.heir);
+Result<> UnixListener::bind(const SocketPlace& place) {
+  auto claim = PathClaim::take(place.path, place.run_as_uid);
   if (!claim) return claim.error();
   claim_.emplace(std::move(claim).value());
   return place.group ? make_file_of_group(*place.group, place) : make_file(place, place.mode);
 }
 
-// Best is a file that has its group from the beginning. Where that cannot be, the group's bits come
-// last, as until then they would admit the wrong one; but what somebody else may by then have put
-// under the name must not get our group and mode with root's authority.
-Status UnixListener::make_file_of_group(gid_t group, const SocketPlace& place) {
+// If possible, the file is created with the group (setfsgid(2)). Otherwise it is created without
+// the group's mode bits, then chowned, then chmodded. As root that is not done in another user's
+// directory, since that user could replace the file in between.
+Result<> UnixListener::make_file_of_group(gid_t group, const SocketPlace& place) {
   struct stat directory {};
   const int refused = ::stat(directory_of(place.path).c_str(), &directory);
   const int code = errno;
   if (refused != 0) return os_error(code, "cannot look at the directory of " + place.path);
   {
     const FileGroup file_group(group);
-    if (file_group.is_in_force() && !imposes_its_group(directory)) {
+    if (file_group.is_in_force() && !has_setgid_bit(directory)) {
       return make_file(place, place.mode);
     }
   }
-  if (::geteuid() == 0 && is_anothers(directory)) {
+  if (::geteuid() == 0 && is_not_ours(directory)) {
     return Error{"the directory of " + place.path + " belongs to user " +
-                     std::to_string(directory.st_uid) + " and imposes its group: chmod g-s it",
+                     std::to_string(directory.st_uid) + " and has the setgid bit: chmod g-s it",
                  EPERM};
   }
   if (auto made = make_file(place, place.mode & ~mode_t{S_IRWXG}); !made) return made;
   return give_to(group, place);
 }
 
-// The umask shapes the file's mode as it appears (unix_bind in net/unix/af_unix.c): there is no
-// instant between bind and chmod.
-Status UnixListener::make_file(const SocketPlace& place, mode_t mode) {
+// bind(2) applies the umask to the file's mode (unix_bind in net/unix/af_unix.c), so no chmod is
+// needed after it.
+Result<> UnixListener::make_file(const SocketPlace& place, mode_t mode) {
   const auto address = unix_address(place.path);
   if (!address) return address.error();
   const auto* where = reinterpret_cast<const sockaddr*>(&address.value());
@@ -151,7 +151,7 @@ Status UnixListener::make_file(const SocketPlace& place, mode_t mode) {
   return remember(place.path);
 }
 
-Status UnixListener::remember(const std::string& path) {
+Result<> UnixListener::remember(const std::string& path) {
   struct stat made {};
   if (::lstat(path.c_str(), &made) != 0) {
     const int code = errno;
@@ -163,8 +163,8 @@ Status UnixListener::remember(const std::string& path) {
   return ok();
 }
 
-// Neither call follows a link that the owner of the directory might have put there by now.
-Status UnixListener::give_to(gid_t group, const SocketPlace& place) {
+// Neither call follows a symbolic link that the owner of the directory may have put there.
+Result<> UnixListener::give_to(gid_t group, const SocketPlace& place) {
   const char* path = place.path.c_str();
   if (::fchownat(AT_FDCWD, path, static_cast<uid_t>(-1), group, AT_SYMLINK_NOFOLLOW) != 0) {
     const int code = errno;
@@ -194,7 +194,7 @@ Result<std::size_t> UnixListener::receive(std::span<Datagram> batch) {
   }
 }
 
-// The kernel writes straight into the caller's datagrams; what it reported last time is undone.
+// The kernel writes directly into the caller's datagrams. Resets what recvmmsg(2) changes.
 void UnixListener::arm(std::span<Datagram> batch) {
   for (std::size_t i = 0; i < batch.size(); ++i) {
     vectors_[i].iov_base = batch[i].bytes.data();
@@ -203,7 +203,7 @@ void UnixListener::arm(std::span<Datagram> batch) {
   }
 }
 
-Status UnixListener::withdraw() {
+Result<> UnixListener::withdraw() {
   if (path_.empty()) return ok();
   const std::string path = std::exchange(path_, {});
   struct stat seen {};

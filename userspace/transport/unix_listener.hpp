@@ -1,15 +1,10 @@
-// UnixListener: the Unix datagram socket that agents send to.
-//
-// Made in two steps, because whoever can send must find the kernel program already in place:
-//
-//   auto listener = UnixListener::open();         the socket, SO_PASSCRED, no descriptors; nobody
-//   can
-//                                                 reach it
+// UnixListener: the Unix datagram socket that agents send to. Created in two steps, since the
+// kernel program must be attached before anybody can send:
+//   auto listener = UnixListener::open();         creates the socket, not bound yet
 //   attach a filter to listener.value()->fd();
 //   listener.value()->bind({path, 0660, group});  now agents can send
-//
 // Owns the descriptor, the claim on the path and the socket file; withdraw() or the destructor
-// removes the file, and only if it is still this socket's. One thread. receive() neither blocks nor
+// removes the file if it is still this socket's. One thread. receive() neither blocks nor
 // allocates.
 #pragma once
 
@@ -30,21 +25,21 @@
 
 namespace hb {
 
-// Where agents send, and which of them may.
+// The path of the socket, and who may send to it.
 struct SocketPlace {
   std::string path;
   mode_t mode = 0600;
-  std::optional<gid_t> group;  // the socket file's; without one, whatever the file system gives
-  // The user who will have to remove the socket: gets the directory, if that has to be made.
-  std::optional<uid_t> heir = std::nullopt;
+  std::optional<gid_t> group;  // of the socket file; unset: the file system's default
+  // The user who will have to remove the socket: a new directory is chowned to it.
+  std::optional<uid_t> run_as_uid = std::nullopt;
 };
 
 class UnixListener final : public Receiver {
  public:
   static constexpr std::size_t kMaxBatch = 64;
 
-  // SO_PASSRIGHTS: Linux 6.16 (include/uapi/asm-generic/socket.h). Off, as here, whoever sends a
-  // descriptor gets EPERM; older kernels do not know it (ENOPROTOOPT) and queue such datagrams.
+  // SO_PASSRIGHTS, Linux 6.16 (include/uapi/asm-generic/socket.h). We set it to 0: senders of
+  // descriptors get EPERM. Older kernels return ENOPROTOOPT.
   static constexpr int kPassRights = 83;
 
   static Result<std::unique_ptr<UnixListener>> open();
@@ -52,33 +47,34 @@ class UnixListener final : public Receiver {
   UnixListener& operator=(const UnixListener&) = delete;
   ~UnixListener() override;
 
-  // Once. At no instant may more processes send than `place` says. After an Error the listener is
-  // of no more use.
-  Status bind(const SocketPlace& place);
+  // At most once. At no time may more processes send than `place` permits. After an Error the
+  // listener
+  // cannot be used.
+  Result<> bind(const SocketPlace& place);
 
   // One recvmmsg(2) of at most kMaxBatch datagrams.
   Result<std::size_t> receive(std::span<Datagram> batch) override;
 
-  // Removes the socket file: no agent finds it any more. Nothing to do when it was never bound, is
-  // gone, or is another socket's by now.
-  Status withdraw();
+  // Removes the socket file, unless it was never bound, is gone, or belongs to another socket by
+  // now.
+  Result<> withdraw();
 
   [[nodiscard]] int fd() const { return socket_.get(); }
 
  private:
-  // Room for SCM_CREDENTIALS and for nothing after it. The kernel writes the credentials first and
-  // installs a passed descriptor only where its number still fits (scm_detach_fds in
-  // net/core/scm.c), so no sender can ever open a descriptor in this process.
+  // Room for SCM_CREDENTIALS only. The kernel writes the credentials first and installs a passed
+  // descriptor only if its number still fits (scm_detach_fds in net/core/scm.c), so none is ever
+  // installed in this process.
   struct alignas(cmsghdr) Control {
     std::array<std::byte, CMSG_SPACE(sizeof(ucred))> bytes;
   };
 
   explicit UnixListener(Fd socket);
 
-  Status make_file(const SocketPlace& place, mode_t mode);
-  Status make_file_of_group(gid_t group, const SocketPlace& place);
-  Status remember(const std::string& path);
-  Status give_to(gid_t group, const SocketPlace& place);
+  Result<> make_file(const SocketPlace& place, mode_t mode);
+  Result<> make_file_of_group(gid_t group, const SocketPlace& place);
+  Result<> remember(const std::string& path);
+  Result<> give_to(gid_t group, const SocketPlace& place);
   void arm(std::span<Datagram> batch);
 
   Fd socket_;

@@ -9,8 +9,8 @@ namespace {
 constexpr std::uint32_t kPolynomial = 0x82F63B78;
 constexpr std::size_t kSlices = 8;
 
-// tables[s][b]: what byte b does to the remainder when s more bytes follow it. With eight of them
-// eight bytes are looked up side by side instead of one after the other.
+// Slicing-by-8. tables[s][b]: the contribution of byte b to the remainder when s more bytes follow
+// it.
 using Tables = std::array<std::array<std::uint32_t, 256>, kSlices>;
 
 constexpr std::uint32_t one_byte(std::uint32_t byte) {

@@ -21,7 +21,7 @@ static_assert(kCrcAt + sizeof(std::uint32_t) == kFrameBytes);
 
 using Input = std::span<const std::uint8_t, kFrameBytes>;
 
-// Byte by byte, so that neither alignment nor the machine's own byte order matters.
+// Byte by byte, so that neither alignment nor the host's byte order matters.
 template <std::unsigned_integral Int>
 Int load(Input bytes, std::size_t at) {
   Int value = 0;

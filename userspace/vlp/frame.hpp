@@ -23,7 +23,7 @@ namespace hb::vlp {
 
 inline constexpr std::size_t kFrameBytes = 32;
 inline constexpr std::uint8_t kVersion = 2;
-inline constexpr std::uint64_t kTerminalNonce = ~std::uint64_t{0};  // a dying agent's last word
+inline constexpr std::uint64_t kTerminalNonce = ~std::uint64_t{0};  // an agent's last beat
 inline constexpr std::uint64_t kIllegalTimestamp = ~std::uint64_t{0};
 inline constexpr std::uint32_t kLowestPid = 2;
 
@@ -39,14 +39,14 @@ struct Frame {
   friend bool operator==(const Frame&, const Frame&) = default;
 };
 
-// In the order in which decode() looks: the first failure wins. The order is part of the format:
-// BadMagic means "another protocol on this socket", BadCrc means "ours, but corrupted".
+// In the order in which decode() checks; it returns the first failure. The order is part of the
+// format: BadMagic means that this is another protocol, BadCrc that a frame was corrupted.
 enum class DecodeError : std::uint8_t {
   BadMagic,
   BadVersion,
   BadCrc,
   BadStatus,     // status byte above 3
-  StallOnWire,   // status byte 3: only observers say that
+  StallOnWire,   // status byte 3: stall, which only observers report
   BadPid,        // 0 or 1
   BadTimestamp,  // all ones
   BadNonce,      // all ones without status critical
@@ -57,10 +57,10 @@ using Bytes = std::array<std::uint8_t, kFrameBytes>;
 [[nodiscard]] std::variant<Frame, DecodeError> decode(
     std::span<const std::uint8_t, kFrameBytes> bytes);
 
-// Never checks: encode() writes what it is told, so that tests can write what is illegal.
+// Does not check the fields, so that tests can encode illegal frames.
 [[nodiscard]] Bytes encode(const Frame& frame);
 
-// The names of logs, JSON lines and metrics.
+// The names in logs, JSON lines and metrics.
 [[nodiscard]] constexpr const char* name(Status status) {
   switch (status) {
     case Status::Ok: return "ok";

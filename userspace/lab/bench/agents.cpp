@@ -77,7 +77,7 @@ class Agent {
 }
 
 // In the parent of all agents. A child that was made while this process died is told by its parent.
-Status make_agents(Board& board, const Pace& pace, const std::vector<std::string>& sockets) {
+Result<> make_agents(Board& board, const Pace& pace, const std::vector<std::string>& sockets) {
   const pid_t self = ::getpid();
   const std::uint64_t start_ns = now_ns();
   for (std::size_t number = 0; number < pace.agents; ++number) {
@@ -95,14 +95,14 @@ Status make_agents(Board& board, const Pace& pace, const std::vector<std::string
   return ok();
 }
 
-Status hold_agents(Line& line, Board& board, const Pace& pace,
-                   const std::vector<std::string>& sockets) {
+Result<> hold_agents(Line& line, Board& board, const Pace& pace,
+                     const std::vector<std::string>& sockets) {
   if (auto made = make_agents(board, pace, sockets); !made) return made;
   line.tell("made");
   return line.hold();
 }
 
-Status wait_until_ready(const Lab& lab, const Board& board, const Pace& pace) {
+Result<> wait_until_ready(const Lab& lab, const Board& board, const Pace& pace) {
   const std::uint64_t deadline_ns = now_ns() + std::uint64_t{Lab::kPatience_ms} * kNsPerMs;
   while (board.ready < pace.agents) {
     if (now_ns() > deadline_ns) return Error{"agents cannot reach the observer"};

@@ -15,7 +15,7 @@ bool is_told_to_end(const Line& line) {
   return ::poll(&polled, 1, 0) != 0;
 }
 
-Status observe(Line& line, const std::string& socket) {
+Result<> observe(Line& line, const std::string& socket) {
   auto station = Station::open(Way::Raw, socket);
   if (!station) return station.error();
   line.tell("ready");

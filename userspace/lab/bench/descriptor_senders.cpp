@@ -70,7 +70,7 @@ ssize_t send_descriptor(int socket, std::span<const std::uint8_t> bytes, int pas
   return ::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-Status interrupt_own_sleeps() {
+Result<> interrupt_own_sleeps() {
   struct sigaction nothing {};
   nothing.sa_handler = [](int) {};
   const itimerval often{kOften, kOften};

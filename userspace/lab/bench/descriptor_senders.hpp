@@ -16,7 +16,7 @@ namespace hb::bench {
 
 // From now on a signal comes fifty times a second (SIGALRM) and ends this process's own sleeps in
 // tcp_close(): if a datagram was refused, the last reference is not the observer's to drop.
-[[nodiscard]] Status interrupt_own_sleeps();
+[[nodiscard]] Result<> interrupt_own_sleeps();
 
 // LingeringSockets: connections on the loopback with unsent data and SO_LINGER, to peers that never
 // read. close(2) of such a one sleeps in tcp_close() until its peer is gone, a signal comes, or the

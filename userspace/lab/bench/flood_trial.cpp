@@ -120,7 +120,8 @@ Flood flood_of(const FloodTrial& trial, const HonestAgents& agents) {
 
 // Reads the stream while `goes_on` says so, until the deadline at most.
 template <typename GoesOn>
-Status listen(ObserverProcess& observer, Judge& judge, std::uint64_t deadline_ns, GoesOn goes_on) {
+Result<> listen(ObserverProcess& observer, Judge& judge, std::uint64_t deadline_ns,
+                GoesOn goes_on) {
   while (goes_on() && now_ns() < deadline_ns) {
     const std::uint64_t soon_ns = std::min(deadline_ns, now_ns() + kStep_ns);
     const auto read = observer.read_until(soon_ns, [&](const Said& said) { judge.hear(said); });
@@ -129,13 +130,13 @@ Status listen(ObserverProcess& observer, Judge& judge, std::uint64_t deadline_ns
   return ok();
 }
 
-Status listen(ObserverProcess& observer, Judge& judge, std::uint64_t deadline_ns) {
+Result<> listen(ObserverProcess& observer, Judge& judge, std::uint64_t deadline_ns) {
   return listen(observer, judge, deadline_ns, [] { return true; });
 }
 
 // From the first beats to the flood's end.
-Status endure(const FloodTrial& trial, ObserverProcess& observer, const HonestAgents& agents,
-              Judge& judge, Flooder& flooder) {
+Result<> endure(const FloodTrial& trial, ObserverProcess& observer, const HonestAgents& agents,
+                Judge& judge, Flooder& flooder) {
   const std::uint64_t began_ns = now_ns();
   if (auto read = listen(observer, judge, began_ns + kBeforeHang_ns); !read) return read;
   const std::size_t hung = agents.size() - 1;
@@ -150,14 +151,14 @@ Status endure(const FloodTrial& trial, ObserverProcess& observer, const HonestAg
 
 // Until a beat that was sent after the flood has been told: then all that came before is judged.
 // Who was killed cannot send one, so that this has an end.
-Status come_to_rest(ObserverProcess& observer, Judge& judge) {
+Result<> come_to_rest(ObserverProcess& observer, Judge& judge) {
   judge.mark_now();
   const auto waits = [&] { return !judge.has_heard_since(); };
   return listen(observer, judge, now_ns() + kRest_ns, waits);
 }
 
 // Until the ends of all have been told, each of which comes after its last beat.
-Status see_them_end(ObserverProcess& observer, Judge& judge) {
+Result<> see_them_end(ObserverProcess& observer, Judge& judge) {
   const auto waits = [&] { return !judge.has_seen_all_end(); };
   return listen(observer, judge, now_ns() + kRest_ns, waits);
 }

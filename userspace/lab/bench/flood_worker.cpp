@@ -29,7 +29,7 @@ constexpr std::size_t kCloneStack_bytes = 64 * 1024;
 constexpr std::array<std::size_t, 6> kWrongLengths = {0, 1, 31, 33, 64, 4096};
 
 // Of a fork that failed. Where processes are short for a moment, it is tried again.
-Status rest_after(int code) {
+Result<> rest_after(int code) {
   if (code != EAGAIN) return os_error(code, "cannot make a process");
   sleep_until_ns(now_ns() + kNsPerMs);
   return ok();
@@ -44,7 +44,7 @@ Result<FloodWorker> FloodWorker::make(const Flood& flood, Fd connection, std::si
   return worker;
 }
 
-Status FloodWorker::prepare() {
+Result<> FloodWorker::prepare() {
   deadline_ns_ = now_ns() + flood_.longest_ns;
   if (flood_.kind == FloodKind::Descriptors) {
     std::array<int, 2> ends{};
@@ -64,7 +64,7 @@ Status FloodWorker::prepare() {
   return ok();
 }
 
-Status FloodWorker::run() {
+Result<> FloodWorker::run() {
   ++count().processes;
   while (!is_over()) {
     if (auto sent = send_some(); !sent) return sent;
@@ -74,7 +74,7 @@ Status FloodWorker::run() {
 
 bool FloodWorker::is_over() const { return board_.stop != 0 || now_ns() >= deadline_ns_; }
 
-Status FloodWorker::send_some() {
+Result<> FloodWorker::send_some() {
   switch (flood_.kind) {
     case FloodKind::Fork: return fork_and_send(kFew);
     case FloodKind::CloneVm: return clone_and_send();
@@ -99,7 +99,7 @@ Status FloodWorker::send_some() {
   return ok();
 }
 
-Status FloodWorker::fork_and_send(std::uint64_t frames) {
+Result<> FloodWorker::fork_and_send(std::uint64_t frames) {
   ++children_;
   const pid_t pid = ::fork();
   const int code = errno;
@@ -111,7 +111,7 @@ Status FloodWorker::fork_and_send(std::uint64_t frames) {
   return reap(pid);
 }
 
-Status FloodWorker::reap(pid_t child) {
+Result<> FloodWorker::reap(pid_t child) {
   ++count().processes;
   while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
   }
@@ -119,7 +119,7 @@ Status FloodWorker::reap(pid_t child) {
 }
 
 // CLONE_VFORK: this process sleeps while its child uses its memory.
-Status FloodWorker::clone_and_send() {
+Result<> FloodWorker::clone_and_send() {
   alignas(16) static std::array<std::byte, kCloneStack_bytes> stack;
   ++children_;
   const int pid =
@@ -150,9 +150,9 @@ void FloodWorker::send_wrong_lengths() {
   }
 }
 
-Status FloodWorker::send_lingering() {
+Result<> FloodWorker::send_lingering() {
   auto socket = lingering_->next();
-  if (!socket) return socket.error().code == EINTR ? ok() : Status(socket.error());
+  if (!socket) return socket.error().code == EINTR ? ok() : Result<>(socket.error());
   const ssize_t sent = send_descriptor(connection_.get(), own_frame(), socket.value().get());
   const int code = errno;
   note(sent, code);

@@ -22,21 +22,21 @@ class FloodWorker {
                                   FloodBoard& board);
 
   // Until it is told to stop or its time is over.
-  Status run();
+  Result<> run();
 
  private:
   FloodWorker(const Flood& flood, Fd connection, std::size_t number, FloodBoard& board)
       : flood_(flood), connection_(std::move(connection)), number_(number), board_(board) {}
 
-  Status prepare();
-  Status send_some();
-  Status fork_and_send(std::uint64_t frames);
-  Status clone_and_send();
-  Status reap(pid_t child);
+  Result<> prepare();
+  Result<> send_some();
+  Result<> fork_and_send(std::uint64_t frames);
+  Result<> clone_and_send();
+  Result<> reap(pid_t child);
   static int live_as_clone(void* worker);
   void send_frames(std::uint64_t frames);
   void send_wrong_lengths();
-  Status send_lingering();
+  Result<> send_lingering();
 
   [[nodiscard]] bool is_over() const;
   vlp::Bytes frame_of(std::uint32_t pid);

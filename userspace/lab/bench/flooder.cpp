@@ -24,8 +24,8 @@ struct Post {
 
 // Connected before it becomes an ordinary user, who need not reach the socket's directory: how
 // agents are let in is another matter.
-Status work(Line& line, const std::string& socket, const Flood& flood, const Post& post,
-            FloodBoard& board) {
+Result<> work(Line& line, const std::string& socket, const Flood& flood, const Post& post,
+              FloodBoard& board) {
   auto connection = connect_unix(socket);
   if (!connection) return connection.error();
   if (!flood.cgroup.empty()) {
@@ -77,8 +77,8 @@ Flooder::Total Flooder::total() const {
   return total;
 }
 
-Status Flooder::stop() {
-  Status first = ok();
+Result<> Flooder::stop() {
+  Result<> first = ok();
   if (workers_.empty()) return first;
   board_->stop = 1;
   for (Child& worker : workers_) {

@@ -81,7 +81,7 @@ class Flooder {
 
   // Ends all of them. The Error is the first one's that could not send, or does not end; who has
   // been killed meanwhile, by the observer for instance, is no Error.
-  Status stop();
+  Result<> stop();
 
  private:
   explicit Flooder(Shared<FloodBoard> board) : board_(std::move(board)) {}

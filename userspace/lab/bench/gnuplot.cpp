@@ -54,12 +54,12 @@ int reap(pid_t pid) {
 
 }  // namespace
 
-Status gnuplot_is_there() {
+Result<> gnuplot_is_there() {
   if (find_gnuplot() != nullptr) return ok();
   return Error{"there is no gnuplot here to draw with: apt-get install gnuplot-nox", ENOENT};
 }
 
-Status run_gnuplot(const std::string& script, int out_fd) {
+Result<> run_gnuplot(const std::string& script, int out_fd) {
   const char* program = find_gnuplot();
   if (program == nullptr) return gnuplot_is_there();
   std::array<int, 2> ends{};

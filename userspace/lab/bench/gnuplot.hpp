@@ -9,9 +9,9 @@
 namespace hb::bench {
 
 // The Error has ENOENT, and says how to install it, when there is none.
-[[nodiscard]] Status gnuplot_is_there();
+[[nodiscard]] Result<> gnuplot_is_there();
 
 // Runs it to its end. What it draws goes to `out_fd`.
-[[nodiscard]] Status run_gnuplot(const std::string& script, int out_fd);
+[[nodiscard]] Result<> run_gnuplot(const std::string& script, int out_fd);
 
 }  // namespace hb::bench

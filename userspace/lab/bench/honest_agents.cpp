@@ -32,7 +32,7 @@ vlp::Bytes frame_of(std::uint64_t nonce) {
 }  // namespace
 
 // At instants that do not drift; a beat that was held up does not hold up the others.
-Status HonestAgents::live(int socket, const Manner& manner, Board& board, Board::Agent& self) {
+Result<> HonestAgents::live(int socket, const Manner& manner, Board& board, Board::Agent& self) {
   const int flags = MSG_NOSIGNAL | (manner.waits ? 0 : MSG_DONTWAIT);
   std::uint64_t due_ns = now_ns();
   for (std::uint64_t nonce = 1; board.stop == 0;) {
@@ -62,7 +62,7 @@ Result<HonestAgents> HonestAgents::start(const Lab& lab, const std::string& sock
   if (manners.size() > kMost) return Error{"too many honest agents"};
   for (const Manner& manner : manners) {
     Board::Agent& self = shared.agents[agents.agents_.size()];
-    const auto beat = [&, owner = ::getpid()](Line& line) -> Status {
+    const auto beat = [&, owner = ::getpid()](Line& line) -> Result<> {
       const auto connection = connect_unix(socket);
       if (!connection) return connection.error();
       if (auto become = become_user(manner.uid, owner); !become) return become;
@@ -99,7 +99,7 @@ std::uint64_t HonestAgents::tried(std::size_t agent) const { return board_->agen
 
 std::uint64_t HonestAgents::full(std::size_t agent) const { return board_->agents[agent].full; }
 
-Status HonestAgents::hang(std::size_t agent) const {
+Result<> HonestAgents::hang(std::size_t agent) const {
   ::kill(agents_[agent].pid(), SIGSTOP);
   siginfo_t stopped{};
   const auto id = static_cast<id_t>(agents_[agent].pid());

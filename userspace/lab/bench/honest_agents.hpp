@@ -48,7 +48,7 @@ class HonestAgents {
   [[nodiscard]] std::uint64_t full(std::size_t agent) const;  // it was told that there was no room
 
   // Stops it (SIGSTOP): it has beaten for the last time when this returns, unless it was resumed.
-  Status hang(std::size_t agent) const;
+  Result<> hang(std::size_t agent) const;
   void resume(std::size_t agent) const;
 
   enum class End : std::uint8_t {
@@ -75,7 +75,7 @@ class HonestAgents {
   };
 
   explicit HonestAgents(Shared<Board> board) : board_(std::move(board)) {}
-  static Status live(int socket, const Manner& manner, Board& board, Board::Agent& self);
+  static Result<> live(int socket, const Manner& manner, Board& board, Board::Agent& self);
 
   Shared<Board> board_;
   std::vector<lab::Child> agents_;

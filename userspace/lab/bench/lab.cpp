@@ -14,7 +14,7 @@ bool Lab::is_stopped() const {
   return ::poll(&polled, 1, 0) > 0;
 }
 
-Status Lab::rest(std::uint64_t duration_ns) const {
+Result<> Lab::rest(std::uint64_t duration_ns) const {
   const timespec timeout = as_timespec(duration_ns);
   pollfd polled{stop_fd, POLLIN, 0};
   if (::ppoll(&polled, 1, &timeout, nullptr) > 0) return Error{"interrupted", EINTR};

@@ -34,7 +34,7 @@ struct Lab {
   [[nodiscard]] lab::Patience patience() const { return {stop_fd, kPatience_ms}; }
 
   // Sleeps; the Error is the interruption.
-  [[nodiscard]] Status rest(std::uint64_t duration_ns) const;
+  [[nodiscard]] Result<> rest(std::uint64_t duration_ns) const;
 
   static constexpr int kPatience_ms = 30'000;
 };

@@ -7,15 +7,15 @@
 
 namespace hb::bench {
 
-Status measure_observer(const Lab& lab, Findings& findings);
-Status measure_sender(const Lab& lab, Findings& findings);
-Status measure_scale(const Lab& lab, Findings& findings);
-Status measure_idle(const Lab& lab, Findings& findings);
-Status measure_steady(const Lab& lab, Findings& findings);
-Status measure_throughput(const Lab& lab, Findings& findings);
-Status measure_overload(const Lab& lab, Findings& findings);
-Status measure_latency(const Lab& lab, Findings& findings);
-Status measure_exit(const Lab& lab, Findings& findings);
-Status measure_stall(const Lab& lab, Findings& findings);
+Result<> measure_observer(const Lab& lab, Findings& findings);
+Result<> measure_sender(const Lab& lab, Findings& findings);
+Result<> measure_scale(const Lab& lab, Findings& findings);
+Result<> measure_idle(const Lab& lab, Findings& findings);
+Result<> measure_steady(const Lab& lab, Findings& findings);
+Result<> measure_throughput(const Lab& lab, Findings& findings);
+Result<> measure_overload(const Lab& lab, Findings& findings);
+Result<> measure_latency(const Lab& lab, Findings& findings);
+Result<> measure_exit(const Lab& lab, Findings& findings);
+Result<> measure_stall(const Lab& lab, Findings& findings);
 
 }  // namespace hb::bench

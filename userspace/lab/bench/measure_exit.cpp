@@ -55,7 +55,7 @@ class Deaths {
   std::map<std::uint32_t, std::uint64_t> killed_ns_;
 };
 
-Status kill_all(const Lab& lab, Way way, Findings& findings) {
+Result<> kill_all(const Lab& lab, Way way, Findings& findings) {
   const std::string row = std::string("exit/") + name(way);
   const std::string socket = lab.socket(std::string("exit-") + name(way));
   auto observer = ObserverProcess::start(lab, way, socket, quiet());
@@ -92,7 +92,7 @@ Status kill_all(const Lab& lab, Way way, Findings& findings) {
 
 }  // namespace
 
-Status measure_exit(const Lab& lab, Findings& findings) {
+Result<> measure_exit(const Lab& lab, Findings& findings) {
   for (const Way way : {Way::KernelSocket, Way::KernelRing}) {
     if (auto done = kill_all(lab, way, findings); !done) return done;
   }

@@ -66,7 +66,7 @@ void add(const FloodTrial& trial, const FloodOutcome& outcome, Findings& finding
 
 }  // namespace
 
-Status measure_floods(const Lab& lab, Findings& findings) {
+Result<> measure_floods(const Lab& lab, Findings& findings) {
   for (const FloodKind kind : kFloodKinds) {
     for (const Way way : {Way::KernelSocket, Way::KernelRing}) {
       const FloodTrial one = trial(lab, kind, way);

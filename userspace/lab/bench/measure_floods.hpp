@@ -7,6 +7,6 @@
 
 namespace hb::bench {
 
-Status measure_floods(const Lab& lab, Findings& findings);
+Result<> measure_floods(const Lab& lab, Findings& findings);
 
 }  // namespace hb::bench

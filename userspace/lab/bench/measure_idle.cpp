@@ -82,7 +82,7 @@ Result<std::list<Crowd>> gather_all(const Lab& lab) {
   return crowds;
 }
 
-Status note_cpu(std::list<Crowd>& crowds) {
+Result<> note_cpu(std::list<Crowd>& crowds) {
   for (Crowd& crowd : crowds) {
     const auto cpu_ns = process_cpu_ns(crowd.pid());
     if (!cpu_ns) return cpu_ns.error();
@@ -91,8 +91,8 @@ Status note_cpu(std::list<Crowd>& crowds) {
   return ok();
 }
 
-Status window(const Lab& lab, std::list<Crowd>& crowds, std::uint64_t window_ns,
-              Findings& findings) {
+Result<> window(const Lab& lab, std::list<Crowd>& crowds, std::uint64_t window_ns,
+                Findings& findings) {
   if (auto noted = note_cpu(crowds); !noted) return noted;
   const std::uint64_t began_ns = now_ns();
   if (auto rested = lab.rest(window_ns); !rested) return rested;
@@ -112,7 +112,7 @@ Status window(const Lab& lab, std::list<Crowd>& crowds, std::uint64_t window_ns,
 }
 
 // After the first beats, when every agent has become known.
-Status watch(const Lab& lab, std::list<Crowd>& crowds, Findings& findings) {
+Result<> watch(const Lab& lab, std::list<Crowd>& crowds, Findings& findings) {
   const std::uint64_t windows = lab.effort.pick(6, 2);
   if (auto rested = lab.rest(lab.effort.pick(2'000, 1'100) * kNsPerMs); !rested) return rested;
   for (std::uint64_t i = 0; i < windows; ++i) {
@@ -131,7 +131,7 @@ Result<std::uint64_t> beats_at_the_end(Crowd& crowd) {
 
 }  // namespace
 
-Status measure_idle(const Lab& lab, Findings& findings) {
+Result<> measure_idle(const Lab& lab, Findings& findings) {
   auto crowds = gather_all(lab);
   if (!crowds) return crowds.error();
   if (auto watched = watch(lab, crowds.value(), findings); !watched) return watched;

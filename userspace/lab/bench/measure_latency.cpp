@@ -38,7 +38,7 @@ Result<std::vector<Post>> start_observers(const Lab& lab) {
   return posts;
 }
 
-Status round(const Lab& lab, Post& post, Agents& agents, std::size_t index, Findings& findings) {
+Result<> round(const Lab& lab, Post& post, Agents& agents, std::size_t index, Findings& findings) {
   const auto take = [&](const ObserverProcess::Said& said) {
     if (said.event != "beat") return;
     const std::uint64_t sent_ns = agents.board().sent_at(said.payload, said.nonce);
@@ -54,7 +54,7 @@ Status round(const Lab& lab, Post& post, Agents& agents, std::size_t index, Find
 
 }  // namespace
 
-Status measure_latency(const Lab& lab, Findings& findings) {
+Result<> measure_latency(const Lab& lab, Findings& findings) {
   auto posts = start_observers(lab);
   if (!posts) return posts.error();
   std::vector<std::string> sockets;

@@ -46,7 +46,7 @@ Result<std::uint64_t> burst(Squad& squad, Stations& all, std::size_t index) {
   return spent;
 }
 
-Status round(const Lab& lab, Squad& squad, Stations& all, Findings& findings) {
+Result<> round(const Lab& lab, Squad& squad, Stations& all, Findings& findings) {
   const std::uint64_t bursts = lab.effort.pick(12, 2);
   std::vector<std::uint64_t> spent(all.ways.size(), 0);
   for (std::uint64_t i = 0; i < bursts; ++i) {
@@ -66,7 +66,7 @@ Status round(const Lab& lab, Squad& squad, Stations& all, Findings& findings) {
 
 }  // namespace
 
-Status measure_observer(const Lab& lab, Findings& findings) {
+Result<> measure_observer(const Lab& lab, Findings& findings) {
   auto all = open_all(lab);
   if (!all) return all.error();
   auto squad = Squad::start(lab, kSenders, all.value().sockets);

@@ -73,7 +73,7 @@ Result<Window> watch(ObserverProcess& observer, Agents& agents, std::uint64_t wi
       100 * static_cast<double>(after.value() - before.value()) / static_cast<double>(window_ns)};
 }
 
-Status flood(const Lab& lab, Way way, Findings& findings) {
+Result<> flood(const Lab& lab, Way way, Findings& findings) {
   const std::string row = std::string("overload/") + name(way);
   const std::string socket = lab.socket(std::string("overload-") + name(way));
   const std::uint64_t window_ns = lab.effort.pick(2'000, 300) * kNsPerMs;
@@ -109,7 +109,7 @@ Status flood(const Lab& lab, Way way, Findings& findings) {
 
 }  // namespace
 
-Status measure_overload(const Lab& lab, Findings& findings) {
+Result<> measure_overload(const Lab& lab, Findings& findings) {
   const std::uint64_t rounds = lab.effort.pick(3, 1);
   for (std::uint64_t i = 0; i < rounds; ++i) {
     for (const Way way : {Way::KernelSocket, Way::KernelRing}) {

@@ -132,7 +132,7 @@ void measure_memory(Findings& findings) {
 
 }  // namespace
 
-Status measure_scale(const Lab& lab, Findings& findings) {
+Result<> measure_scale(const Lab& lab, Findings& findings) {
   std::vector<std::unique_ptr<Crowd>> crowds;
   for (const Size& size : kSizes) {
     crowds.push_back(std::make_unique<Crowd>(size));

@@ -56,7 +56,7 @@ Result<Targets> open_all(const Lab& lab) {
   return all;
 }
 
-Status round(const Lab& lab, Squad& squad, Targets& all, Findings& findings) {
+Result<> round(const Lab& lab, Squad& squad, Targets& all, Findings& findings) {
   const std::uint64_t bursts = lab.effort.pick(12, 2);
   const std::size_t frames = kBurst / squad.size();
   std::vector<double> spent_ns(all.variants.size(), 0);
@@ -80,7 +80,7 @@ Status round(const Lab& lab, Squad& squad, Targets& all, Findings& findings) {
   return ok();
 }
 
-Status measure_with(const Lab& lab, std::size_t senders, Targets& all, Findings& findings) {
+Result<> measure_with(const Lab& lab, std::size_t senders, Targets& all, Findings& findings) {
   auto squad = Squad::start(lab, senders, all.sockets);
   if (!squad) return squad.error();
   Findings warm_up;
@@ -93,7 +93,7 @@ Status measure_with(const Lab& lab, std::size_t senders, Targets& all, Findings&
 
 }  // namespace
 
-Status measure_sender(const Lab& lab, Findings& findings) {
+Result<> measure_sender(const Lab& lab, Findings& findings) {
   auto all = open_all(lab);
   if (!all) return all.error();
   for (const std::size_t senders : {1U, 4U}) {

@@ -29,7 +29,7 @@ std::map<std::uint32_t, std::size_t> agents_by_pid(const Agents& agents) {
   return numbers;
 }
 
-Status watch(const Lab& lab, Way way, Findings& findings) {
+Result<> watch(const Lab& lab, Way way, Findings& findings) {
   const std::string socket = lab.socket(std::string("stall-") + name(way));
   auto observer = ObserverProcess::start(
       lab, way, socket,
@@ -53,7 +53,7 @@ Status watch(const Lab& lab, Way way, Findings& findings) {
 
 }  // namespace
 
-Status measure_stall(const Lab& lab, Findings& findings) {
+Result<> measure_stall(const Lab& lab, Findings& findings) {
   for (const Way way : {Way::KernelSocket, Way::KernelRing}) {
     if (auto done = watch(lab, way, findings); !done) return done;
   }

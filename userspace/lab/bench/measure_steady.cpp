@@ -68,7 +68,7 @@ Result<double> window(const Lab& lab, Agents& agents, const Post& post, std::siz
   return static_cast<double>(after.value() - before.value()) / kNsPerUs / static_cast<double>(sent);
 }
 
-Status measure_rate(const Lab& lab, const Rate& rate, Findings& findings) {
+Result<> measure_rate(const Lab& lab, const Rate& rate, Findings& findings) {
   auto posts = start_observers(lab, rate);
   if (!posts) return posts.error();
   auto agents = start_agents(lab, rate, posts.value());
@@ -92,7 +92,7 @@ Status measure_rate(const Lab& lab, const Rate& rate, Findings& findings) {
 
 }  // namespace
 
-Status measure_steady(const Lab& lab, Findings& findings) {
+Result<> measure_steady(const Lab& lab, Findings& findings) {
   for (const Rate& rate : kRates) {
     if (auto done = measure_rate(lab, rate, findings); !done) return done;
   }

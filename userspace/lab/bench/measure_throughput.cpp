@@ -124,8 +124,8 @@ struct Contender {
   Pump pump;
 };
 
-Status add(const Lab& lab, std::vector<Contender>& contenders, const std::string& which,
-           Result<std::unique_ptr<Sink>> sink) {
+Result<> add(const Lab& lab, std::vector<Contender>& contenders, const std::string& which,
+             Result<std::unique_ptr<Sink>> sink) {
   if (!sink) return sink.error();
   auto pump = Pump::start(lab, lab.socket("throughput-" + which));
   if (!pump) return pump.error();
@@ -133,7 +133,7 @@ Status add(const Lab& lab, std::vector<Contender>& contenders, const std::string
   return ok();
 }
 
-Status add_all(const Lab& lab, std::vector<Contender>& contenders) {
+Result<> add_all(const Lab& lab, std::vector<Contender>& contenders) {
   if (auto bare = add(lab, contenders, "bare", BareSink::open(lab.socket("throughput-bare")));
       !bare) {
     return bare;
@@ -148,7 +148,7 @@ Status add_all(const Lab& lab, std::vector<Contender>& contenders) {
 
 }  // namespace
 
-Status measure_throughput(const Lab& lab, Findings& findings) {
+Result<> measure_throughput(const Lab& lab, Findings& findings) {
   std::vector<Contender> contenders;
   if (auto added = add_all(lab, contenders); !added) return added;
   const std::uint64_t rounds = lab.effort.pick(7, 1);

@@ -16,7 +16,7 @@ namespace hb::bench {
 struct Measurement {
   const char* name;
   const char* summary;
-  Status (*measure)(const Lab& lab, Findings& findings);
+  Result<> (*measure)(const Lab& lab, Findings& findings);
 };
 
 // In the order in which they run.

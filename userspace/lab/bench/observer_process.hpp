@@ -56,7 +56,7 @@ class ObserverProcess {
 
   // Calls on_line(const Said&) for each line until the deadline.
   template <typename OnLine>
-  Status read_until(std::uint64_t deadline_ns, OnLine&& on_line) {
+  Result<> read_until(std::uint64_t deadline_ns, OnLine&& on_line) {
     for (;;) {
       const auto said = next_line(deadline_ns);
       if (!said) return said.error();

@@ -20,7 +20,7 @@ void lift_process_limit() {
   ::setrlimit(RLIMIT_NPROC, &none);
 }
 
-Status die_with(pid_t parent) {
+Result<> die_with(pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) return Error{"its parent has died"};
   return ok();
@@ -28,7 +28,7 @@ Status die_with(pid_t parent) {
 
 }  // namespace
 
-Status become_user(std::uint32_t uid, pid_t parent) {
+Result<> become_user(std::uint32_t uid, pid_t parent) {
   lift_process_limit();
   const bool failed = ::setgroups(0, nullptr) != 0 || ::setresgid(uid, uid, uid) != 0 ||
                       ::setresuid(uid, uid, uid) != 0;
@@ -37,7 +37,7 @@ Status become_user(std::uint32_t uid, pid_t parent) {
   return die_with(parent);
 }
 
-Status join_cgroup(const std::string& directory) {
+Result<> join_cgroup(const std::string& directory) {
   const Fd members(::open((directory + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
   int code = errno;
   if (!members) return os_error(code, "cannot open the cgroup " + directory);

@@ -57,7 +57,7 @@ double Pump::Sent::per_s() const {
   return static_cast<double>(frames) * kNsPerSecond / static_cast<double>(took_ns);
 }
 
-Status Pump::serve(Line& line, const std::string& socket, Gauge& gauge) {
+Result<> Pump::serve(Line& line, const std::string& socket, Gauge& gauge) {
   auto connection = Connection::make(socket);
   if (!connection) return connection.error();
   Nozzle nozzle(std::move(connection).value());

@@ -49,7 +49,7 @@ class Pump {
 
   Pump(Shared<Gauge> gauge, lab::Child process)
       : gauge_(std::move(gauge)), process_(std::move(process)) {}
-  static Status serve(lab::Line& line, const std::string& socket, Gauge& gauge);
+  static Result<> serve(lab::Line& line, const std::string& socket, Gauge& gauge);
 
   Shared<Gauge> gauge_;
   lab::Child process_;

@@ -71,7 +71,7 @@ class Sender {
   std::uint64_t nonce_ = 0;
 };
 
-Status serve(Line& line, const std::vector<std::string>& sockets) {
+Result<> serve(Line& line, const std::vector<std::string>& sockets) {
   auto connections = connect_all(sockets);
   if (!connections) return connections.error();
   Sender sender(std::move(connections).value());

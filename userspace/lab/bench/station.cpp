@@ -29,7 +29,7 @@ Result<std::unique_ptr<Station>> Station::open(Way way, const std::string& path,
   return station;
 }
 
-Status Station::open_program(const StationConfig& config) {
+Result<> Station::open_program(const StationConfig& config) {
   if (!is_kernel(way_)) {
     const auto inode = own_pid_namespace();
     if (!inode) return inode.error();
@@ -45,7 +45,7 @@ Status Station::open_program(const StationConfig& config) {
   return ok();
 }
 
-Status Station::open_socket(const StationConfig& config) {
+Result<> Station::open_socket(const StationConfig& config) {
   auto opened = intake::open_agent_socket(program_.get(), config.queue_length);
   if (!opened) return opened.error();
   if (opened.value().queue_problem) return *opened.value().queue_problem;
@@ -54,7 +54,7 @@ Status Station::open_socket(const StationConfig& config) {
   return listener_->bind({path_, 0600, std::nullopt});
 }
 
-Status Station::open_source() {
+Result<> Station::open_source() {
   const std::uint64_t start_ns = clock_.now_ns();
   const std::uint64_t queue_length = kernel_config_.queue_length;
   const StampTable::Seed seed{random_seed(), random_seed()};

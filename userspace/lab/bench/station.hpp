@@ -41,9 +41,9 @@ class Station {
  private:
   Station(Way way, std::string path) : way_(way), path_(std::move(path)) {}
 
-  Status open_socket(const StationConfig& config);
-  Status open_program(const StationConfig& config);
-  Status open_source();
+  Result<> open_socket(const StationConfig& config);
+  Result<> open_program(const StationConfig& config);
+  Result<> open_source();
 
   const Way way_;
   const std::string path_;

@@ -31,7 +31,7 @@ Result<std::unique_ptr<Column>> Column::open(Mechanism mechanism, const std::str
   return column;
 }
 
-Status Column::open_socket(const std::string& path) {
+Result<> Column::open_socket(const std::string& path) {
   // The queue as the host has it: comparing must not turn a knob of the host.
   auto opened = intake::open_agent_socket(mechanism_ == Mechanism::Kernel ? &program_ : nullptr, 0);
   if (!opened) return opened.error();

@@ -45,7 +45,7 @@ class Column {
   Column(Mechanism mechanism, kernel::StampProgram& program)
       : mechanism_(mechanism), program_(program) {}
 
-  Status open_socket(const std::string& path);
+  Result<> open_socket(const std::string& path);
   Result<std::uint32_t> prepare();
   std::unique_ptr<Source> make_source() const;
   std::unique_ptr<Source> make_stamped_source(std::uint64_t now_ns) const;

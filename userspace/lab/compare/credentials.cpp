@@ -16,12 +16,12 @@ namespace {
 
 constexpr uid_t kNobody = 65534;
 
-Status forge(const Sockets& sockets, std::uint32_t presented, std::uint32_t claimed) {
+Result<> forge(const Sockets& sockets, std::uint32_t presented, std::uint32_t claimed) {
   const auto sender = Sender::connect(sockets);
   return sender ? sender.value().send_as(presented, beat_claiming(claimed)) : sender.error();
 }
 
-Status become_nobody() {
+Result<> become_nobody() {
   const bool done = ::setgroups(0, nullptr) == 0 && ::setresgid(kNobody, kNobody, kNobody) == 0 &&
                     ::setresuid(kNobody, kNobody, kNobody) == 0;
   const int code = errno;
@@ -32,7 +32,7 @@ Status become_nobody() {
   return ok();
 }
 
-Status become_root_in_new_namespaces() {
+Result<> become_root_in_new_namespaces() {
   if (auto nobody = become_nobody(); !nobody) return nobody;
   const int refused = ::unshare(CLONE_NEWUSER | CLONE_NEWPID);
   const int code = errno;
@@ -41,7 +41,7 @@ Status become_root_in_new_namespaces() {
 }
 
 // Forges its sibling's credentials, claiming whatever it is told to.
-Status forge_on_command(const Sockets& sockets, std::uint32_t sibling, lab::Line& line) {
+Result<> forge_on_command(const Sockets& sockets, std::uint32_t sibling, lab::Line& line) {
   for (;;) {
     const auto claimed = line.hear();
     if (!claimed) return claimed.error();
@@ -53,7 +53,7 @@ Status forge_on_command(const Sockets& sockets, std::uint32_t sibling, lab::Line
 
 // The first process of the new namespaces: it makes the victim, who introduces itself to the
 // observer with the pid that it has inside, and then forges.
-Status live_inside(const Sockets& sockets, lab::Line& line) {
+Result<> live_inside(const Sockets& sockets, lab::Line& line) {
   auto victim = lab::Child::start([&](lab::Line& own) {
     line.tell(std::to_string(own_pid()));
     return own.hold();
@@ -62,7 +62,7 @@ Status live_inside(const Sockets& sockets, lab::Line& line) {
   return forge_on_command(sockets, static_cast<std::uint32_t>(victim.value().pid()), line);
 }
 
-Status live_as_nobody(const Sockets& sockets, lab::Line& line) {
+Result<> live_as_nobody(const Sockets& sockets, lab::Line& line) {
   if (auto root = become_root_in_new_namespaces(); !root) return root;
   auto first = lab::Child::start([&](lab::Line&) { return live_inside(sockets, line); });
   if (!first) return first.error();
@@ -84,7 +84,7 @@ Outcome scm_spoof(const Stage& stage) {
   const auto victim = stage.enter(stay);
   if (!victim) return victim.error();
   const auto pid = static_cast<std::uint32_t>(victim.value().pid());
-  const auto forger = stage.enter([&](lab::Line& line) -> Status {
+  const auto forger = stage.enter([&](lab::Line& line) -> Result<> {
     if (auto sent = forge(stage.sockets(), pid, pid); !sent) return sent;
     return stay(line);
   });

@@ -18,7 +18,7 @@ constexpr timespec kBeatInterval{0, 5'000'000};
 constexpr timespec kLookAgain{0, 1'000'000};
 
 // A beat may find the queue full, or the ring, and is lost then; a later one will not.
-Status keep_beating(const Sockets& sockets, lab::Line& line) {
+Result<> keep_beating(const Sockets& sockets, lab::Line& line) {
   const auto sender = Sender::connect(sockets);
   if (!sender) return sender.error();
   line.tell("here");
@@ -28,7 +28,7 @@ Status keep_beating(const Sockets& sockets, lab::Line& line) {
   }
 }
 
-Status flood(const Sockets& sockets, std::uint32_t claimed) {
+Result<> flood(const Sockets& sockets, std::uint32_t claimed) {
   const auto sender = Sender::connect(sockets);
   if (!sender) return sender.error();
   for (std::uint64_t nonce = 1; nonce <= kFloodSends; ++nonce) {

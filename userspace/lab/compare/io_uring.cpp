@@ -12,7 +12,7 @@ Result<Uring> open_ring(std::uint32_t flags) {
   return Error{"before Linux 5.12 SQPOLL sends from a kernel thread, which is nobody: refused"};
 }
 
-Status send_through_ring(std::uint32_t flags, const Sockets& sockets) {
+Result<> send_through_ring(std::uint32_t flags, const Sockets& sockets) {
   auto ring = open_ring(flags);
   if (!ring) return ring.error();
   const auto sender = Sender::connect(sockets);
@@ -26,7 +26,7 @@ Status send_through_ring(std::uint32_t flags, const Sockets& sockets) {
 
 Result<Conclusions> judge_ring(const Stage& stage, std::uint32_t flags) {
   stage.clear();
-  const auto sender = stage.enter([&](lab::Line& line) -> Status {
+  const auto sender = stage.enter([&](lab::Line& line) -> Result<> {
     if (auto sent = send_through_ring(flags, stage.sockets()); !sent) return sent;
     return stay(line);
   });

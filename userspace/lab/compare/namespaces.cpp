@@ -11,7 +11,7 @@ namespace {
 
 // Runs `work` that many PID namespaces down, and there not as the first process: pid 1 is illegal
 // in a frame.
-Status run_inside(int levels, const lab::Work& work) {
+Result<> run_inside(int levels, const lab::Work& work) {
   const lab::Work next =
       levels == 0 ? work : [&](lab::Line&) { return run_inside(levels - 1, work); };
   auto child = lab::Child::start(next, {levels == 0 ? 0U : CLONE_NEWPID, {}});
@@ -35,7 +35,7 @@ Outcome private_namespace(const Stage& stage) { return foreigner(stage, 1); }
 Outcome nested_namespace(const Stage& stage) { return foreigner(stage, 3); }
 
 Outcome unshared_not_forked(const Stage& stage) {
-  const auto sender = stage.enter([&](lab::Line& line) -> Status {
+  const auto sender = stage.enter([&](lab::Line& line) -> Result<> {
     const int refused = ::unshare(CLONE_NEWPID);
     const int code = errno;
     if (refused != 0) return os_error(code, "cannot unshare the PID namespace of children");
@@ -49,7 +49,7 @@ Outcome inherited_socket(const Stage& stage) {
   const auto connected = Sender::connect(stage.sockets());
   if (!connected) return connected.error();
   const auto child = stage.enter([&](lab::Line& line) {
-    return run_inside(1, [&](lab::Line&) -> Status {
+    return run_inside(1, [&](lab::Line&) -> Result<> {
       if (auto sent = connected.value().send(beat_claiming(own_pid())); !sent) return sent;
       return stay(line);
     });

@@ -83,7 +83,7 @@ void write_bundle(const std::string& directory, const std::string& program,
 
 }  // namespace
 
-Status make_bundle(const std::string& directory, const Sockets& sockets) {
+Result<> make_bundle(const std::string& directory, const Sockets& sockets) {
   const auto program = beside_own_executable("hb-ebpf");
   if (!program) return program.error();
   try {

@@ -12,6 +12,6 @@ namespace hb::compare {
 // libraries are mounted into it, read-only, and the directory of the sockets. The container has its
 // own PID, mount, IPC and UTS namespaces; in it, an agent for each socket beats once and
 // stays alive, claiming the pid that it has inside.
-[[nodiscard]] Status make_bundle(const std::string& directory, const Sockets& sockets);
+[[nodiscard]] Result<> make_bundle(const std::string& directory, const Sockets& sockets);
 
 }  // namespace hb::compare

@@ -19,14 +19,14 @@ constexpr int kDeadline_ms = 120'000;
 
 // In a PID namespace around the runtime, so that no container can outlive it. Ends with the
 // container, or when told to.
-Status keep_container(const std::string& directory, const std::string& name, lab::Line& line) {
+Result<> keep_container(const std::string& directory, const std::string& name, lab::Line& line) {
   if (auto kept = lab::keep_mounts_private(); !kept) return kept;
   const auto procfs = lab::Mount::make("proc", kProcfsMountPoint);
   if (!procfs) return procfs.error();
   const auto container = OciRuntime::start(directory, name);
   if (!container) return container.error();
   const auto told = line.hear({container.value().fd(), -1});
-  return told ? ok() : Status(container.value().why_it_ended());
+  return told ? ok() : Result<>(container.value().why_it_ended());
 }
 
 // Readable when either is. The Error says that they cannot be watched.
@@ -52,7 +52,7 @@ Error why_stopped(const Stage& stage, const lab::Child& container) {
   return told ? Error{"the container speaks"} : told.error();
 }
 
-Status wait_for_frames(const Stage& stage, const lab::Child& container) {
+Result<> wait_for_frames(const Stage& stage, const lab::Child& container) {
   const auto stop = either(container.fd(), stage.patience().stop_fd);
   if (!stop) return stop.error();
   for (const Mechanism mechanism : kMechanisms) {

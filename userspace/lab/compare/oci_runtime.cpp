@@ -68,7 +68,7 @@ Result<OciRuntime> OciRuntime::start(const std::string& directory, const std::st
   return Error{"no OCI runtime is installed (runc or crun)", ENOENT};
 }
 
-Status OciRuntime::run() {
+Result<> OciRuntime::run() {
   Arguments arguments{"run", "--bundle", directory_ + "/bundle"};
   if (root_is_in_memory()) arguments.emplace_back("--no-pivot");
   arguments.push_back(container_);
@@ -77,7 +77,7 @@ Status OciRuntime::run() {
   pid_ = pid.value();
   pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
   const int code = errno;
-  return pidfd_ ? ok() : Status(os_error(code, "cannot refer to " + name_));
+  return pidfd_ ? ok() : Result<>(os_error(code, "cannot refer to " + name_));
 }
 
 Result<pid_t> OciRuntime::spawn(Arguments arguments) const {

@@ -42,7 +42,7 @@ class OciRuntime {
 
   using Arguments = std::vector<std::string>;
 
-  Status run();
+  Result<> run();
   [[nodiscard]] Result<pid_t> spawn(Arguments arguments) const;
   [[nodiscard]] std::string log() const { return directory_ + "/log"; }
 

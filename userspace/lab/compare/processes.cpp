@@ -27,14 +27,14 @@ void outlive_main_thread(const Sockets& sockets, lab::Line& line) {
   ::_exit(1);
 }
 
-Status lose_main_thread(const Sockets& sockets, lab::Line& line) {
+Result<> lose_main_thread(const Sockets& sockets, lab::Line& line) {
   ::syscall(SYS_set_tid_address, &main_thread_lives);
   std::thread(outlive_main_thread, std::cref(sockets), std::ref(line)).detach();
   ::syscall(SYS_exit, 0);  // this thread alone
   return ok();
 }
 
-Status beat_then_exec(const Sockets& sockets) {
+Result<> beat_then_exec(const Sockets& sockets) {
   if (auto sent = beat(sockets, own_pid()); !sent) return sent;
   ::execlp("sleep", "sleep", "600", nullptr);
   const int code = errno;
@@ -61,7 +61,7 @@ Outcome forged_pid(const Stage& stage) {
 }
 
 Outcome stale_fork_pid(const Stage& stage) {
-  const auto parent = stage.enter([&](lab::Line& line) -> Status {
+  const auto parent = stage.enter([&](lab::Line& line) -> Result<> {
     const std::uint32_t cached = own_pid();
     auto child =
         lab::Child::start([&](lab::Line&) { return beat_and_stay(stage.sockets(), cached, line); });
@@ -74,7 +74,7 @@ Outcome stale_fork_pid(const Stage& stage) {
 
 Outcome thread(const Stage& stage) {
   const auto sender = stage.enter([&](lab::Line& line) {
-    Status done = ok();
+    Result<> done = ok();
     std::thread([&] { done = beat(stage.sockets(), own_pid()); }).join();
     return done ? stay(line) : done;
   });

@@ -12,16 +12,16 @@ namespace {
 constexpr int kAttempts = 32;  // somebody else on the host may be faster to take the pid
 
 using MakeSender = Result<pid_t> (*)(const Stage& stage);  // yields a pid that has just become free
-using MakeHeir = lab::Place (*)(pid_t pid);
+using MakePlace = lab::Place (*)(pid_t pid);
 
-Outcome recycle(const Stage& stage, MakeSender make_sender, MakeHeir place_of_heir) {
+Outcome recycle(const Stage& stage, MakeSender make_sender, MakePlace place_of_new_owner) {
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     stage.clear();
     const auto gone = make_sender(stage);
     if (!gone) return gone.error();
-    const auto heir = stage.enter(stay, place_of_heir(gone.value()));
-    if (heir) return Observed(stage.judge());
-    if (heir.error().code != EEXIST) return heir.error();
+    const auto new_owner = stage.enter(stay, place_of_new_owner(gone.value()));
+    if (new_owner) return Observed(stage.judge());
+    if (new_owner.error().code != EEXIST) return new_owner.error();
   }
   return Error{"the pid of the sender was taken by somebody else again and again"};
 }
@@ -31,7 +31,7 @@ Result<pid_t> native_sender(const Stage& stage) {
 }
 
 // It cannot know how the host sees it, so it is told.
-Status claim_what_is_told(const Sockets& sockets, lab::Line& line) {
+Result<> claim_what_is_told(const Sockets& sockets, lab::Line& line) {
   const auto told = line.hear();
   if (!told) return told.error();
   return beat(sockets, static_cast<std::uint32_t>(std::stoul(told.value().text)));

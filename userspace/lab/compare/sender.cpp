@@ -27,7 +27,7 @@ Result<Sender> Sender::connect(const Sockets& sockets) {
   return Sender(std::move(fds));
 }
 
-Status Sender::send(const vlp::Bytes& frame) const {
+Result<> Sender::send(const vlp::Bytes& frame) const {
   for (const Fd& fd : fds_) {
     if (::send(fd.get(), frame.data(), frame.size(), MSG_NOSIGNAL) < 0) {
       const int code = errno;
@@ -37,7 +37,7 @@ Status Sender::send(const vlp::Bytes& frame) const {
   return ok();
 }
 
-Status Sender::send_as(std::uint32_t pid, const vlp::Bytes& frame) const {
+Result<> Sender::send_as(std::uint32_t pid, const vlp::Bytes& frame) const {
   iovec vector{const_cast<std::uint8_t*>(frame.data()), frame.size()};
   CredentialMessage room;
   msghdr message{};

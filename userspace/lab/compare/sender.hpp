@@ -27,10 +27,10 @@ class Sender {
   static Result<Sender> connect(const Sockets& sockets);
 
   // Waits for room in the queue.
-  [[nodiscard]] Status send(const vlp::Bytes& frame) const;
+  [[nodiscard]] Result<> send(const vlp::Bytes& frame) const;
 
   // With `pid` in SCM_CREDENTIALS, which takes privilege over it.
-  [[nodiscard]] Status send_as(std::uint32_t pid, const vlp::Bytes& frame) const;
+  [[nodiscard]] Result<> send_as(std::uint32_t pid, const vlp::Bytes& frame) const;
 
   // Whoever has no room misses it.
   void offer(const vlp::Bytes& frame) const;

@@ -39,7 +39,7 @@ Result<Columns> open_columns(const std::string& directory) {
 }
 
 // The first process of a container, as it were: its own /proc, and another process beside it.
-Status observe_inside(const std::string& directory, lab::Line& line) {
+Result<> observe_inside(const std::string& directory, lab::Line& line) {
   if (auto kept = lab::keep_mounts_private(); !kept) return kept;
   const auto procfs = lab::Mount::make("proc", kProcfsMountPoint);
   if (!procfs) return procfs.error();
@@ -61,7 +61,7 @@ Sockets moved_to(const std::string& directory, const Sockets& sockets) {
   return moved;
 }
 
-Status make_directory(const std::string& directory) {
+Result<> make_directory(const std::string& directory) {
   const int refused = ::mkdir(directory.c_str(), 0755);
   const int code = errno;
   if (refused == 0 || code == EEXIST) return ok();

@@ -22,17 +22,17 @@ Result<pid_t> Stage::enter_and_leave(const lab::Work& work, const lab::Place& pl
   return pid;
 }
 
-Status beat(const Sockets& sockets, std::uint32_t pid) {
+Result<> beat(const Sockets& sockets, std::uint32_t pid) {
   const auto sender = Sender::connect(sockets);
   return sender ? sender.value().send(beat_claiming(pid)) : sender.error();
 }
 
-Status beat_and_stay(const Sockets& sockets, std::uint32_t pid, lab::Line& line) {
+Result<> beat_and_stay(const Sockets& sockets, std::uint32_t pid, lab::Line& line) {
   if (auto sent = beat(sockets, pid); !sent) return sent;
   return stay(line);
 }
 
-Status stay(lab::Line& line) {
+Result<> stay(lab::Line& line) {
   line.tell("here");
   return line.hold();
 }

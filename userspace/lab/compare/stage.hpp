@@ -50,12 +50,12 @@ class Stage {
 // What the processes of many scenarios do.
 
 // Sends one beat that claims `pid`.
-[[nodiscard]] Status beat(const Sockets& sockets, std::uint32_t pid);
+[[nodiscard]] Result<> beat(const Sockets& sockets, std::uint32_t pid);
 
 // The same, says so, and stays alive.
-[[nodiscard]] Status beat_and_stay(const Sockets& sockets, std::uint32_t pid, lab::Line& line);
+[[nodiscard]] Result<> beat_and_stay(const Sockets& sockets, std::uint32_t pid, lab::Line& line);
 
 // Says that it is there, and stays alive.
-[[nodiscard]] Status stay(lab::Line& line);
+[[nodiscard]] Result<> stay(lab::Line& line);
 
 }  // namespace hb::compare

@@ -59,7 +59,7 @@ Result<Uring> Uring::open(std::uint32_t flags) {
   return Uring(std::move(ring), parameters, std::move(queues).value(), std::move(entries).value());
 }
 
-Status Uring::send(int socket_fd, std::span<const std::uint8_t> bytes) {
+Result<> Uring::send(int socket_fd, std::span<const std::uint8_t> bytes) {
   queue(socket_fd, bytes);
   if (auto entered = enter(); !entered) return entered;
   return take_completion();
@@ -80,7 +80,7 @@ void Uring::queue(int socket_fd, std::span<const std::uint8_t> bytes) {
 }
 
 // With SQPOLL the kernel's thread finds the entry; it is only woken, should it have dozed off.
-Status Uring::enter() {
+Result<> Uring::enter() {
   const bool polled = (parameters_.flags & IORING_SETUP_SQPOLL) != 0;
   auto* flags = queues_.at<std::uint32_t>(parameters_.sq_off.flags);
   unsigned how = IORING_ENTER_GETEVENTS;
@@ -94,7 +94,7 @@ Status Uring::enter() {
   }
 }
 
-Status Uring::take_completion() {
+Result<> Uring::take_completion() {
   const auto& offsets = parameters_.cq_off;
   auto* head = queues_.at<std::uint32_t>(offsets.head);
   const std::uint32_t at = load(head);
@@ -104,7 +104,7 @@ Status Uring::take_completion() {
   const std::uint32_t slot = at & *queues_.at<std::uint32_t>(offsets.ring_mask);
   const int result = queues_.at<io_uring_cqe>(offsets.cqes)[slot].res;
   store(head, at + 1);
-  return result < 0 ? Status(os_error(-result, "cannot send through an io_uring")) : ok();
+  return result < 0 ? Result<>(os_error(-result, "cannot send through an io_uring")) : ok();
 }
 
 }  // namespace hb::compare

@@ -24,7 +24,7 @@ class Uring {
   }
 
   // Queues one IORING_OP_SEND and waits for its end.
-  Status send(int socket_fd, std::span<const std::uint8_t> bytes);
+  Result<> send(int socket_fd, std::span<const std::uint8_t> bytes);
 
  private:
   // One shared mapping.
@@ -54,8 +54,8 @@ class Uring {
         entries_(std::move(entries)) {}
 
   void queue(int socket_fd, std::span<const std::uint8_t> bytes);
-  Status enter();
-  Status take_completion();
+  Result<> enter();
+  Result<> take_completion();
 
   Fd ring_;
   io_uring_params parameters_;
