@@ -78,10 +78,10 @@ TEST_F(Command, NamesItInJsonToo) {
 
 TEST_F(Command, ComparesWithAnAnchor) {
   EXPECT_EQ(verify({"--expect-last", last_, path()}).code, 0);
-  expect_says(verify({"--expect-last", std::string(64, 'a'), path()}), 1, "of no record here");
+  expect_says(verify({"--expect-last", std::string(64, 'a'), path()}), 1, "no record has the expected last hash");
   write_log(0);
   expect_says(verify({"--expect-last", last_, path()}), 1,
-              "the expected last hash is that of seq 3, and the log goes on to seq 4");
+              "the expected last hash is that of seq 3, and the log continues to seq 4");
 }
 
 TEST_F(Command, SaysWhereALogBeginsThatIsNotTheFirst) {
