@@ -21,9 +21,8 @@ struct FloodTrial {
   Way way = Way::KernelSocket;
   Flood flood;                                // a forger's victim is the first honest agent
   std::vector<HonestAgents::Manner> manners;  // the last agent hangs
-  std::uint64_t duration_ns =
-      0;  // at least so long
-  std::uint64_t threshold_ms = 2'000;  // longer than the longest interval
+  std::uint64_t duration_ns = 0;              // at least so long
+  std::uint64_t threshold_ms = 2'000;         // longer than the longest interval
 };
 
 struct FloodOutcome {

@@ -11,8 +11,7 @@ namespace {
 
 constexpr int kAttempts = 32;  // another process on the host may get the pid first
 
-using MakeSender =
-    Result<pid_t> (*)(const Stage& stage);  // returns a pid that is free now
+using MakeSender = Result<pid_t> (*)(const Stage& stage);  // returns a pid that is free now
 using MakePlace = lab::Place (*)(pid_t pid);
 
 Outcome recycle(const Stage& stage, MakeSender make_sender, MakePlace place_of_new_owner) {
