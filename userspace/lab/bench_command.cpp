@@ -81,8 +81,8 @@ bench::Plan plan_of(const BenchOptions& options) {
   return plan;
 }
 
-// Opened before measuring, so that an error shows at once, and before this process enters a new mount
-// namespace.
+// Opened before measuring, so that an error shows at once, and before this process enters a new
+// mount namespace.
 Result<Fd> open_plot(const std::string& file) {
   if (file.empty()) return Fd();
   if (auto there = bench::gnuplot_is_there(); !there) return there.error();
