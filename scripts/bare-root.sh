@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
-# What a newcomer meets: makes a Debian root with nothing in it, puts a clean clone of HEAD there, and
-# runs both commands of the README, which have to bring all they need.
+# Tests a fresh installation: makes a minimal Debian root, puts a clean clone of HEAD there, and
+# runs both commands of the README, which must install all they need.
 #
 #   scripts/bare-root.sh 12|13 [TIER]...     Debian's version; the tiers for test.sh. When not told, all
 #                                            of them, and then each fuzz target for 20 seconds
-#
-# Root only. Kernel, network, devices and cgroups are this machine's; the root has mounts and pids of
-# its own, which end with it, however this script ends. It is entered by pivot_root(2), as a container
-# is: in a chroot there are neither user namespaces nor containers, which tests make.
-# The folder is made below TMPDIR (/var/tmp) and needs about 4 GB.
+# Needs root. Kernel, network, devices and cgroups are this machine's; mount and PID namespaces are
+# new, and end with this script. It is entered by pivot_root(2), since user namespaces and
+# containers, which tests create, do not work in a chroot. The folder is made below TMPDIR
+# (/var/tmp) and needs about 4 GB.
 set -euo pipefail
 
 readonly kClone=/root/hb-ebpf # in the new root; where root clones to
@@ -28,8 +27,7 @@ suite_of() {
   esac
 }
 
-# make_root SUITE ROOT: what every Debian has, from the mirrors that this machine uses. Nobody needs
-# its packages to survive a power failure.
+# make_root SUITE ROOT: a minimal Debian, from the mirrors that this machine uses, without fsync.
 make_root() {
   local suite=$1 root=$2 main security
   # shellcheck source=vm/apt.sh
@@ -40,7 +38,7 @@ make_root() {
   git -c advice.detachedHead=false clone --quiet --depth 1 "file://$PWD" "$root$kClone"
 }
 
-# enter_root ROOT: from here on this shell, and what it starts, sees nothing but ROOT.
+# enter_root ROOT: from here on this shell and its children see only ROOT.
 enter_root() {
   mount --bind "$1" "$1" # pivot_root(2) wants a mount point
   cd "$1"
@@ -54,7 +52,7 @@ enter_root() {
   cd "$kClone"
 }
 
-# run COMMAND...: as from a login of root's, but with CI set: a tier that cannot run is a failure.
+# run COMMAND...: as in a login shell of root, but with CI set: a tier that cannot run is a failure.
 run() {
   local status=0 TIMEFORMAT="bare-root: Debian $version: $*: %0lR, of CPU time %0lU (user) and %0lS (system)"
   say "Debian $version: $*"
@@ -77,7 +75,8 @@ run_inside() {
   say "Debian $version: both commands work"
 }
 
-# With its first process all of a pid namespace ends, and with that its mounts; unshare waits for it.
+# When its first process ends, the whole PID namespace ends, and so do its mounts; unshare waits for
+# that.
 cleanup() {
   local status=$? first
   trap '' INT TERM HUP

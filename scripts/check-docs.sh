@@ -1,16 +1,14 @@
 #!/usr/bin/env bash
-# Documents keep up with the sources: every flag, event, JSON field, counter, name and exit code that
-# userspace/ has stands in some README.md; and every relative link and anchor of every *.md leads
-# somewhere. Reads sources alone: nothing has to be built.
-#
-#   scripts/check-docs.sh [TREE]         checks TREE (this checkout when not told)
+# Checks that every flag, event, JSON field, counter, name and exit code in userspace/ is mentioned
+# in some README.md, and that every relative link and anchor of every *.md exists. Needs no build.
+#   scripts/check-docs.sh [TREE]         checks TREE (default: this checkout)
 #   scripts/check-docs.sh --self-test    plants violations in a copy and demands that each is found
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly here
 
-# All the functions below run in the tree that they are about.
+# All functions below run in the checked tree.
 
 documents() { find . \( -name build -o -name .git -o -name .cache \) -prune -o -type f -name "$1" -printf '%P\0'; }
 
@@ -21,7 +19,7 @@ sources() {
 
 cpp() { sources -name '*.[ch]pp'; }
 
-# matches REGEX PART: of each place that has REGEX, what has PART, without quotes.
+# matches REGEX PART: for each match of REGEX, the part that matches PART, without quotes.
 matches() { { grep -oE -- "$1" || true; } | { grep -oE -- "$2" || true; } | tr -d '"'; }
 
 # --- What the sources have: each function prints one word a line ---
@@ -40,12 +38,12 @@ counters() {
   cpp | matches 'Metric k[A-Za-z]+\{ ?(\.name = )?"[a-z_]+"' '"[a-z_]+"'
 }
 
-# Of enumerators: causes, errors, outcomes, reasons. (A step of the loop is told in whole words.)
+# Names of enumerators: causes, errors, outcomes, reasons. (Not of Step, which has whole phrases.)
 names() {
   cpp | sed -E 's/case Step::[A-Za-z]+: return "[^"]*"//g' | matches 'case [A-Za-z:]+: return "[A-Za-z_]+"' '"[A-Za-z_]+"'
 }
 
-# Why the kernel program drops, and what is told as a loss.
+# Reasons of the kernel program to drop, and reasons of loss notices.
 reasons() {
   cpp | matches 'case HB_DROP_[A-Z_]+: return \{ ?"[a-z_]+"' '"[a-z_]+"'
   cpp | matches '\.loss = "[a-z_]+"' '"[a-z_]+"'
@@ -65,7 +63,7 @@ readmes() { documents README.md | xargs -0 cat; }
 
 documented_flags() { readmes | matches '--[a-z][a-z0-9-]*' '.+'; }
 
-# A word that could be one of everyday language has to stand in `...` or "...".
+# Names that could be ordinary words must be in `...` or "...".
 documented_words() {
   # shellcheck disable=SC2016 # a backquote is what is looked for
   readmes | matches '[`"][a-z]+[`"]' '[a-z]+'
@@ -87,7 +85,7 @@ check() {
   local what=$1 found word
   found=$("$2" | sort -u)
   if [[ -z $found ]]; then
-    say "no $what was found in the sources: does this check know where they are?"
+    say "no $what was found in the sources: does this check search the right files?"
     return
   fi
   while read -r word; do
@@ -174,11 +172,11 @@ check_tree() (
   exit "$failed"
 )
 
-# --- Self-test: violations are planted in a copy, and all of them have to be said, and nothing else ---
+# --- Self-test: violations are added to a copy, and exactly these must be reported ---
 
 plant() { echo "$2" >>"$copy/$1"; }
 
-# refuses FILE LINE SAID: the line is planted, and this is what has to be said of it.
+# refuses FILE LINE SAID: adds the line, and expects this message.
 refuses() {
   plant "$1" "$2"
   expected+=("docs: $3")
@@ -229,7 +227,7 @@ plant_words() {
   plant "$enums" 'std::string text = "--not-a-flag";'
 }
 
-# What only one document had is taken out of it.
+# Removes a word from the only document that has it.
 take_out() {
   local file=$1 word=$2 what=$3
   grep -v "$word" "$here/$file" >"$copy/$file"

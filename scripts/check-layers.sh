@@ -1,17 +1,16 @@
 #!/usr/bin/env bash
-# Which folder of userspace/ may include what, by the table userspace/layers.txt. The linker checks the
-# same for calls (target hb_closed_layers); this checks headers, where inline code and types hide. And it
-# checks that errno is saved before it is used (base/result.hpp): not passed as an argument, for what
-# builds the other arguments may change it.
-#
-#   scripts/check-layers.sh [TREE]         checks TREE/userspace (this checkout when not told)
+# Checks which folder of userspace/ may include which others, by the table userspace/layers.txt. The
+# linker checks the same for calls (target hb_closed_layers); this checks #includes, as headers have
+# inline code and types. Also checks that errno is not passed as an argument (base/result.hpp),
+# since the evaluation of other arguments may change it.
+#   scripts/check-layers.sh [TREE]         checks TREE/userspace (default: this checkout)
 #   scripts/check-layers.sh --self-test    plants violations in a copy and demands that each is found
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly here
 
-# The rows of the table; see there.
+# The rows of the table.
 readonly kTable=userspace/layers.txt
 
 # Reads sources and CMakeLists.txt, named FOLDER/FILE; prints FILE:LINE: WHAT; fails if it printed.

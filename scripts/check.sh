@@ -1,27 +1,26 @@
 #!/usr/bin/env bash
 # Everything that CI checks.
-#
-#   scripts/check.sh [format] [shell] [layers] [docs] [tidy] [tests]     these parts; all when not told
+#   scripts/check.sh [format] [shell] [layers] [docs] [tidy] [tests]     these parts; default: all
 #   scripts/check.sh --fix                                               formats the sources
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# bpf/ is in kernel style, which clang-format is not asked about.
+# Without bpf/, which is in kernel style.
 cpp_files() { find userspace tests -type f -name '*.[ch]pp' -print0; }
 
-# Versions disagree about a few lines, so one of them has the word: Debian 12's.
+# Versions format a few lines differently, so only Debian 12's is used.
 readonly kClangFormat=14
 
 check_format() {
   local version
   version=$(clang-format --version | sed -E 's/.*version ([0-9]+).*/\1/')
   if ((version != kClangFormat)); then
-    echo "format: NOT CHECKED: this is clang-format $version, and $kClangFormat has the word" >&2
+    echo "format: NOT CHECKED: this is clang-format $version, and $kClangFormat is needed" >&2
     return
   fi
   cpp_files | xargs -0 clang-format --dry-run -Werror
-  # Comments are left as they are, as some are tables, so their width is looked at here.
+  # clang-format does not reflow comments, as some are tables, so their width is checked here.
   cpp_files | xargs -0 awk '
     length > 100 && /\/\// { print FILENAME ":" FNR ": a comment that is wider than 100 columns"; failed = 1 }
     END { exit failed }'
@@ -29,10 +28,10 @@ check_format() {
 }
 
 check_shell() {
-  # Files that are only sourced have no first line of their own, and are checked where they are used.
+  # Files that are only sourced have no #! line, and are checked where they are sourced.
   grep -rlE --null '^#!.*bash$' scripts tests .ci |
     xargs -0 shellcheck --external-sources --source-path=SCRIPTDIR
-  echo "shell: shellcheck has nothing to say"
+  echo "shell: shellcheck found nothing"
 }
 
 check_layers() {
@@ -45,7 +44,7 @@ check_docs() {
   scripts/check-docs.sh
 }
 
-# One process a file; whatever one says is printed together.
+# One process per file; the output of each is printed as a block.
 check_tidy() {
   scripts/setup.sh build test
   cmake --preset release --log-level=WARNING
@@ -58,7 +57,7 @@ check_tidy() {
       said=$(clang-tidy --quiet -p "build/$preset" "$1" 2>&1) && exit
       printf "%s\n" "$said" >&2
       exit 1' tidy
-  echo "tidy: clang-tidy has nothing to say"
+  echo "tidy: clang-tidy found nothing"
 }
 
 check_tests() { scripts/test.sh; }
@@ -74,7 +73,7 @@ main() {
     case $part in
       format | shell | layers | docs | tidy | tests) ;;
       *)
-        echo "check: there is no part called '$part'; say format, shell, layers, docs, tidy or tests" >&2
+        echo "check: there is no part '$part'; use format, shell, layers, docs, tidy or tests" >&2
         exit 2
         ;;
     esac

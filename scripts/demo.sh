@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The main job in a few seconds: one observer, and six processes that send to it, honest and not.
-# What the observer must say about each is known beforehand, pids included; a missing line fails.
+# Shows the main job in a few seconds: one observer, and six processes that send to it, some of them
+# forgers. The expected event of each is known, including pids; a missing line fails.
 #
 #   scripts/demo.sh BINARY       root; run.sh builds and calls it
 set -euo pipefail
@@ -32,8 +32,8 @@ cleanup() {
 
 tell() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 
-# saw REGEX: whether the observer says such a line within our patience. It may have ended, and its
-# last lines still be on their way through tee.
+# saw REGEX: whether the observer prints such a line in time. It may have ended already, while tee
+# still has its last lines.
 saw() {
   local deadline=$((SECONDS + kPatience_s))
   until grep -qE -- "$1" "$events"; do
@@ -43,7 +43,7 @@ saw() {
   done
 }
 
-# conclude WORDS TEST...: one line of the summary.
+# conclude TEXT TEST...: one line of the summary.
 conclude() {
   local words=$1
   shift
@@ -56,7 +56,7 @@ conclude() {
 }
 
 start_observer() {
-  # tee writes to the terminal before it writes to the file: what we have seen, the reader has.
+  # tee writes to the terminal first, so a line in the file has been shown.
   "$hb" run --socket "$socket" --threshold-ms "$kThreshold_ms" > >(exec tee "$events") &
   observer=$!
   if ! saw '^ready: '; then
@@ -73,7 +73,7 @@ honest_agent() {
     saw "beat +pid $honest +ok +nonce 1 +payload 7 +kernel_attested$"
 }
 
-# A lie is told with status critical, so that believing it would show in the stream.
+# Forged beats have the status critical, so that accepting one would show in the stream.
 claiming_forger() {
   "$hb" beat --socket "$socket" --count 1 --status critical --claim-pid "$honest" &
   local forger=$!
@@ -92,8 +92,8 @@ forging_root() {
     saw "AUTH FAILURE +claimed pid $honest +pid_mismatch +sent by pid $forger$"
 }
 
-# Inside, sh is pid 1, which no frame may claim, and the agent is pid 2. Our /proc, which it still
-# sees, tells it its number out here.
+# Inside, sh is pid 1, which no frame may claim, and the agent is pid 2. It still has our /proc,
+# where it reads its pid in our namespace.
 namespaced_agent() {
   tell "4. An honest agent in a PID namespace of its own, where it is pid 2"
   # shellcheck disable=SC2016 # the inner shells expand it
@@ -108,7 +108,7 @@ namespaced_agent() {
     saw "namespace conflict +claimed pid 2 +in namespace $ns +not in [0-9]+ +here pid $outside$"
 }
 
-# The observer is stopped meanwhile: when it reads the frame, the sender has long been reaped.
+# The observer is stopped meanwhile: when it reads the frame, the sender has been reaped.
 short_lived_agent() {
   kill -STOP "$observer"
   "$hb" beat --socket "$socket" --count 1 --payload 42 &
@@ -144,7 +144,7 @@ dying_agent() {
     saw "STALL +pid $silent +exited +last nonce [0-9]+ at [0-9.]+ +kernel_attested +killed by signal 9$"
 }
 
-# pids_of WHAT: whose lines of that kind there are, each once.
+# pids_of WHAT: the pids in lines of that kind, each once.
 pids_of() { sed -nE "s/^ *[0-9.]+ +$1 +(claimed )?pid ([0-9]+) .*/\2/p" "$events" | sort -nu | paste -sd' '; }
 
 each_once() { printf '%s\n' "$@" | sort -nu | paste -sd' '; }

@@ -12,7 +12,7 @@ readonly kWays=(procfs kernel-socket kernel-ring)
 
 report=${1:?usage: figure.sh BENCH.JSON}
 
-# One line a load: its number, and the median of each way. A row that is missing is an error.
+# One line for each load: its number, and the median of each way. A missing row is an error.
 rows() {
   # shellcheck disable=SC2016 # the variables are jq's
   jq -r --arg loads "${kLoads[*]}" --arg ways "${kWays[*]}" '

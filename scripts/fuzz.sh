@@ -2,10 +2,9 @@
 # Builds the fuzz targets of tests/fuzz with clang and libFuzzer, and runs them one after the other.
 #
 #   scripts/fuzz.sh [SECONDS] [TARGET]...     20 seconds each; all targets when none is named
-#
-# Installs nothing: scripts/setup.sh build test has all that it needs. Begins with the inputs that are
-# kept in tests/fuzz/corpus/TARGET; new ones are thrown away at the end. An input that breaks a target
-# is left in build/fuzz/findings/ with what was said about it; then the exit status is 1.
+# Installs nothing: run scripts/setup.sh build test first. Begins with the inputs in
+# tests/fuzz/corpus/TARGET; new ones are discarded at the end. An input that breaks a target is kept
+# in build/fuzz/findings/, with its log; the exit status is then 1.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -14,7 +13,8 @@ readonly kCorpus=tests/fuzz/corpus
 readonly kFindings=build/fuzz/findings
 readonly kOptions=(-print_final_stats=1 -timeout=10 -rss_limit_mb=2048)
 
-# How long inputs get, in bytes. An audit log's line has up to 64 KiB, and what is read of its end is two.
+# The longest inputs, in bytes. A line of an audit log has up to 64 KiB, and up to two are read from
+# its end.
 readonly kLongest=4096
 readonly -A kLongestOf=([frame]=33 [control_message]=68 [key_file]=80 [audit_line]=66000 [audit_file]=140000)
 
@@ -43,10 +43,10 @@ build() {
   cmake --build --preset fuzz --target "${targets[@]/#/fuzz_}"
 }
 
-# figure NAME LOG: the last number behind NAME; ? when there is none, as it broke before the first.
+# figure NAME LOG: the last number after NAME; ? if there is none.
 figure() { sed -nE "s/.*\<$1: +([0-9]+).*/\1/p" "$2" | tail -n 1 | grep . || echo '?'; }
 
-# run TARGET: one line about it. Fails when there is a finding.
+# run TARGET: prints one line. Fails when there is a finding.
 run() {
   local target=$1 log=$work/$1.log result='no finding' status=0
   mkdir "$work/$target"

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing, and nothing else. Debian 12 and 13.
-#
-#   scripts/setup.sh [build] [test] [check]     what for; all of them when not told
+#   scripts/setup.sh [build] [test] [check]     the purposes; default: all
 #
 # Needs root or sudo only when something is missing. run.sh, test.sh and check.sh call it.
 set -euo pipefail
@@ -18,7 +17,7 @@ packages_for() {
       ;;
     check) echo clang-format clang-tidy shellcheck mmdebstrap ;;
     *)
-      echo "setup: there is nothing called '$1'; say build, test or check" >&2
+      echo "setup: there is no purpose '$1'; use build, test or check" >&2
       return 2
       ;;
   esac
@@ -33,7 +32,7 @@ install_packages() {
   local sudo=()
   if ((EUID != 0)); then
     if ! command -v sudo >/dev/null; then
-      echo "setup: packages are missing, and this is neither root nor is there sudo. As root, run:" >&2
+      echo "setup: packages are missing, and this is not root and has no sudo. As root, run:" >&2
       echo "  apt-get update && apt-get install --no-install-recommends $*" >&2
       return 1
     fi
@@ -48,7 +47,7 @@ main() {
   local group groups=("$@") names package missing=()
   ((${#groups[@]})) || groups=(build test check)
   if ! command -v dpkg-query >/dev/null; then
-    echo "setup: this is not Debian; packages are not looked at" >&2
+    echo "setup: this is not Debian; packages are not checked" >&2
     return
   fi
   for group in "${groups[@]}"; do

@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
-# Runs an observer by each delivery under mixed load for a long time, and looks for what grows:
-# memory, descriptors, and counters that do not add up.
+# Runs an observer with each delivery under mixed load for a long time, and checks that memory and
+# descriptors do not grow, and that the counters add up.
+#   scripts/soak.sh [MINUTES]      default: 30; needs root, and build/release
 #
-#   scripts/soak.sh [MINUTES]      30 when not told; needs root, and build/release
-#
-# The load: 20 steady agents, agents that come and go, forged and junk frames, and every ten seconds a
-# second of an unthrottled sender. Prints a line a minute for each observer. Exit code 0: the second
-# half grew by less than 1 MiB and by no descriptor, every counter adds up, and no steady agent was
-# called silent.
+# The load: 20 steady agents, agents that come and go, forged and junk frames, and every ten seconds
+# a second of an unthrottled sender. Prints a line a minute for each observer. Exit code 0: the
+# second half grew by less than 1 MiB and by no descriptor, every counter adds up, and no steady
+# agent was reported as silent.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -23,7 +22,8 @@ declare -A observer rss_half fds_half
 
 say() { echo "soak: $*"; }
 
-# beat SOCKET FLAG...: becomes that agent; for the background, where $! is then the agent.
+# beat SOCKET FLAG...: replaces the shell by an agent; run it in the background, so that $! is the
+# agent.
 beat() { exec setpriv --reuid 65532 --regid 65532 --clear-groups \
   "$kProgram" beat --log-level off --socket "$@"; }
 
@@ -43,7 +43,7 @@ start() {
   done
 }
 
-# One second of what strangers do; every tenth, a flood.
+# One second of other senders; every tenth, a flood.
 disturb() {
   local socket=$work/$1.sock second=$2
   for ((i = 0; i < 5; i++)); do beat "$socket" --count 2 --interval-ms 100 & done
@@ -68,7 +68,7 @@ sample() {
   done
 }
 
-# What the observer says of itself at its end.
+# Checks the counters in the last line of the stream.
 adds_up() {
   jq --slurp --exit-status '
     .[-1].counters as $t |
@@ -96,14 +96,14 @@ judge() {
   fi
   for pid in "${steady[@]}"; do
     if grep -q "\"event\":\"stall\",\"pid\":$pid,.*\"cause\":\"silence\"" "$work/$delivery.json"; then
-      say "$delivery: agent $pid was called silent"
+      say "$delivery: agent $pid was reported as silent"
       good=false
     fi
   done
-  $good && say "$delivery: nothing grew, every counter adds up, no steady agent was called silent"
+  $good && say "$delivery: nothing grew, every counter adds up, no steady agent was reported as silent"
 }
 
-# The first process of a pid namespace, with which all the others end.
+# Pid 1 of a PID namespace, with which all other processes end.
 main() {
   local second delivery status=0
   declare -A rss fds

@@ -1,16 +1,15 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds and runs the tests: all of them as they are released, then all but
-# floods and other kernels again under AddressSanitizer and UndefinedBehaviorSanitizer, with fewer datagrams
-# and processes where they count them. Debian 12 and 13, as root or with sudo.
+# Installs missing packages, builds and runs the tests: all of them in the release build, then all
+# but floods and other kernels again with AddressSanitizer and UndefinedBehaviorSanitizer, with
+# fewer datagrams and processes. Debian 12 and 13, as root or with sudo.
 #
 #   scripts/test.sh [--preset NAME]... [TIER]...
 #
 #   --preset NAME   release, asan-ubsan, dev or tsan, instead of the first two
 #   TIER            unit, bpf, e2e, flood, vm: only these (a tier is a ctest label;
 #                   tests/CMakeLists.txt). flood takes both cores for minutes; vm boots other kernels.
-#
-# A tier that cannot run here is said aloud; where CI is set to true, that is a failure. A preset that
-# fails does not keep the next from being tried; the last lines say which passed.
+# A tier that cannot run here is reported; if CI is set to true, that is a failure. If a preset
+# fails, the next one is run anyway; the last lines say which passed.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -44,10 +43,10 @@ parse_arguments() {
   ((${#presets[@]})) || presets=(release asan-ubsan)
 }
 
-# Whether the kernel program runs here; says why not.
+# Whether the kernel program runs here; prints why not.
 kernel_takes_us() {
   if ((EUID != 0 && ${#as_root[@]} == 0)); then
-    echo "neither root nor is there sudo"
+    echo "not root, and there is no sudo"
     return 1
   fi
   "${as_root[@]}" "build/$1/hb-ebpf" doctor
@@ -61,7 +60,7 @@ tell_privileged_tiers_cannot_run() {
   fi
 }
 
-# Tests are processes and sockets of their own, so they run side by side.
+# Tests use their own processes and sockets, so they run in parallel.
 run_tests() {
   local preset=$1 why selection=() left_out='' command=("${as_root[@]}") status=0
   if ((${#tiers[@]})); then
@@ -75,7 +74,7 @@ run_tests() {
     command=()
     left_out=$kPrivilegedTiers
   fi
-  # One -LE: of several, ctest leaves out only what all of them name.
+  # One -LE: with several, ctest excludes only tests that match all of them.
   if [[ -n $left_out ]]; then selection+=(-LE "^($left_out)\$"); fi
   "${command[@]}" ctest --preset "$preset" --parallel "$(nproc)" "${selection[@]}" || status=$?
   # The next one may be run without sudo.
@@ -83,7 +82,7 @@ run_tests() {
   return "$status"
 }
 
-# Where it ends, `step` says at what. (Called in a condition, where errexit does nothing.)
+# On failure, `step` is the step that failed. (Called in a condition, where errexit has no effect.)
 test_preset() {
   step=configuring && cmake --preset "$1" --log-level=WARNING &&
     step=building && cmake --build --preset "$1" &&

@@ -85,7 +85,7 @@ list_rows() {
   done
 }
 
-# Ends the guests that still run, and leaves nothing behind, however we end.
+# Ends the guests that still run, and removes all files, however this script ends.
 cleanup() {
   local status=$? guests
   trap '' INT TERM HUP
@@ -110,7 +110,7 @@ fetch_kernels() {
   done
 }
 
-# The command and what it names by absolute path; /proc, /sys and /dev are the guest's own.
+# The command and the files that it names by absolute path; /proc, /sys and /dev are the guest's.
 pack_command() {
   local root=$1 word
   for word in "${command[@]}"; do
@@ -133,7 +133,7 @@ make_initramfs() {
   rm -rf "$root"
 }
 
-# The guest gives up a little before we do: then its results still reach us.
+# The guest's deadline is a little earlier, so that its results can still be read.
 boot_row() {
   local row=$1
   boot "$kCache/$(row_source "$row")/vmlinuz" "$work/initrd" \
@@ -141,8 +141,8 @@ boot_row() {
     "$deadline" "$work/$row"
 }
 
-# A guest that never reached its init has run nothing of ours: an emulated boot can miss its timers on a busy host.
-# It is booted once more, and that is said. Whatever happens after init is a result, and is never repeated.
+# A guest that never reached its init is booted once more, with a message: an emulated boot can fail
+# on a busy host. What happens after init is a result, and is never repeated.
 run_guest() {
   trap - EXIT
   local row=$1 dir=$work/$1 began=$EPOCHREALTIME

@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
-# Makes vmlinux/vmlinux.h anew: the kernel types that bpf/ reads, and nothing else, from real BTF.
+# Generates vmlinux/vmlinux.h: only the kernel types that bpf/ reads, from BTF.
 #
 #   scripts/vmlinux.sh                     from the running kernel
 #   scripts/vmlinux.sh BTF-FILE RELEASE    from another one (raw BTF, or a vmlinux with .BTF)
-#
-# First the program is compiled against everything the kernel has; its CO-RE relocations then say
-# which members it reads, and bpftool keeps just these. Gaps are left out: where a member lies is
-# relocated by the running kernel at load time, so no offset of this header is ever used.
+# First the program is compiled with all kernel types; its CO-RE relocations show which members it
+# reads, and bpftool keeps only these. Padding is left out: offsets are relocated at load time, so
+# those of this header are never used.
 set -euo pipefail
 
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -15,7 +14,7 @@ release=${2:-$(uname -r)}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# The whole kernel clashes with the user space headers; in this one compilation they are empty.
+# All kernel types conflict with the user space headers, which are empty in this one compilation.
 mkdir -p "$work/include/linux"
 touch "$work/include/linux/bpf.h" "$work/include/linux/types.h" "$work/include/stdbool.h"
 bpftool btf dump file "$btf" format c > "$work/include/vmlinux.h"

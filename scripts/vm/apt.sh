@@ -1,18 +1,20 @@
 # shellcheck shell=bash
-# An apt of our own: its lists, sources and downloads live in one folder (DIR below), so that the machine's apt
-# stays as it is, and everything it reads is verified by the Debian archive keys. Sourced after common.sh.
+# A separate apt configuration: lists, sources and downloads are in one folder
+# (DIR below), so that the machine's apt is not changed; all is verified by the Debian archive keys.
+# Sourced after common.sh.
 
 readonly kCache=${HB_VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/hb-ebpf/vm}
 readonly kInstalledKeyring=${HB_DEBIAN_KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg}
 
-# mirror main|security: where this machine gets Debian from, so that a configured mirror is used here too.
+# mirror main|security: the mirror that this machine's apt uses.
 mirror() {
   local override pattern default
   case $1 in
     main)     override=${HB_DEBIAN_MIRROR:-} pattern='/debian/?$' default=http://deb.debian.org/debian ;;
     security) override=${HB_DEBIAN_SECURITY_MIRROR:-} pattern='debian-security/?$'
               default=http://security.debian.org/debian-security
-              # A mirror that was named carries the security archive beside the main one, as deb.debian.org does.
+              # A configured mirror has the security archive beside the main one, as deb.debian.org
+              # does.
               [[ -z $override && -n ${HB_DEBIAN_MIRROR:-} ]] && override=${HB_DEBIAN_MIRROR%/}-security ;;
   esac
   [[ -n $override ]] && { echo "${override%/}"; return; }
@@ -28,8 +30,8 @@ keyring() {
   if [[ -s $newer ]]; then echo "$newer"; else echo "$kInstalledKeyring"; fi
 }
 
-# write_apt_setup DIR SUITE...: a complete apt of its own below DIR. Proxies still come from the machine's
-# configuration; its hooks and sources do not.
+# write_apt_setup DIR SUITE...: a complete apt configuration below DIR, with the proxies of the
+# machine's configuration, but not its hooks and sources.
 write_apt_setup() {
   local dir=$1 suite main security; shift
   mkdir -p "$dir/state/lists/partial" "$dir/cache/archives/partial"

@@ -1,4 +1,4 @@
-// hb-ebpf audit verify: what it says and how it exits.
+// hb-ebpf audit verify: its output and exit codes.
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -78,10 +78,11 @@ TEST_F(Command, NamesItInJsonToo) {
 
 TEST_F(Command, ComparesWithAnAnchor) {
   EXPECT_EQ(verify({"--expect-last", last_, path()}).code, 0);
-  expect_says(verify({"--expect-last", std::string(64, 'a'), path()}), 1, "of no record here");
+  expect_says(verify({"--expect-last", std::string(64, 'a'), path()}), 1,
+              "no record has the expected last hash");
   write_log(0);
   expect_says(verify({"--expect-last", last_, path()}), 1,
-              "the expected last hash is that of seq 3, and the log goes on to seq 4");
+              "the expected last hash is that of seq 3, and the log continues to seq 4");
 }
 
 TEST_F(Command, SaysWhereALogBeginsThatIsNotTheFirst) {
@@ -120,7 +121,7 @@ TEST_F(Command, HelpSaysWhatIsNotProven) {
   expect_says(verify({"--help"}), 0, "the chain has no key");
 }
 
-// Nothing of ours but the bytes: sed and sha256sum.
+// Verifies a hash with sed and sha256sum alone.
 TEST_F(Command, IsNotNeededToVerifyAHash) {
   Process shell({"/bin/sh", "-c",
                  R"(sed -n 3p "$0" | sed 's/,"hash":"[0-9a-f]*"}$//' | tr -d '\n' | sha256sum)",

@@ -62,7 +62,7 @@ TEST_F(SmallDisk, ThatIsFullIsStillRotated) {
   EXPECT_EQ(flaw_in({path(".2"), path(".1"), path()}), std::nullopt);
 }
 
-TEST_F(Disk, AFileOfSomebodyElseIsRefused) {
+TEST_F(Disk, AFileOfAnotherUserIsRefused) {
   write_log(0);
   ASSERT_EQ(::chown(path().c_str(), 65534, 65534), 0);
   EXPECT_NE(refusal().find("belongs to user 65534"), std::string::npos) << refusal();

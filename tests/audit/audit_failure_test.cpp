@@ -1,4 +1,4 @@
-// The disk says no. fdatasync(2) and ftruncate(2) are ours here, and do what a test tells them.
+// Disk failures. fdatasync(2) and ftruncate(2) are replaced, and fail when a test says so.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -68,7 +68,7 @@ class Failure : public AuditTest {
   }
   void TearDown() override { g_sync_error = g_truncate_error = 0; }
 
-  // It fails, and once more is as well.
+  // It fails, and fails again.
   void expect_failure() const {
     const ChainEnd end = log_->end();
     EXPECT_FALSE(log_->append(spawn()));
@@ -94,7 +94,7 @@ TEST_F(Failure, ARecordIsOnDiskWhenAppendReturns) {
   }
 }
 
-TEST_F(Failure, OfTheDiskLeavesNoHalfRecordWhereverItIsFull) {
+TEST_F(Failure, FullDiskLeavesNoPartialRecord) {
   for (const std::uint64_t room : {0U, 1U, 100U, 300U}) {
     const FullDisk full(before_.size() + room);
     expect_failure();
@@ -103,7 +103,7 @@ TEST_F(Failure, OfTheDiskLeavesNoHalfRecordWhereverItIsFull) {
   expect_recovered();
 }
 
-TEST_F(Failure, OfFdatasyncLeavesNoRecord) {
+TEST_F(Failure, FailedFdatasyncLeavesNoRecord) {
   g_sync_error = EIO;
   expect_failure();
   EXPECT_EQ(read_file(path()), before_);
@@ -111,7 +111,7 @@ TEST_F(Failure, OfFdatasyncLeavesNoRecord) {
   expect_recovered();
 }
 
-TEST_F(Failure, OfTheUndoingIsRememberedUntilItSucceeds) {
+TEST_F(Failure, FailedTruncateIsRepeatedByTheNextAppend) {
   {
     const FullDisk full(before_.size() + 100);
     g_truncate_error = EPERM;
@@ -123,7 +123,7 @@ TEST_F(Failure, OfTheUndoingIsRememberedUntilItSucceeds) {
   expect_recovered();
 }
 
-TEST_F(Failure, OfTheUndoingLeavesALogThatARestartRepairs) {
+TEST_F(Failure, FailedTruncateIsRepairedOnRestart) {
   {
     const FullDisk full(before_.size() + 100);
     g_truncate_error = EPERM;
@@ -137,7 +137,7 @@ TEST_F(Failure, OfTheUndoingLeavesALogThatARestartRepairs) {
   expect_recovered();
 }
 
-TEST_F(Failure, OfTheUndoingKeepsRotationAway) {
+TEST_F(Failure, FailedTruncatePreventsRotation) {
   log_.reset();
   log_ = open({.path = path(), .max_bytes = AuditConfig::kMinMaxBytes});
   append(*log_, 4);
@@ -148,7 +148,7 @@ TEST_F(Failure, OfTheUndoingKeepsRotationAway) {
   EXPECT_FALSE(std::filesystem::exists(path(".1")));
 }
 
-TEST_F(Failure, ToKeepATornEndAsideKeepsItWhereItIs) {
+TEST_F(Failure, FailureToMoveATornEndLeavesItInTheLog) {
   log_.reset();
   write_file(path(), before_ + "{\"seq\":2");
   {

@@ -24,7 +24,7 @@ std::optional<AuditFlaw> flaw_of(const std::string& line) {
   return flaw != nullptr ? std::optional(*flaw) : std::nullopt;
 }
 
-// A line that is right but for its text: as somebody would forge it.
+// A line with a correct hash but arbitrary text, as a forger would make it.
 std::string sealed(const std::string& hashed) {
   return hashed + R"(,"hash":")" + sha256_hex(hashed) + R"("})";
 }

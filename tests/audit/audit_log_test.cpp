@@ -70,7 +70,7 @@ TEST_F(Log, TellsBothTimes) {
   EXPECT_GT(line["monotonic_ns"].get<std::uint64_t>(), 0U);
 }
 
-TEST_F(Log, IsItsOwnersAlone) {
+TEST_F(Log, IsAccessibleToItsOwnerOnly) {
   write_log(0);
   struct stat seen {};
   ASSERT_EQ(::stat(path().c_str(), &seen), 0);
@@ -151,7 +151,7 @@ TEST_F(Log, WhoseLastRecordWasChangedIsRefused) {
   }
 }
 
-TEST_F(Log, ThatIsSomethingElseIsRefusedAndLeftAlone) {
+TEST_F(Log, ThatIsAnotherKindOfFileIsRefusedAndNotChanged) {
   for (const std::string& bytes :
        {std::string("root:x:0:0\n"), std::string("\n"), std::string(300'000, 'x'),
         std::string(300'000, 'x') + "\n", std::string(300'000, '\0')}) {
@@ -172,7 +172,7 @@ TEST_F(Log, RefusesARecordThatIsTooLongAndGoesOn) {
   EXPECT_EQ(log->end().seq, 2U);
 }
 
-TEST_F(Log, RefusesToGoOnBehindSomebodyElsesBytes) {
+TEST_F(Log, RefusesToContinueAfterBytesOfAnotherProcess) {
   const auto log = open();
   append(*log);
   std::ofstream(path(), std::ios::app) << "hello\n";
@@ -210,7 +210,7 @@ std::uint64_t last_told(int fd) {
   return last;
 }
 
-TEST_F(Log, KilledAtAnyMomentHasEveryRecordThatWasSaidToBeThere) {
+TEST_F(Log, KilledAtAnyTimeHasEveryRecordThatAppendReturnedFor) {
   std::mt19937 random(7);  // NOLINT(cert-msc51-cpp): the same every time
   std::uint64_t last = 0;
   for (int round = 0; round < 15; ++round) {

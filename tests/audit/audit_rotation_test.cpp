@@ -95,7 +95,7 @@ TEST_F(Rotation, CutShortGoesOnWithTheRotatedChain) {
   }
 }
 
-TEST_F(Rotation, OfAChangedFileIsNoPlaceToGoOnFrom) {
+TEST_F(Rotation, AChangedRotatedFileIsNotContinued) {
   write_log(2);
   std::string bytes = read_file(path());
   std::filesystem::remove(path());
@@ -118,7 +118,7 @@ TEST_F(Rotation, ThatCannotBeLosesNoRecordAndSaysSoOnce) {
   EXPECT_EQ(flaw_in({path(".1"), path()}), std::nullopt);
 }
 
-TEST_F(Rotation, ThatFailsAgainAndAgainPushesNoOldFileOut) {
+TEST_F(Rotation, ThatFailsRepeatedlyRemovesNoOldFile) {
   const auto log = open(small(3));
   rotate_until(*log, 3);
   const std::string oldest = read_file(path(".3"));
@@ -141,7 +141,7 @@ TEST_F(Rotation, ByOthersIsFollowedOnReopen) {
   EXPECT_EQ(log->end().seq, 4U);
 }
 
-TEST_F(Rotation, ByNobodyMakesReopenDoNothing) {
+TEST_F(Rotation, ReopenWithoutRotationDoesNothing) {
   const auto log = open();
   append(*log);
   ASSERT_TRUE(log->reopen());

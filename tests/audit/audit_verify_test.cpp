@@ -1,4 +1,4 @@
-// Whatever happens to a log, it shows; and what has not happened does not.
+// Every change of a log is detected, and nothing else.
 #include <gtest/gtest.h>
 
 #include "tests/audit/audit_fixture.hpp"
@@ -58,7 +58,7 @@ TEST_F(Verify, EveryTruncationShowsButBetweenTwoRecords) {
     if (length == 0) {
       EXPECT_EQ(flaw, AuditFlaw::NoRecords);
     } else if (length == lines_[0].size()) {
-      EXPECT_EQ(flaw, std::nullopt);  // no chain knows its future; an anchor does
+      EXPECT_EQ(flaw, std::nullopt);  // only an anchor detects a missing end
       AuditVerifier verifier(anchor);
       EXPECT_FALSE(verifier.check_file(path()));
       EXPECT_EQ(verifier.check_end().value().flaw, AuditFlaw::LastHashDiffers);
@@ -111,7 +111,7 @@ TEST_F(Verify, ALogOfAnotherChainShows) {
   EXPECT_EQ(flaw_of(lines), AuditFlaw::PrevMismatch);
 }
 
-TEST_F(Verify, OnlyRecordOneFollowsNothing) {
+TEST_F(Verify, OnlyRecordOneHasAPrevOfZeros) {
   EXPECT_EQ(flaw_of(compose_audit_line(boot(), {}, {1, std::string(64, '0')}).text),
             AuditFlaw::PrevMismatch);
   EXPECT_EQ(flaw_of(compose_audit_line(boot(), {}, {0, std::string(64, 'a')}).text),

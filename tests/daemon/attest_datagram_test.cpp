@@ -1,4 +1,4 @@
-// What is no honest frame, what is too much, and what an observer may do itself.
+// Invalid datagrams, rate limits, and the observer's own privileges.
 #include <sys/socket.h>
 
 #include <cstring>
@@ -102,7 +102,7 @@ TEST_P(EveryDelivery, KeepsNoCapability) {
   stop(observer);
 }
 
-TEST_F(Attest, SaysWhyItCannot) {
+TEST_F(Attest, SaysWhyAttestationIsNotAvailable) {
   Process observer(hb_ebpf({"run", "--socket", socket_}), {}, renounce_bpf);
   EXPECT_EQ(observer.wait(), 3);
   const std::string errors = observer.errors();

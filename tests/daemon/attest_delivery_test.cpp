@@ -1,13 +1,12 @@
-// Where the two deliveries differ: how a stamp finds its frame, and what happens when there is no
-// room.
+// Where the two deliveries differ: pairing, and a full queue or ring.
 #include "tests/support/attest_fixture.hpp"
 #include "tests/support/own_network.hpp"
 
 namespace hb::test {
 namespace {
 
-// Two processes sent the same bytes under the same credentials: nobody is believed.
-TEST_F(Attest, BelievesNobodyWhenStampsDisagree) {
+// Two processes sent the same bytes with the same credentials: ambiguous_stamp.
+TEST_F(Attest, RefusesAFrameWhoseStampsDisagree) {
   ObserverProcess observer = observe();
   agent_and_forger_send_the_same(observer);
   if (!queues_datagrams()) {  // each frame comes in its own stamp
@@ -20,7 +19,7 @@ TEST_F(Attest, BelievesNobodyWhenStampsDisagree) {
   stop(observer);
 }
 
-TEST_F(Attest, TellsEvenThoseApartBySocketBuffer) {
+TEST_F(Attest, CorrelateSkbDistinguishesEqualFrames) {
   if (!queues_datagrams()) {
     const Outcome refused = run_to_end({"run", "--socket", socket_, "--correlate", "skb"});
     EXPECT_EQ(refused.code, 3) << "there is nothing to pair";
@@ -35,7 +34,7 @@ TEST_F(Attest, TellsEvenThoseApartBySocketBuffer) {
 
 // A full queue costs beats, which their senders are told, and stamps without frames, which are
 // counted; it never pairs one with the other wrongly.
-TEST_F(Attest, AccountsForAFullQueue) {
+TEST_F(Attest, CountsStampsOfAFullQueueAsOrphans) {
   const OwnNetwork network;
   ASSERT_TRUE(network.is_made());
   ObserverProcess observer = observe({"--queue-length", "32"});
@@ -74,10 +73,9 @@ TEST_F(RingDelivery, TellsEqualFramesApart) {
   stop(observer);
 }
 
-// A ring of 4,096 bytes holds 31 stamps of 128, for one byte has to stay free. What finds no room
-// there is queued, up to the socket's limit, and then its sender is told; none of it is ever
-// believed.
-TEST_F(RingDelivery, TellsASenderThatTheRingIsFull) {
+// A ring of 4,096 bytes holds 31 stamps of 128, as one byte has to stay free. Further datagrams are
+// queued, up to the socket's limit, and then senders get EAGAIN; none of these frames is accepted.
+TEST_F(RingDelivery, AFullRingGivesTheSenderEagain) {
   const OwnNetwork network;
   ASSERT_TRUE(network.is_made());
   ObserverProcess observer = observe({"--ring-bytes", "4096", "--max-beat-rate", "0"});
@@ -102,9 +100,9 @@ TEST_F(RingDelivery, TellsASenderThatTheRingIsFull) {
   EXPECT_GE(counters["stamps_dropped_total"]["ring_full"], 969);
 }
 
-// One that waits instead gets through as soon as there is room in the queue; its frame is refused
-// all the same, for it has no stamp.
-TEST_F(RingDelivery, BelievesNoFrameThatHadToWait) {
+// A sender that blocks instead continues as soon as there is room in the queue; its frame is
+// refused too, as it has no stamp.
+TEST_F(RingDelivery, RefusesQueuedFrames) {
   ObserverProcess observer =
       observe({"--ring-bytes", "4096", "--max-beat-rate", "0", "--beats", "none"});
   Child patient = Child::run([&] {
@@ -125,7 +123,7 @@ TEST_F(RingDelivery, BelievesNoFrameThatHadToWait) {
   EXPECT_EQ(counters["beats_total"], counters["stamps_total"]);
 }
 
-// A flooder of the same user costs nobody else a beat: its limit is spent before there is a stamp.
+// A flooder of the same user costs others no beats: its rate limit is checked before stamping.
 TEST_P(EveryDelivery, LimitsOneSenderAndNoOther) {
   ObserverProcess observer = observe({"--max-beat-rate", "100", "--beats", "none"});
   Child flooder = Child::run([&] {
@@ -147,7 +145,7 @@ TEST_P(EveryDelivery, LimitsOneSenderAndNoOther) {
   EXPECT_EQ(counters["beats_total"].get<std::uint64_t>(), 20'050 - limited);
 }
 
-TEST_P(EveryDelivery, LimitsNobodyWhenToldSo) {
+TEST_P(EveryDelivery, DoesNotLimitWithRateZero) {
   ObserverProcess observer = observe({"--max-beat-rate", "0", "--beats", "none"});
   UnixAgent agent(socket_);
   std::uint64_t queued = 0;

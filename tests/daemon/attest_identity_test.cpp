@@ -1,4 +1,4 @@
-// The reason why hb-ebpf exists: what the kernel says about a sender, from agent to event.
+// Kernel attestation of senders, from agent to event.
 #include <filesystem>
 #include <thread>
 
@@ -19,7 +19,7 @@ TEST_P(EveryDelivery, AcceptsAnHonestBeat) {
   stop(observer);
 }
 
-TEST_P(EveryDelivery, SeesThroughAWrongClaim) {
+TEST_P(EveryDelivery, RefusesAWrongClaim) {
   ObserverProcess observer = observe();
   ASSERT_TRUE(send_claim(socket_, own_pid() + 1));
   const Json failure = observer.expect("auth_failure");
@@ -29,8 +29,8 @@ TEST_P(EveryDelivery, SeesThroughAWrongClaim) {
   stop(observer);
 }
 
-// What SCM_CREDENTIALS cannot see: there the victim's pid is all that the receiver gets.
-TEST_P(EveryDelivery, SeesThroughForgedCredentials) {
+// SCM_CREDENTIALS contains only the victim's pid here.
+TEST_P(EveryDelivery, RefusesForgedCredentials) {
   ObserverProcess observer = observe();
   const auto victim = static_cast<std::uint32_t>(observer.process().pid());
   ASSERT_TRUE(send_forged(socket_, victim));
@@ -40,8 +40,8 @@ TEST_P(EveryDelivery, SeesThroughForgedCredentials) {
   stop(observer);
 }
 
-// A root agent that shows somebody else's pid, but claims its own, is who it claims to be.
-TEST_P(EveryDelivery, DoesNotMindForgedCredentialsUnderAnHonestClaim) {
+// A root agent with another pid in SCM_CREDENTIALS that claims its own pid is accepted.
+TEST_P(EveryDelivery, AcceptsATrueClaimWithForgedCredentials) {
   ObserverProcess observer = observe();
   UnixAgent agent(socket_);
   agent.present_as(static_cast<std::uint32_t>(observer.process().pid()));
@@ -74,7 +74,7 @@ TEST_P(EveryDelivery, NamesASenderThatIsGone) {
   stop(observer);
 }
 
-TEST_P(EveryDelivery, NoticesAnHonestForeigner) {
+TEST_P(EveryDelivery, ReportsAnAgentOfAnotherNamespace) {
   ObserverProcess observer = observe();
   ASSERT_EQ(in_private_namespace([&] { send_claim(socket_, own_pid()); }), 0);
   const Json conflict = observer.expect("namespace_conflict");
@@ -85,7 +85,7 @@ TEST_P(EveryDelivery, NoticesAnHonestForeigner) {
   stop(observer);
 }
 
-TEST_P(EveryDelivery, SeesThroughAForgerFromAbroad) {
+TEST_P(EveryDelivery, RefusesAForgerOfAnotherNamespace) {
   ObserverProcess observer = observe();
   const auto victim = static_cast<std::uint32_t>(observer.process().pid());
   ASSERT_EQ(in_private_namespace([&] { send_claim(socket_, victim); }), 0);
@@ -95,7 +95,7 @@ TEST_P(EveryDelivery, SeesThroughAForgerFromAbroad) {
   stop(observer);
 }
 
-TEST_P(EveryDelivery, AdmitsAForeignerUnderItsPidHere) {
+TEST_P(EveryDelivery, AcceptsAnAgentOfAnotherNamespaceUnderItsPidHere) {
   ObserverProcess observer = observe({"--allow-cross-namespace-agents"});
   ASSERT_EQ(in_private_namespace([&] { send_claim(socket_, own_pid()); }), 0);
   const Json beat = observer.expect("beat");
@@ -105,7 +105,7 @@ TEST_P(EveryDelivery, AdmitsAForeignerUnderItsPidHere) {
   stop(observer);
 }
 
-TEST_P(EveryDelivery, AdmitsNoForgerFromAbroadEither) {
+TEST_P(EveryDelivery, PolicyDoesNotAcceptAForgerOfAnotherNamespace) {
   ObserverProcess observer = observe({"--allow-cross-namespace-agents"});
   const auto victim = static_cast<std::uint32_t>(observer.process().pid());
   ASSERT_EQ(in_private_namespace([&] { send_claim(socket_, victim); }), 0);
@@ -113,7 +113,7 @@ TEST_P(EveryDelivery, AdmitsNoForgerFromAbroadEither) {
   stop(observer);
 }
 
-TEST_P(EveryDelivery, EndsOnAForeignerWhenItIsStrict) {
+TEST_P(EveryDelivery, EndsOnAnotherNamespaceWhenItIsStrict) {
   ObserverProcess observer = observe({"--strict-namespace-check"});
   ASSERT_EQ(in_private_namespace([&] { send_claim(socket_, own_pid()); }), 0);
   observer.expect("namespace_conflict");
@@ -122,7 +122,7 @@ TEST_P(EveryDelivery, EndsOnAForeignerWhenItIsStrict) {
   EXPECT_FALSE(std::filesystem::exists(socket_));
 }
 
-// unshare(CLONE_NEWPID) moves the children to come, not the process.
+// unshare(CLONE_NEWPID) affects later children, not the process itself.
 TEST_P(EveryDelivery, KnowsWhereAProcessIsAndNotWhereItsChildrenWillBe) {
   ObserverProcess observer = observe({"--strict-namespace-check"});
   Child agent = Child::run([&] {

@@ -1,4 +1,4 @@
-// Two origins for one pid: what the kernel vouches for, and what anybody on the network says.
+// Two origins for one pid: kernel attestation, and UDP.
 #include "tests/support/attest_fixture.hpp"
 #include "tests/support/udp_fixture.hpp"
 
@@ -20,7 +20,7 @@ class AttestWithUdp : public Attest {
   const std::string port_ = free_port();
 };
 
-TEST_F(AttestWithUdp, BothAreHeard) {
+TEST_F(AttestWithUdp, BothSourcesAreRead) {
   ObserverProcess observer = observe_both();
   ASSERT_TRUE(send_claim(socket_, own_pid()));
   EXPECT_EQ(observer.expect("beat")["origin"], "kernel_attested");
@@ -29,7 +29,7 @@ TEST_F(AttestWithUdp, BothAreHeard) {
   stop(observer);
 }
 
-TEST_F(AttestWithUdp, TheNetworkCannotSpeakForAnAttestedAgent) {
+TEST_F(AttestWithUdp, AUdpBeatForAnAttestedAgentIsAnOriginConflict) {
   ObserverProcess observer = observe_both({"--threshold-ms", "1500"});
   ASSERT_TRUE(send_claim(socket_, own_pid(), 5));
   observer.expect("beat");
@@ -44,7 +44,7 @@ TEST_F(AttestWithUdp, TheNetworkCannotSpeakForAnAttestedAgent) {
   stop(observer);
 }
 
-TEST_F(AttestWithUdp, TheFirstOriginWinsTheOtherWayRoundToo) {
+TEST_F(AttestWithUdp, AnAttestedBeatForAUdpAgentIsAnOriginConflict) {
   ObserverProcess observer = observe_both();
   ASSERT_TRUE(send_claim_over_udp(own_pid(), 5));
   observer.expect("beat");

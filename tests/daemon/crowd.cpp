@@ -29,7 +29,7 @@ using lab::Line;
 constexpr std::size_t kStack_bytes = 8 * 1024;
 constexpr lab::Patience kPatience{-1, 60'000};
 
-// What one process of the crowd is told. Written by its parent before it may send.
+// The parameters of one process of the crowd. Written by its parent before it may send.
 struct Member {
   Crowd::Board* board;
   int connection;
@@ -99,7 +99,7 @@ Result<char*> make_stacks(std::size_t processes) {
   return static_cast<char*>(stacks);
 }
 
-// Where pids are short, because others have as many, it waits for some.
+// Waits if there are no free pids.
 Result<std::uint32_t> clone_patiently(char* stack, Member& member) {
   const std::uint64_t deadline_ns = bench::now_ns() + kPatience.deadline_ms * kNsPerMs;
   for (;;) {
@@ -177,7 +177,7 @@ Result<> Crowd::leave() {
   return left;
 }
 
-// Who waits for room in an observer's queue is woken when that observer is gone.
+// A sender that is blocked on an observer's queue is woken when that observer ends.
 Crowd::~Crowd() {
   if (!parent_) return;
   [[maybe_unused]] const auto left = leave();

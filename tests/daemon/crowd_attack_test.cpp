@@ -1,4 +1,4 @@
-// One user with many processes, beside agents of another: tables that have room for only so many.
+// One user with many processes, and agents of another user: limits of the tables.
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -44,9 +44,9 @@ class Crowds : public EveryDelivery {
   std::unique_ptr<Crowd> crowd_;
 };
 
-// The kernel's map of senders forgot the longest silent for strangers' children: of 20 honest exits
-// none was told, and none was counted as lost.
-TEST_P(Crowds, DoNotMakeTheKernelForgetHonestAgents) {
+// Once the kernel's map of senders was an LRU, and children of another user evicted the agents: of
+// 20 exits none was reported, and none was counted as lost.
+TEST_P(Crowds, DoNotEvictHonestSenders) {
   ObserverProcess observer = observe_exits();
   const std::vector<Child> agents = honest_agents(20);
   assemble(how_many_processes(20'000));
@@ -76,7 +76,7 @@ TEST_P(Crowds, GetWhatTheyAreAllowed) {
   EXPECT_EQ(last_words(observer)["beats_total"], 40 + 1);
 }
 
-TEST_P(Crowds, GetAllThereIsWithoutALimit) {
+TEST_P(Crowds, GetAllSlotsWithoutALimit) {
   ObserverProcess observer = observe_exits({"--tracker-capacity", "64", "--agents-per-uid", "0"});
   assemble(100);
   UnixAgent last(socket_);  // what it sends is the last to be read

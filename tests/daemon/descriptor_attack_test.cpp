@@ -1,5 +1,5 @@
-// Strangers' objects: what a datagram carries must not be released by the observer's thread, whose
-// close(2) of it may sleep for as long as its sender likes.
+// Descriptors in datagrams must not be closed by the observer's thread, since close(2) may sleep
+// for as long as the sender likes.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -82,23 +82,22 @@ class Descriptors : public EveryDelivery {
   std::unique_ptr<lab::Child> sender_;
 };
 
-// One datagram held the observer's thread in tcp_close(): nothing was judged, SIGTERM was not
-// heard.
-TEST_P(Descriptors, OfALingeringSocketDoNotHoldTheObserver) {
+// One datagram blocked the observer's thread in tcp_close(): no stalls, and SIGTERM had no effect.
+TEST_P(Descriptors, OfALingeringSocketDoNotBlockTheObserver) {
   ObserverProcess observer = observe_patiently();
   while_asleep(observer, [&] { send_lingering_sockets(1); });
   expect_to_turn(observer);
 }
 
-TEST_P(Descriptors, OfManyLingeringSocketsDoNotHoldTheObserver) {
+TEST_P(Descriptors, OfManyLingeringSocketsDoNotBlockTheObserver) {
   ObserverProcess observer = observe_patiently();
   while_asleep(observer, [&] { send_lingering_sockets(50); });
   expect_to_turn(observer);
 }
 
-// Under ring delivery a datagram is queued when the ring is full, and the observer that throws it
-// away closed what it carried.
-TEST_P(Descriptors, DoNotHoldTheObserverWhenTheRingIsFull) {
+// With ring delivery a datagram is queued when the ring is full, and the observer, which discards
+// it, closed its descriptors.
+TEST_P(Descriptors, DoNotBlockTheObserverWhenTheRingIsFull) {
   ObserverProcess observer = observe_patiently({"--ring-bytes", "4096"});
   while_asleep(observer, [&] {
     fill_the_ring();
@@ -107,8 +106,8 @@ TEST_P(Descriptors, DoNotHoldTheObserverWhenTheRingIsFull) {
   expect_to_turn(observer);
 }
 
-// A full ring alone, and senders with nothing in their hands, hold nobody.
-TEST_P(Descriptors, AreWhatHoldsItNotTheFullRing) {
+// A full ring, with datagrams without descriptors, does not block the observer.
+TEST_P(Descriptors, AFullRingAloneDoesNotBlockTheObserver) {
   ObserverProcess observer = observe_patiently({"--ring-bytes", "4096"});
   while_asleep(observer, [&] { fill_the_ring(); });
   expect_to_turn(observer);

@@ -1,4 +1,4 @@
-// Death is an event, not a silence: real agents that end in every way, and some that do not.
+// Exits of real agents, in every way, and events that are not exits.
 #include <sys/mount.h>
 #include <sys/syscall.h>
 
@@ -32,7 +32,7 @@ class Death : public EveryDelivery {
   }
 };
 
-TEST_P(Death, ByASignalIsAStallAtOnce) {
+TEST_P(Death, BySignalIsAStallAtOnce) {
   ObserverProcess observer = observe_deaths();
   Child agent = Child::run([&] {
     send_claim(socket_, own_pid(), 9);
@@ -51,7 +51,7 @@ TEST_P(Death, ByASignalIsAStallAtOnce) {
   EXPECT_EQ(observer.stop()["stalls_total"], 1);
 }
 
-TEST_P(Death, ByExitTellsTheCode) {
+TEST_P(Death, ByExitHasTheCode) {
   ObserverProcess observer = observe_deaths();
   Child agent = Child::run([&] {
     send_claim(socket_, own_pid());
@@ -63,7 +63,7 @@ TEST_P(Death, ByExitTellsTheCode) {
   observer.stop();
 }
 
-// The observer sleeps while an agent sends and dies: its beats come first all the same.
+// The observer sleeps while an agent sends and ends: its beats come first.
 TEST_P(Death, ComesAfterTheLastBeat) {
   ObserverProcess observer = observe({"--threshold-ms", "60000"});
   while_asleep(observer, [&] {
@@ -135,7 +135,7 @@ TEST_P(Death, IsNoneBySigstop) {
   observer.stop();
 }
 
-// Root may freeze a cgroup: nothing in it runs, nothing in it has ended.
+// Processes in a frozen cgroup do not run, but have not ended.
 TEST_P(Death, IsNoneByFreezing) {
   TemporaryDirectory mounted;
   const std::string root = mounted.path("");
@@ -161,8 +161,8 @@ TEST_P(Death, IsNoneByFreezing) {
   ::umount2(root.c_str(), MNT_DETACH);
 }
 
-// Somebody else's death is nobody's business, and neither is a forger's.
-TEST_P(Death, OfWhoIsNoAgentIsNotTold) {
+// Exits of processes that are no agents, and of forgers, are not reported.
+TEST_P(Death, OfAProcessThatIsNoAgentIsNotReported) {
   ObserverProcess observer = observe_deaths();
   Child::run([&] { send_claim(socket_, own_pid() + 1); }).wait();
   observer.expect("auth_failure");
@@ -170,8 +170,8 @@ TEST_P(Death, OfWhoIsNoAgentIsNotTold) {
   observer.stop();
 }
 
-// Its number here is what its death, and a recovery, must speak of.
-TEST_P(Death, OfAForeignerIsToldUnderItsPidHere) {
+// The exit event, and recovery, must use its pid in the observer's namespace.
+TEST_P(Death, InAnotherNamespaceIsReportedUnderThePidHere) {
   ObserverProcess observer = observe_deaths({"--allow-cross-namespace-agents"});
   ASSERT_EQ(in_private_namespace([&] { send_claim(socket_, own_pid()); }), 0);
   const Json stall = observer.expect("stall");
@@ -183,7 +183,7 @@ TEST_P(Death, OfAForeignerIsToldUnderItsPidHere) {
 }
 
 // Two containers, in each of which the agent is pid 2.
-TEST_P(Death, TellsEqualPidsOfTwoContainersApart) {
+TEST_P(Death, OfEqualPidsInTwoContainersIsDistinguished) {
   ObserverProcess observer = observe({"--allow-cross-namespace-agents", "--beats", "changes"});
   ASSERT_EQ(in_private_namespace([&] { send_claim(socket_, own_pid()); }), 0);
   ASSERT_EQ(in_private_namespace([&] { send_claim(socket_, own_pid()); }), 0);
@@ -198,7 +198,7 @@ TEST_P(Death, TellsEqualPidsOfTwoContainersApart) {
   observer.stop();
 }
 
-TEST_P(Death, OfTheOldOneIsNeverChargedToTheNewOne) {
+TEST_P(Death, OfAFormerProcessIsNotReportedForThePidsNewOwner) {
   ObserverProcess observer = observe({"--threshold-ms", "60000"});
   const std::size_t times = how_many_processes(20);
   for (std::size_t i = 0; i < times; ++i) {
@@ -231,8 +231,8 @@ TEST_P(Death, OfTheOldOneIsNeverChargedToTheNewOne) {
   EXPECT_EQ(observer.stop()["pid_recycled_total"], times);
 }
 
-// A thousand agents, each killed at a moment of chance, each death told exactly once.
-TEST_P(Death, OfAThousandIsToldOnceForEach) {
+// A thousand agents, each killed at a random time: each exit is reported exactly once.
+TEST_P(Death, OfEachOfAThousandIsReportedOnce) {
   const std::size_t all = how_many_processes(1000);
   constexpr std::size_t kAtOnce = 100;
   ObserverProcess observer = observe_deaths();

@@ -174,7 +174,7 @@ std::string said(const FloodOutcome& outcome) {
   return text;
 }
 
-TEST_P(Floods, HarmNoHonestAgentAndHideNoHungOne) {
+TEST_P(Floods, HonestAgentsBeatAndAHungOneIsFound) {
   const FloodTrial trial = this->trial();
   const auto held = bench::hold(lab_, trial);
   ASSERT_TRUE(held) << held.error().message;

@@ -1,8 +1,6 @@
-// HeldThread: the main thread of another process, held inside a system call that a test chooses: as
-// by a disk or a stranger's object that never answers. Its other threads go on.
-//
-// By ptrace(2), which stops a thread exactly there. Needs to be allowed to trace it; for one that
-// is not dumpable, as the observer: root. Let go of by release(), at the latest by the destructor.
+// HeldThread: stops the main thread of another process inside a chosen system call, as if that
+// blocked. The other threads continue. Uses ptrace(2). Needs permission to trace it: root, as the
+// observer is not dumpable. Released by release() or the destructor.
 #pragma once
 
 #include <sys/ptrace.h>

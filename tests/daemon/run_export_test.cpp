@@ -68,7 +68,7 @@ std::size_t count(const std::string& text, const std::string& part) {
 
 class Export : public Run {
  protected:
-  // By default nobody is silent for as long as a test may take.
+  // By default no agent stalls during a test.
   ObserverProcess observe_into_file(const std::string& threshold_ms = "60000") {
     return observe({"--export-file", file_, "--beats", "none", "--threshold-ms", threshold_ms});
   }
@@ -108,7 +108,7 @@ TEST_F(Export, HoldsEveryEventAtOnce) {
   EXPECT_EQ(seen.st_mode & 07777, 0600U);
 }
 
-TEST_F(Export, HoldsHonestForeignersToo) {
+TEST_F(Export, HasAgentsOfOtherNamespacesToo) {
   HB_NEEDS_ROOT();
   ObserverProcess observer = observe_into_file();
   ASSERT_EQ(in_private_namespace([&] { send_claim(socket_, own_pid()); }), 0);
@@ -129,7 +129,7 @@ TEST_F(Export, IsAppendedToByTheNextObserver) {
   }
 }
 
-TEST_F(Export, RefusesALinkAndSaysSo) {
+TEST_F(Export, RefusesASymbolicLink) {
   std::filesystem::create_symlink(directory_.path("victim"), file_);
   Process observer(arguments({"--export-file", file_}));
   EXPECT_EQ(observer.wait(), 1);
@@ -183,8 +183,8 @@ TEST_F(Export, GoesOnInTheOldFileWhenTheNewOneIsRefused) {
   EXPECT_NE(errors.find("SIGHUP: " + file_ + " is a directory"), std::string::npos) << errors;
 }
 
-// A reader that sleeps holds the observer up; SIGHUP is no reason to give it up.
-TEST_F(Export, IsOpenedAgainThoughTheReaderOfTheStreamSleeps) {
+// SIGHUP must not end the wait for a slow reader.
+TEST_F(Export, IsOpenedAgainWhileTheReaderOfTheStreamSleeps) {
   ObserverProcess observer = observe({"--export-file", file_, "--threshold-ms", "60000"});
   UnixAgent agent(socket_);
   // More than a pipe and a socket hold.
@@ -204,7 +204,7 @@ TEST_F(Export, IsOpenedAgainThoughTheReaderOfTheStreamSleeps) {
   observer.stop();
 }
 
-TEST_F(Export, EndsOnTheOtherSignalsAsEver) {
+TEST_F(Export, OtherSignalsStillEndTheObserver) {
   for (const int signal : {SIGTERM, SIGINT}) {
     ObserverProcess observer = observe_into_file();
     observer.process().signal(SIGHUP);
@@ -213,7 +213,7 @@ TEST_F(Export, EndsOnTheOtherSignalsAsEver) {
 }
 
 // Without a file there is nothing to open again.
-TEST_F(Export, IsWhatSighupIsFor) {
+TEST_F(Export, WithoutItSighupEndsTheObserver) {
   ObserverProcess observer = observe();
   observer.stop(SIGHUP);
 }
@@ -233,7 +233,7 @@ void fill(const std::string& path) {
   }
 }
 
-TEST_F(Export, OutlivesAFullDiskAndNoticesItsEnd) {
+TEST_F(Export, SurvivesAFullDisk) {
   HB_NEEDS_ROOT();
   const std::string disk = directory_.path("disk");
   std::filesystem::create_directory(disk);

@@ -1,5 +1,5 @@
-// The run loop with an observer, sources and members that a test moves: whom it tells what, what
-// wakes it, what it does not ask, and what ends it. Nothing depends on how soon anything happens.
+// The run loop with fake sources and members: the order of calls, what wakes it, what it does not
+// poll, and what ends it. Nothing depends on timing.
 #include "daemon/run_loop.hpp"
 
 #include <gtest/gtest.h>
@@ -154,7 +154,7 @@ TEST_F(RunLoopTest, ReportsAtTheEndWhatHadCome) {
   EXPECT_EQ(first_.told, Words{"beat 7"});
 }
 
-TEST_F(RunLoopTest, TellsTheStreamFirstAndThenTheMembersInTheirOrder) {
+TEST_F(RunLoopTest, WritesTheStreamFirstThenCallsMembersInOrder) {
   Words order;
   first_.on_event = [&](const Event&) { order.push_back("first, after " + sink_.told.back()); };
   second_.on_event = [&](const Event&) { order.emplace_back("second"), end(); };
@@ -172,7 +172,7 @@ TEST_F(RunLoopTest, HidesBeatsFromTheStreamAlone) {
   EXPECT_EQ(first_.told, Words{"beat 7"});
 }
 
-TEST_F(RunLoopTest, EndsOnAForeignerWhereThatIsStrict) {
+TEST_F(RunLoopTest, StrictNamespaceCheckEndsOnANamespaceConflict) {
   config_.strict_namespace = true;
   source_.deliver(beat(7, kAway));
   source_.deliver(beat(8));
@@ -180,7 +180,7 @@ TEST_F(RunLoopTest, EndsOnAForeignerWhereThatIsStrict) {
   EXPECT_EQ(sink_.told, Words{"namespace conflict"});
 }
 
-TEST_F(RunLoopTest, GoesOnAfterAForeignerElse) {
+TEST_F(RunLoopTest, ANamespaceConflictDoesNotEndItOtherwise) {
   first_.on_event = [](const Event& event) {
     if (std::holds_alternative<Beat>(event)) end();
   };
@@ -220,8 +220,8 @@ TEST_F(RunLoopTest, OpensFilesAgainOnHangupAndGoesOn) {
   EXPECT_EQ(second_.reopened, 1);
 }
 
-// Its descriptor is readable all the time: a loop that asked would turn thousands of times.
-TEST_F(RunLoopTest, DoesNotAskASourceThatRests) {
+// Its descriptor is always readable: a loop that polled it would turn thousands of times.
+TEST_F(RunLoopTest, DoesNotPollASourceBeforePollAfterNs) {
   RestingSource resting;
   sources_ = {{.fd = frames_.get(), .source = &resting}};
   end_after(first_, 50 * kNsPerMs);
@@ -241,7 +241,7 @@ TEST_F(RunLoopTest, EmptiesAnEdgeTriggeredEpoll) {
 }
 
 // A socket that failed is ready again at once.
-TEST_F(RunLoopTest, RestsAfterASourceFailed) {
+TEST_F(RunLoopTest, PausesAfterASourceFailed) {
   constexpr std::uint64_t kRest_ns = 10 * kNsPerMs;
   source_.flood(ReceiveFailed{Error{"it failed", 5}});
   const std::uint64_t began_ns = clock_.now_ns();

@@ -1,4 +1,4 @@
-// What an observer sees and says; and what the old way of attesting cannot see.
+// Events of the observer; and what --attest procfs cannot detect.
 #include <unistd.h>
 
 #include <thread>
@@ -28,8 +28,8 @@ TEST_F(Run, RefusesAWrongClaim) {
   EXPECT_EQ(observer.stop()["auth_failures_total"]["pid_mismatch"], 1);
 }
 
-// Why there is another way: the old one believes what a privileged sender writes.
-TEST_F(Run, BelievesForgedCredentials) {
+// --attest procfs accepts what a privileged sender writes into SCM_CREDENTIALS.
+TEST_F(Run, ProcfsAcceptsForgedCredentials) {
   HB_NEEDS_ROOT();
   ObserverProcess observer = observe();
   const auto victim = static_cast<std::uint32_t>(observer.process().pid());
@@ -38,7 +38,7 @@ TEST_F(Run, BelievesForgedCredentials) {
   observer.stop();
 }
 
-// And it cannot say who sent what somebody left behind.
+// And it cannot attest frames of a process that has ended.
 TEST_F(Run, CannotNameASenderThatIsGone) {
   ObserverProcess observer = observe();
   observer.process().signal(SIGSTOP);
@@ -71,8 +71,8 @@ TEST_F(Run, DoesNotTakeABeatingAgentForSilent) {
   observer.stop();
 }
 
-// Beats that wait in the socket are no silence, however late they are read.
-TEST_F(Run, DoesNotBlameAgentsForItsOwnDelay) {
+// Beats that wait in the socket prevent a stall, however late they are read.
+TEST_F(Run, BeatsThatAreReadLateAreNoSilence) {
   ObserverProcess observer = observe({"--threshold-ms", "300", "--beats", "none"});
   Process agent(hb_ebpf({"beat", "--socket", socket_, "--interval-ms", "20"}));
   std::this_thread::sleep_for(milliseconds(200));

@@ -1,7 +1,6 @@
-// Readers who do not read, and losses that are told while they happen.
-//
-// A reader of standard output who slept (Ctrl-S in a terminal, a stuck jq) once halted everything:
-// no agent was judged or recovered until he read on.
+// Readers that do not read, and loss notices. A reader of standard output that did not read (Ctrl-S
+// in a terminal, a stuck jq) once blocked the observer: no stalls were detected until it read
+// again.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -20,7 +19,7 @@ namespace {
 
 using Bytes = std::vector<std::uint8_t>;
 
-// More lines than the buffer, a pipe and a reader's patience hold.
+// More lines than the buffer and a pipe hold.
 constexpr std::uint64_t kMany = 25'000;
 constexpr std::uint64_t kAtOnce = 100;  // by socket delivery the queue takes them all
 
@@ -53,7 +52,7 @@ std::size_t lines_in(const std::string& path) {
 
 class Stream : public Run {
  protected:
-  // Nobody is silent for as long as a test may take.
+  // No agent stalls during a test.
   ObserverProcess observe_into_file(Argv more = {}) {
     more.insert(more.end(), {"--export-file", file_, "--threshold-ms", "600000"});
     return observe(more);
@@ -126,7 +125,7 @@ TEST_F(Stream, ThatIsFullDoesNotDelayTheEnd) {
 }
 
 // What waits is given to a reader who reads on, to the last line.
-TEST_F(Stream, EndsWithItsLastLineThoughManyWait) {
+TEST_F(Stream, EndsWithItsLastLineWhileManyAreBuffered) {
   ObserverProcess observer = observe_into_file();
   constexpr std::uint64_t kWaiting = 2'000;  // more than a pipe holds
   send_junk(socket_, kWaiting);
@@ -145,7 +144,7 @@ TEST_F(Stream, EndsWithItsLastLineThoughManyWait) {
   EXPECT_EQ(observer.process().wait(), 0);
 }
 
-TEST_F(Stream, WhoseReaderLeavesWhileLinesWaitEndsTheObserver) {
+TEST_F(Stream, WhoseReaderClosesItEndsTheObserver) {
   ObserverProcess observer = observe();
   send_junk(socket_, kMany);
   observer.expect_logged("lost (stdout)");
@@ -172,7 +171,7 @@ class FullErrors {
   Fd end_;
 };
 
-TEST_F(Stream, GoesOnThoughNobodyReadsTheLog) {
+TEST_F(Stream, ContinuesWhileTheLogIsNotRead) {
   HB_NEEDS_ROOT();
   ObserverProcess observer = observe_into_file();
   ASSERT_TRUE(FullErrors(observer.process()));
@@ -208,7 +207,7 @@ class StalledReader : public EveryDelivery {
   }
 };
 
-TEST_P(StalledReader, DoesNotKeepAStuckAgentFromBeingRecovered) {
+TEST_P(StalledReader, DoesNotPreventRecovery) {
   const std::string note = directory_.path("note");
   const std::string file = directory_.path("events.tsv");
   ObserverProcess observer = observe({"--recovery-exec", "sh -c 'echo {pid} >> " + note + "'",
@@ -231,7 +230,7 @@ INSTANTIATE_TEST_SUITE_P(Delivery, StalledReader, ::testing::Values("socket", "r
 
 // --- Losses ---
 
-TEST_F(Run, TellsNoLossWhereThereIsNone) {
+TEST_F(Run, ReportsNoLossWithoutOne) {
   ObserverProcess observer = observe();
   ASSERT_TRUE(send_claim(socket_, own_pid()));
   observer.expect("beat");
@@ -257,7 +256,7 @@ TEST_F(Run, TellsThatItsTableIsFull) {
   observer.stop();
 }
 
-TEST_F(Run, TellsAtTheEndWhatWasNotToldBefore) {
+TEST_F(Run, ReportsTheRemainingLossesAtTheEnd) {
   ObserverProcess observer = observe();
   UnixAgent agent(socket_);
   ASSERT_TRUE(agent.send(Bytes(31)));
@@ -273,8 +272,8 @@ TEST_F(Run, TellsAtTheEndWhatWasNotToldBefore) {
 
 class Losing : public EveryDelivery {};
 
-// The kernel program drops them: they wake nobody.
-TEST_P(Losing, TellsOfFramesThatAreTooLong) {
+// The kernel program drops them, which does not wake the observer.
+TEST_P(Losing, ReportsFramesThatAreTooLong) {
   ObserverProcess observer = observe();
   UnixAgent agent(socket_);
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(agent.send(Bytes(40)));
@@ -286,7 +285,7 @@ TEST_P(Losing, TellsOfFramesThatAreTooLong) {
   EXPECT_EQ(counters["stamps_dropped_total"]["wrong_length"], 3);
 }
 
-TEST_P(Losing, TellsOfFramesAboveTheRate) {
+TEST_P(Losing, ReportsFramesAboveTheRate) {
   ObserverProcess observer = observe({"--max-beat-rate", "1", "--beats", "none"});
   send_all(socket_, 50, [](std::uint64_t nonce) { return frame_of(own_pid(), nonce); });
   observer.expect_loss("rate_limited");
@@ -295,7 +294,7 @@ TEST_P(Losing, TellsOfFramesAboveTheRate) {
   observer.stop();
 }
 
-TEST_P(Losing, TellsOfAFullRing) {
+TEST_P(Losing, ReportsAFullRing) {
   ObserverProcess observer = observe({"--ring-bytes", "4096", "--max-beat-rate", "0", "--beats",
                                       "none", "--threshold-ms", "60000"});
   while_asleep(observer, [&] {

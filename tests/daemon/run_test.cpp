@@ -1,4 +1,4 @@
-// How an observer starts, how it ends, and what it leaves.
+// Starting and ending the observer, and what remains.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -56,7 +56,7 @@ TEST_F(Run, ReplacesASocketThatKillLeft) {
   second.stop();
 }
 
-TEST_F(Run, NeverTakesALiveOnesSocket) {
+TEST_F(Run, NeverReplacesALiveSocket) {
   ObserverProcess first = observe();
   Process second(arguments());
   EXPECT_EQ(second.wait(), 1);
@@ -68,7 +68,7 @@ TEST_F(Run, NeverTakesALiveOnesSocket) {
   first.stop();
 }
 
-TEST_F(Run, NeverTakesWhatIsNoSocket) {
+TEST_F(Run, NeverReplacesAFileThatIsNoSocket) {
   std::ofstream(socket_) << "precious";
   Process observer(arguments());
   EXPECT_EQ(observer.wait(), 1);
@@ -76,7 +76,7 @@ TEST_F(Run, NeverTakesWhatIsNoSocket) {
   EXPECT_EQ(std::filesystem::file_size(socket_), 8U);
 }
 
-TEST_F(Run, LetsOneOfTwoWin) {
+TEST_F(Run, OnlyOneOfTwoStarts) {
   for (int round = 0; round < 20; ++round) {
     Process one(arguments());
     Process other(arguments());
@@ -90,7 +90,7 @@ TEST_F(Run, LetsOneOfTwoWin) {
   }
 }
 
-TEST_F(Run, HasTheModeItWasTold) {
+TEST_F(Run, HasTheConfiguredMode) {
   ObserverProcess observer = observe({"--socket-mode", "0622"});
   struct stat seen {};
   ASSERT_EQ(::stat(socket_.c_str(), &seen), 0);
@@ -108,7 +108,7 @@ TEST_F(Run, EndsWhenNobodyReadsItsEvents) {
   EXPECT_TRUE(left_nothing());
 }
 
-TEST_F(Run, EndsThoughItsReaderSleeps) {
+TEST_F(Run, EndsWhileItsReaderSleeps) {
   ObserverProcess observer = observe();
   UnixAgent agent(socket_);
   // More than a pipe holds: 64 KiB, at some 150 bytes a line.
@@ -123,8 +123,8 @@ TEST_F(Run, EndsThoughItsReaderSleeps) {
   EXPECT_TRUE(left_nothing());
 }
 
-// Not even when nothing happens: whoever waits for "ready" would wait for ever.
-TEST_F(Run, SaysThatItsFirstWordCannotBeWritten) {
+// Also when no events come: a reader that waits for "ready" would wait forever.
+TEST_F(Run, FailsIfTheReadyLineCannotBeWritten) {
   const Fd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
   Process observer(arguments({"--events", "json", "--shutdown-after-secs", "1"}),
                    {.out = full.get()});
@@ -164,13 +164,13 @@ TEST_F(Run, LogsJsonThatIsJson) {
   EXPECT_NE(line["message"].get<std::string>().find(nasty), std::string::npos);
 }
 
-TEST_F(Run, LogsNothingWhenToldSo) {
+TEST_F(Run, LogLevelOffLogsNothing) {
   Process observer(arguments({"--log-level", "off", "--shutdown-after-secs", "1"}));
   EXPECT_EQ(observer.wait(), 0);
   EXPECT_EQ(observer.errors(), "");
 }
 
-// The descriptors of whoever starts it are not taken for others.
+// Inherited closed descriptors 0 to 2 are not reused for sockets.
 TEST_F(Run, StartsWithClosedDescriptors) {
   Process observer(arguments({"--shutdown-after-secs", "1"}), {}, [] {});
   EXPECT_EQ(observer.wait(), 0);

@@ -1,4 +1,4 @@
-// --user: who the observer is once it is ready, and that it stays so.
+// --user: the observer's ids once it is ready, and that it cannot change them.
 #include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
@@ -69,7 +69,7 @@ class User : public Attest {
   const std::string nested_ = directory_.path("made/hb.sock");
 };
 
-TEST_F(User, IsNobodyAndStillAttests) {
+TEST_F(User, AttestsAsNobody) {
   ObserverProcess observer(nested_, {"--user", "nobody"});
   const pid_t pid = observer.process().pid();
   expect_to_be_nobody(pid);
@@ -85,7 +85,7 @@ TEST_F(User, IsNobodyAndStillAttests) {
   expect_balance(observer.stop());
 }
 
-TEST_F(User, TakesItsSocketAway) {
+TEST_F(User, RemovesItsSocket) {
   ObserverProcess observer(nested_, {"--user", "nobody"});
   struct stat made {};
   ASSERT_EQ(::stat(directory_.path("made").c_str(), &made), 0);
@@ -109,7 +109,7 @@ TEST_F(User, LeavesASocketThatTheNextStartReplaces) {
   EXPECT_EQ(seen.st_uid, 0U) << "a directory that was there is not given away";
 }
 
-// The old way must look into other processes: that one capability stays, though the user is nobody.
+// --attest procfs must read /proc of other processes, so one capability is kept.
 TEST_F(User, KeepsWhatProcfsNeeds) {
   ObserverProcess observer(nested_, {"--user", "nobody", "--attest", "procfs"});
   expect_to_be_nobody(observer.process().pid());
@@ -155,7 +155,7 @@ TEST_F(User, CanNeverBeRootAgain) {
 }
 
 // What confirm_user() is for: here the drop of the capabilities is missing.
-TEST_F(User, IsNotConfirmedWhileAWayBackIsOpen) {
+TEST_F(User, IsNotConfirmedWhileItCanBecomeRoot) {
   const daemon::User user{"nobody", nobody().uid, nobody().gid, {nobody().gid}};
   Child child = Child::run([&] {
     const bool way_back =

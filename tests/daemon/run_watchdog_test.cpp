@@ -1,4 +1,4 @@
-// A loop that is held, in the real program: what ends it, what does not, and what it costs.
+// The watchdog with a stuck loop, in the real program.
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
@@ -54,7 +54,7 @@ class RunWatchdog : public Run {
  protected:
   void SetUp() override { HB_NEEDS_ROOT(); }
 
-  // Held inside recvmmsg(2), where a stranger's object would hold it.
+  // Stopped inside recvmmsg(2), which a received descriptor could block.
   void hold(ObserverProcess& observer) {
     held_.emplace(observer.process().pid());
     ASSERT_TRUE(held_->is_held());
@@ -69,7 +69,7 @@ class RunWatchdog : public Run {
   std::optional<HeldThread> held_;
 };
 
-TEST_F(RunWatchdog, EndsALoopThatIsHeldForTheLimit) {
+TEST_F(RunWatchdog, EndsALoopThatIsStuckForTheLimit) {
   ObserverProcess observer = observe({"--self-watchdog-ms", kShort});
   hold(observer);
   EXPECT_EQ(observer.process().wait(), 5);
@@ -89,7 +89,7 @@ TEST_F(RunWatchdog, LeavesASocketThatTheNextStartReplaces) {
   second.stop();
 }
 
-TEST_F(RunWatchdog, InterruptsALoopThatIsHeldForLessAndDoesNotEndIt) {
+TEST_F(RunWatchdog, InterruptsALoopThatIsStuckForLessAndDoesNotEndIt) {
   ObserverProcess observer = observe();
   hold(observer);
   EXPECT_TRUE(eventually([&] { return was_interrupted(observer.process().pid()); }));
@@ -117,7 +117,7 @@ TEST_F(RunWatchdog, DoesNotEndALoopThatHasNothingToDo) {
   observer.stop();
 }
 
-TEST_F(RunWatchdog, LetsASignalEndALoopThatIsHeld) {
+TEST_F(RunWatchdog, ASignalEndsALoopThatIsStuck) {
   for (const int signal : {SIGTERM, SIGINT}) {
     ObserverProcess observer = observe();
     hold(observer);
@@ -129,7 +129,7 @@ TEST_F(RunWatchdog, LetsASignalEndALoopThatIsHeld) {
   }
 }
 
-TEST_F(RunWatchdog, LetsASignalEndALoopThatIsHeldInItsSleep) {
+TEST_F(RunWatchdog, ASignalEndsALoopThatIsStuckInPpoll) {
   ObserverProcess observer = observe();
   held_.emplace(observer.process().pid());
   ASSERT_TRUE(held_->is_held());
@@ -143,7 +143,8 @@ TEST_F(RunWatchdog, IsOffWhereItIsToldSo) {
   observer.stop();
 }
 
-// capset(2) and prctl(2) are about one thread: the other must not have what the loop gave away.
+// capset(2) and prctl(2) affect one thread: the other must not keep privileges that the loop
+// dropped.
 TEST_F(RunWatchdog, HasNoThreadWithMorePrivilegesThanTheLoop) {
   ObserverProcess observer(socket_, {"--attest", "procfs", "--user", "nobody"});
   const auto threads = threads_of(observer.process().pid());
@@ -156,7 +157,7 @@ TEST_F(RunWatchdog, HasNoThreadWithMorePrivilegesThanTheLoop) {
 }
 
 // A command may take longer to end than the loop may take for a turn.
-TEST_F(RunWatchdog, DoesNotEndAnEndThatWaitsForACommand) {
+TEST_F(RunWatchdog, DoesNotEndAShutdownThatWaitsForACommand) {
   const std::string begun = directory_.path("begun");
   const std::string done = directory_.path("done");
   ObserverProcess observer(
@@ -194,7 +195,7 @@ class Storm {
   std::thread thread_;
 };
 
-TEST_P(EveryDelivery, LosesNothingInAStormOfSignals) {
+TEST_P(EveryDelivery, LosesNothingWhileInterruptedBySignals) {
   ObserverProcess observer =
       observe({"--beats", "none", "--threshold-ms", "60000", "--log-level", "warn"});
   {
@@ -217,7 +218,7 @@ INSTANTIATE_TEST_SUITE_P(By, EveryDelivery, ::testing::Values("socket", "ring"),
                          [](const auto& delivery) { return std::string(delivery.param); });
 
 // Files that are opened again, commands whose output is read, records that are on disk before them.
-TEST_F(RunWatchdog, DoesAllElseInAStormOfSignals) {
+TEST_F(RunWatchdog, EverythingWorksInAStormOfSignals) {
   constexpr int kCommands = 20;
   const std::string notes = directory_.path("notes");
   const std::string audit = directory_.path("audit");
@@ -282,7 +283,7 @@ TEST_F(RunWatchdog, RunsAtThePriorityThatItIsTold) {
   }
 }
 
-TEST_F(RunWatchdog, KeepsItsPriorityFromCommands) {
+TEST_F(RunWatchdog, CommandsDoNotInheritThePriority) {
   const std::string note = directory_.path("nice");
   ObserverProcess observer(
       socket_, {"--beats", "none", "--threshold-ms", "300", "--recovery-startup-grace-ms", "0",
@@ -292,7 +293,7 @@ TEST_F(RunWatchdog, KeepsItsPriorityFromCommands) {
   EXPECT_TRUE(eventually([&] { return content(note) == "0\n"; })) << content(note);
 }
 
-TEST_F(RunWatchdog, GoesOnWithoutAPriorityThatNobodyAskedFor) {
+TEST_F(RunWatchdog, StartsWithoutTheDefaultPriorityWhereItIsNotPermitted) {
   Process observer(arguments({"--events", "json"}), {}, renounce_nice);
   ASSERT_TRUE(observer.next_line());
   observer.signal(SIGTERM);
@@ -301,7 +302,7 @@ TEST_F(RunWatchdog, GoesOnWithoutAPriorityThatNobodyAskedFor) {
   EXPECT_NE(errors.find("info: cannot run at nice -20"), std::string::npos) << errors;
 }
 
-TEST_F(RunWatchdog, DoesNotStartWithoutThePriorityThatItIsTold) {
+TEST_F(RunWatchdog, DoesNotStartWhereAnExplicitPriorityIsNotPermitted) {
   Process observer(arguments({"--nice", "-5"}), {}, renounce_nice);
   EXPECT_EQ(observer.wait(), 1);
   const std::string errors = observer.errors();

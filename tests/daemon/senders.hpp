@@ -1,4 +1,4 @@
-// What the attacks have in common: who sends, and whether the observer goes on meanwhile.
+// For the attack tests: senders, and whether the observer keeps working.
 #pragma once
 
 #include <linux/sockios.h>
@@ -78,7 +78,7 @@ inline bool tells_beat_of(ObserverProcess& observer, pid_t pid) {
   return tells(observer, [&](const Json& event) { return is_beat_of(event, pid); });
 }
 
-// Ends them. How many of their exits are not told: those of whom the observer does not know.
+// Ends them. Returns how many of their exits are not reported.
 inline std::size_t untold_exits(ObserverProcess& observer, const std::vector<Child>& agents) {
   std::set<pid_t> untold;
   for (const Child& agent : agents) {
@@ -93,7 +93,7 @@ inline std::size_t untold_exits(ObserverProcess& observer, const std::vector<Chi
   return untold.size();
 }
 
-// Ends it, whatever it still tells before its last words; its counters.
+// Ends it and returns its counters; ignores remaining events.
 inline Json last_words(ObserverProcess& observer) {
   observer.process().signal(SIGTERM);
   Json event = observer.next_event();

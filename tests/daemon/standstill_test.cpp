@@ -1,4 +1,4 @@
-// When a loop stands still, look by look: no thread, no clock.
+// Standstill, look by look, without threads and clocks.
 #include "daemon/standstill.hpp"
 
 #include <gtest/gtest.h>
@@ -44,12 +44,12 @@ class StandstillTest : public ::testing::Test {
   std::uint64_t waited_ms_ = 0;
 };
 
-TEST_F(StandstillTest, LeavesALoopAloneThatSleeps) {
+TEST_F(StandstillTest, DoesNotInterruptALoopThatSleeps) {
   progress_.begin(Step::Sleeping);
   EXPECT_TRUE(stays_fine());
 }
 
-TEST_F(StandstillTest, LeavesALoopAloneThatGoesOn) {
+TEST_F(StandstillTest, DoesNotInterruptALoopThatMoves) {
   for (int i = 0; i < 10'000; ++i) {
     progress_.begin(Step::Receiving);
     ASSERT_EQ(look(), Verdict::Fine);
@@ -74,7 +74,7 @@ TEST_F(StandstillTest, InterruptsAStepThatIsSeenTwice) {
   EXPECT_EQ(look(), Verdict::Fine);
 }
 
-// A stranger who held it once does it again: each time it is found within two short looks.
+// A loop that was stuck may be stuck again: it is then found within two short looks.
 TEST_F(StandstillTest, LooksOftenForAWhileAfterAnInterruption) {
   progress_.begin(Step::Receiving);
   ms_until(Verdict::Interrupt);
@@ -87,14 +87,14 @@ TEST_F(StandstillTest, LooksOftenForAWhileAfterAnInterruption) {
   EXPECT_EQ(standstill_.next_look_ms(), kCalm_ms);
 }
 
-TEST_F(StandstillTest, EndsALoopThatStandsForTheLimit) {
+TEST_F(StandstillTest, EndsALoopThatIsStuckForTheLimit) {
   progress_.begin(Step::Receiving);
   look();
   EXPECT_EQ(ms_until(Verdict::EndStuck), kLimit_ms);
   EXPECT_EQ(standstill_.stands_ms(), kLimit_ms);
 }
 
-TEST_F(StandstillTest, DoesNotEndALoopThatStandsForLess) {
+TEST_F(StandstillTest, DoesNotEndALoopThatIsStuckForLess) {
   for (int i = 0; i < 10; ++i) {
     progress_.begin(Step::Receiving);
     look();
@@ -104,7 +104,7 @@ TEST_F(StandstillTest, DoesNotEndALoopThatStandsForLess) {
   }
 }
 
-TEST_F(StandstillTest, GivesCommandsTheirTimeAtTheEnd) {
+TEST_F(StandstillTest, WaitsForCommandsAtTheEnd) {
   progress_.begin(Step::AwaitingCommands);
   look();
   const std::uint64_t ended_ms = ms_until(Verdict::EndStuck);
@@ -123,7 +123,7 @@ TEST_F(StandstillTest, EndsALoopThatHangsWhileItEnds) {
   EXPECT_EQ(ms_until(Verdict::EndStuck), kLimit_ms);
 }
 
-TEST_F(StandstillTest, EndsALoopThatIsToldToEndAndDoesNotHear) {
+TEST_F(StandstillTest, EndsAStuckLoopThatDoesNotHandleASignal) {
   Standstill patient({.limit_ms = kTooLong_ms});
   progress_.begin(Step::Receiving);
   std::uint64_t heard_ms = 0;
@@ -133,14 +133,14 @@ TEST_F(StandstillTest, EndsALoopThatIsToldToEndAndDoesNotHear) {
   EXPECT_EQ(heard_ms, Standstill::kHearing_ms);
 }
 
-// Its sleep ends with the signal; where it does not, something holds it there.
+// A signal ends ppoll(2); if it does not, the loop is stuck there.
 TEST_F(StandstillTest, EndsALoopThatSleepsThroughASignal) {
   progress_.begin(Step::Sleeping);
   look();
   EXPECT_LE(ms_until(Verdict::EndDeaf, true), Standstill::kHearing_ms + 2 * kCalm_ms);
 }
 
-TEST_F(StandstillTest, LeavesALoopAloneThatGoesOnAndWillHear) {
+TEST_F(StandstillTest, DoesNotEndAMovingLoopWithAPendingSignal) {
   for (int i = 0; i < 10'000; ++i) {
     progress_.begin(Step::Receiving);
     ASSERT_EQ(look(true), Verdict::Fine);
@@ -148,13 +148,13 @@ TEST_F(StandstillTest, LeavesALoopAloneThatGoesOnAndWillHear) {
 }
 
 // Only a signal that nobody took counts from when it came.
-TEST_F(StandstillTest, DoesNotHoldATimeBeforeTheSignalAgainstIt) {
+TEST_F(StandstillTest, TimeBeforeTheSignalDoesNotCount) {
   progress_.begin(Step::Sleeping);
   EXPECT_TRUE(stays_fine());
   for (int i = 0; i < 10; ++i) EXPECT_EQ(look(true), Verdict::Fine);
 }
 
-TEST_F(StandstillTest, MindsNoFurtherSignalAtTheEnd) {
+TEST_F(StandstillTest, IgnoresFurtherSignalsAtTheEnd) {
   progress_.begin(Step::AwaitingCommands);
   look(true);
   EXPECT_EQ(ms_until(Verdict::EndStuck, true), kLimit_ms + kCommands_ms);

@@ -21,7 +21,7 @@ TEST_F(UdpRun, SaysWhereItListens) {
   observer.stop();
 }
 
-TEST_F(UdpRun, AcceptsAPlainClaimAndSaysWhatItIsWorth) {
+TEST_F(UdpRun, AcceptsPlaintextAsNetworkUnverified) {
   ObserverProcess observer = observe_plainly();
   ASSERT_TRUE(send_claim_over_udp(4242, 7));
   const Json beat = observer.expect("beat");
@@ -32,7 +32,7 @@ TEST_F(UdpRun, AcceptsAPlainClaimAndSaysWhatItIsWorth) {
   EXPECT_EQ(observer.stop()["beats_total"], 1);
 }
 
-TEST_F(UdpRun, TakesTheOperatorsWordForTheTransport) {
+TEST_F(UdpRun, MarksBeatsAsOperatorAttested) {
   ObserverProcess observer = observe_plainly({"--i-accept-recovery-on-unauthenticated-transport"});
   ASSERT_TRUE(send_claim_over_udp(4242));
   EXPECT_EQ(observer.expect("beat")["origin"], "operator_attested_transport");
@@ -167,7 +167,7 @@ TEST_F(UdpRun, NoticesThatASealedAgentWasKilled) {
 }
 
 // What is sent to one observer is recorded and sent to it again.
-TEST_F(UdpRun, RefusesARecording) {
+TEST_F(UdpRun, RefusesAReplay) {
   std::array<UdpDatagram, 4> recorded;
   std::size_t count = 0;
   {

@@ -1,4 +1,4 @@
-// The watchdog's thread and the process that it looks after, within one process or a forked one.
+// The watchdog's thread, in this process or in a forked one.
 #include "daemon/watchdog.hpp"
 
 #include <fcntl.h>
@@ -148,7 +148,7 @@ TEST(WatchdogEnd, HasItsCodeAndSaysWhere) {
   EXPECT_TRUE(said.ends_with("ending with code 5 (--self-watchdog-ms)\n")) << said;
 }
 
-TEST(WatchdogEnd, NamesTheSignalThatWasNotHeard) {
+TEST(WatchdogEnd, NamesThePendingSignal) {
   const Pipe errors;
   const int status = hang(config(kNever_ms), Step::Sleeping, errors, SIGTERM);
   EXPECT_EQ(WEXITSTATUS(status), 5);
@@ -156,7 +156,7 @@ TEST(WatchdogEnd, NamesTheSignalThatWasNotHeard) {
   EXPECT_NE(said.find("does not hear SIGTERM"), std::string::npos) << said;
 }
 
-TEST(WatchdogEnd, SaysThatCommandsAreLeft) {
+TEST(WatchdogEnd, SaysThatCommandsMayStillRun) {
   const Pipe errors;
   Watchdog::Config with_commands = config(100);
   with_commands.may_leave_commands = true;
@@ -185,15 +185,15 @@ TEST(WatchdogEnd, SaysNothingWhereNothingIsLogged) {
   EXPECT_EQ(content(errors), "");
 }
 
-// A pipe that nobody reads would hold whoever writes.
-TEST(WatchdogEnd, ComesThoughStandardErrorIsFull) {
+// Writing to a full pipe would block.
+TEST(WatchdogEnd, EndsTheProcessAlthoughStandardErrorIsFull) {
   const Pipe errors;
   fill(errors);
   EXPECT_EQ(WEXITSTATUS(hang(config(100), Step::Receiving, errors)), 5);
 }
 
 // The whole process stops for longer than the limit, and is well afterwards.
-TEST(WatchdogEnd, DoesNotComeForAProcessThatWasStopped) {
+TEST(WatchdogEnd, DoesNotEndAProcessThatWasStopped) {
   const Pipe to_child;
   Child child = Child::run([&] {
     auto signals = daemon::Signals::take();

@@ -1,5 +1,4 @@
-// What every fuzz target needs: the fuzzer's bytes, taken apart from the front, and a way to say
-// what must hold.
+// For every fuzz target: consumes the fuzzer's bytes from the front, and checks invariants.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +20,7 @@ inline void require(bool holds, const char* fact) {
   std::abort();
 }
 
-// Bytes that are not there any more are zero: every input is one of every target.
+// Missing bytes are zero, so every input is valid for every target.
 class Input {
  public:
   Input(const std::uint8_t* data, std::size_t size) : rest_(data, size) {}

@@ -157,7 +157,7 @@ Bytes altered(Bytes datagram, Input& input) {
   return datagram;
 }
 
-// What somebody who listens to the network can do.
+// The attacks of somebody who can read and write the network.
 class Attacker {
  public:
   void record(const Sealed& sealed) { recorded_.push_back(sealed); }

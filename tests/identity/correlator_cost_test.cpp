@@ -1,4 +1,4 @@
-// What a stamp costs does not depend on how many wait, nor on whose they are.
+// The cost of a stamp does not depend on how many wait, nor on their senders.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Who makes room in a full table of waiting stamps: whoever holds most of it, and nobody else.
+// Eviction from a full table of waiting stamps: only the sender with the most groups loses some.
 #include <map>
 #include <random>
 
@@ -38,7 +38,7 @@ class EvictionTest : public CorrelatorTest {
 
 // The story: while the observer was stopped, a flood of stamps without frames pushed out the older
 // stamps of honest frames that were still queued, and those were refused as forged.
-TEST_F(EvictionTest, FloodEvictsItselfAndNobodyElse) {
+TEST_F(EvictionTest, FloodEvictsOnlyItsOwnStamps) {
   use(PairingKey::ContentAndCredentials, 64);
   stamped(kAgent, 1);
   stamped(kOther, 2);
@@ -82,10 +82,10 @@ TEST_F(EvictionTest, EqualStampsTakeOnePlace) {
   EXPECT_EQ(correlator_->waiting(), 99U + 7U);
 }
 
-// The story: a forger with the right to name others' credentials sends the victim's bytes too. If
-// the groups that stay behind counted against the victim, it would be the fullest in the end, and
-// its frames that nobody forged would lose their stamps.
-TEST_F(EvictionTest, ForgedBytesDoNotCountAgainstTheirVictim) {
+// A privileged forger sends the victim's bytes with the victim's credentials. If the remaining
+// groups counted for the victim, it would have the most groups in the end, and lose stamps of
+// frames that nobody forged.
+TEST_F(EvictionTest, ForgedStampsDoNotCountForTheirVictim) {
   for (const bool victim_is_first : {true, false}) {
     use(PairingKey::ContentAndCredentials, 64);
     flood(kOther, 20);
@@ -116,7 +116,7 @@ TEST_F(EvictionTest, AmbiguousGroupsCountTogether) {
   }
 }
 
-TEST_F(EvictionTest, WhoTakesOverASlotLosesWhatItsPredecessorLeftFirst) {
+TEST_F(EvictionTest, StampsOfASlotsFormerProcessAreEvictedFirst) {
   use(PairingKey::ContentAndCredentials, 64);
   flood(kFlooder, 64);
   hb_stamp successor = stamp(kAgent, 1, kAgent);
@@ -127,7 +127,7 @@ TEST_F(EvictionTest, WhoTakesOverASlotLosesWhatItsPredecessorLeftFirst) {
   expect_sender(kAgent);
 }
 
-TEST_F(EvictionTest, SlotOutOfRangeIsNobodys) {
+TEST_F(EvictionTest, SlotOutOfRangeCountsAsAmbiguous) {
   use(PairingKey::ContentAndCredentials, 4, 10);  // below all of the tests' slots
   stamped(kAgent, 1);
   flood(kFlooder, 4);

@@ -1,4 +1,4 @@
-// A correlator with a ring that is only a position, and the verbs of its tests.
+// A correlator with a ring that is only a position, and helpers of its tests.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -89,7 +89,7 @@ class CorrelatorTest : public ::testing::Test {
     EXPECT_EQ(std::get<Unattested>(paired->sender), why);
   }
 
-  // Refused, but nobody is accused.
+  // Dropped with a reason, without an auth_failure.
   void expect_missing(Correlator::MissingStamp why) {
     const auto paired = next();
     ASSERT_TRUE(paired.has_value());

@@ -1,4 +1,4 @@
-// Frames whose stamps are known to be lost: refused, but their senders are not accused.
+// Frames whose stamps are known to be lost: dropped, without an auth_failure.
 #include "identity/loss_credit.hpp"
 #include "tests/identity/correlator_fixture.hpp"
 
@@ -42,8 +42,8 @@ TEST_F(CorrelatorTest, StampedFrameSpendsNoCredit) {
   expect_missing(MissingStamp::RingFull);
 }
 
-// A frame that takes an ambiguous stamp has a stamp: what it says is said.
-TEST_F(CorrelatorTest, AmbiguityIsNoLoss) {
+// A frame with an ambiguous stamp has a stamp: it is reported as ambiguous.
+TEST_F(CorrelatorTest, AnAmbiguousStampSpendsNoCredit) {
   correlator_->kept_unstamped(1, now_ns_);
   stamped_as(kAgent, 1, kAgent);
   stamped_as(kOther, 1, kAgent);
@@ -51,7 +51,7 @@ TEST_F(CorrelatorTest, AmbiguityIsNoLoss) {
   expect_refused(Unattested::AmbiguousStamp);
 }
 
-TEST_F(CorrelatorTest, UnstampedFramesHoldUpNobody) {
+TEST_F(CorrelatorTest, UnstampedFramesDoNotDelayOthers) {
   correlator_->kept_unstamped(100, now_ns_);
   for (int i = 0; i < 100; i++) received(1);
   received(2);
@@ -60,9 +60,8 @@ TEST_F(CorrelatorTest, UnstampedFramesHoldUpNobody) {
   expect_sender(kAgent);
 }
 
-// A datagram that was kept may have met a full queue: what it leaves over explains nothing for
-// ever.
-TEST_F(CorrelatorTest, UnusedCreditEndsWithALifetime) {
+// A kept datagram may have met a full queue: the credit that remains must expire.
+TEST_F(CorrelatorTest, UnusedCreditExpires) {
   correlator_->kept_unstamped(5, now_ns_);
   after(config_.stamp_lifetime_ns);
   expire();

@@ -37,9 +37,9 @@ TEST_F(CorrelatorTest, OrphanedBufferIsReplaced) {
   EXPECT_EQ(correlator_->counters().orphaned, 1U);
 }
 
-// The story: the kernel program lets a datagram through without a stamp when the ring is full, and
-// its socket buffer is where an orphan's was. What it says must not become the orphan's sender's.
-TEST_F(CorrelatorTest, OrphansBufferVouchesForNoOtherBytes) {
+// The kernel program queues a datagram without a stamp when the ring is full, and its sk_buff has
+// the address of an orphan's. It must not be attributed to the orphan's sender.
+TEST_F(CorrelatorTest, AnOrphansBufferMatchesNoOtherBytes) {
   use(PairingKey::SocketBuffer);
   stamped_at(0xa0, kAgent, 1);
   correlator_->kept_unstamped(1, now_ns_);
@@ -48,7 +48,7 @@ TEST_F(CorrelatorTest, OrphansBufferVouchesForNoOtherBytes) {
   expect_missing(Correlator::MissingStamp::RingFull);
 }
 
-TEST_F(CorrelatorTest, LostReceiptShiftsNobody) {
+TEST_F(CorrelatorTest, LostReceiptShiftsNoOtherFrame) {
   use(PairingKey::SocketBuffer);
   received(1);
   received(1);

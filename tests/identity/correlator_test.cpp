@@ -1,4 +1,4 @@
-// How stamps find their frames by content.
+// Pairing by content.
 #include "tests/identity/correlator_fixture.hpp"
 
 namespace hb {
@@ -61,7 +61,7 @@ TEST_F(CorrelatorTest, DuplicateStampsOfOneProcessAgree) {
   expect_sender(kAgent);
 }
 
-TEST_F(CorrelatorTest, EqualFramesFromTwoProcessesAreNobodys) {
+TEST_F(CorrelatorTest, EqualFramesFromTwoProcessesAreAmbiguous) {
   stamped_as(kAgent, 1, kAgent);
   stamped_as(kOther, 1, kAgent);
   received(1);
@@ -106,7 +106,7 @@ TEST_F(CorrelatorTest, RecycledPidDisagreesWithItsPredecessor) {
   expect_refused(Unattested::AmbiguousStamp);
 }
 
-TEST_F(CorrelatorTest, KernelThreadIsNobody) {
+TEST_F(CorrelatorTest, KernelThreadIsRefused) {
   hb_stamp worker = stamp(kAgent, 1, kAgent);
   worker.flags = HB_STAMP_KERNEL_THREAD;
   correlator_->add_stamp(worker, now_ns_);
@@ -125,7 +125,7 @@ TEST_F(CorrelatorTest, KernelThreadAndProcessDisagree) {
 
 // The story: an orphan of the agent lies in the table, a forger's stamp is behind a record that is
 // still being written. Judged at once, the forger's frame would be the agent's.
-TEST_F(CorrelatorTest, WaitsWhileAContradictionMayHideInTheRing) {
+TEST_F(CorrelatorTest, WaitsUntilTheRingHasBeenReadPastTheFrame) {
   stamped_as(kAgent, 1, kAgent);
   ring_reserved_ = 144;
   received(1);
@@ -198,7 +198,7 @@ TEST_F(CorrelatorTest, ExpiryIsBoundedPerCall) {
   EXPECT_EQ(correlator_->waiting(), 0U);
 }
 
-TEST_F(CorrelatorTest, TableIsReusedForEver) {
+TEST_F(CorrelatorTest, TableIsReused) {
   use(PairingKey::ContentAndCredentials, 4);
   for (int i = 0; i < 10'000; i++) {
     stamped(kAgent, static_cast<std::uint8_t>(i));

@@ -1,5 +1,5 @@
-// The verdict table, row by row. The observer's namespace is `kHome`; the sender has the number
-// `tgid` as the observer sees it and `own_tgid` as it sees itself.
+// The verdict table, row by row. The observer's namespace is `kHome`; `tgid` is the sender's pid
+// there, `own_tgid` that in its own namespace.
 #include "identity/verdict.hpp"
 
 #include <gtest/gtest.h>
@@ -26,7 +26,7 @@ Identity foreigner(std::uint32_t tgid, std::uint32_t own_tgid) {
 constexpr const char* kCauses[] = {"mismatch", "no stamp", "ambiguous", "kernel thread",
                                    "unreadable"};
 
-// A verdict in words: one thing to compare and to read.
+// A verdict as a string, for comparison.
 std::string words(const Verdict& v) {
   const auto pid = [](std::optional<std::uint32_t> p) { return p ? std::to_string(*p) : "?"; };
   if (const auto* accepted = std::get_if<Accepted>(&v)) {
@@ -72,11 +72,11 @@ TEST(Native, ThatCannotBeSeenIsForgedWhateverItClaims) {
   EXPECT_EQ(judge(12, sender), "forged: mismatch, by ?");
 }
 
-TEST(Foreigner, IsHonestUnderItsOwnNumber) {
+TEST(Foreigner, MayClaimItsOwnPid) {
   EXPECT_EQ(judge(7, foreigner(1077, 7)), "foreign 4026532177, by 1077");
 }
 
-TEST(Foreigner, IsHonestUnderTheObserversNumber) {
+TEST(Foreigner, MayClaimItsPidInTheObserversNamespace) {
   EXPECT_EQ(judge(1077, foreigner(1077, 7)), "foreign 4026532177, by 1077");
 }
 
@@ -87,44 +87,44 @@ TEST(Foreigner, ThatClaimsAnythingElseIsForgedAlsoByPolicy) {
   }
 }
 
-TEST(Foreigner, IsAcceptedByPolicyUnderTheObserversNumber) {
+TEST(Foreigner, IsAcceptedByPolicyUnderItsPidInTheObserversNamespace) {
   EXPECT_EQ(judge(7, foreigner(1077, 7), kAllowCross), "accepted 1077");
   EXPECT_EQ(judge(1077, foreigner(1077, 7), kAllowCross), "accepted 1077");
 }
 
-// Nothing could ever act on it, so policy cannot admit it.
-TEST(Foreigner, ThatCannotBeSeenStaysOneByAnyPolicy) {
+// It could not be signalled, so policy cannot accept it.
+TEST(Foreigner, WithoutAPidInTheObserversNamespaceIsNeverAccepted) {
   EXPECT_EQ(judge(7, foreigner(0, 7)), "foreign 4026532177, by ?");
   EXPECT_EQ(judge(7, foreigner(0, 7), kAllowCross), "foreign 4026532177, by ?");
 }
 
-TEST(Foreigner, ThatCannotBeSeenAndLiesIsForged) {
+TEST(Foreigner, WithoutAPidInTheObserversNamespaceMayBeAForger) {
   EXPECT_EQ(judge(8, foreigner(0, 7), kAllowCross), "forged: mismatch, by ?");
 }
 
-TEST(Foreigner, WhoseNumbersAreNotKnownIsNeverMatchedByZero) {
+TEST(Foreigner, UnknownPidsAreNotMatchedByZero) {
   EXPECT_EQ(judge(0, foreigner(0, 0)), "forged: mismatch, by ?");
   EXPECT_EQ(judge(0, foreigner(0, 0), kAllowCross), "forged: mismatch, by ?");
 }
 
-TEST(Foreigner, WhoseOwnNumberIsNotKnownIsHonestUnderTheObserversOnly) {
+TEST(Foreigner, WithoutAKnownOwnPidMayClaimTheOtherOnly) {
   EXPECT_EQ(judge(1077, foreigner(1077, 0)), "foreign 4026532177, by 1077");
   EXPECT_EQ(judge(7, foreigner(1077, 0)), "forged: mismatch, by 1077");
 }
 
-TEST(ClaimOnly, StandsForItself) {
+TEST(ClaimOnly, AcceptsTheClaimedPid) {
   EXPECT_EQ(judge(77, ClaimOnly{}), "accepted 77");
   EXPECT_EQ(judge(kPidLimit - 1, ClaimOnly{}, Policy{}), "accepted 4194303");
 }
 
-// As a signed number, some of these are a process group's, or everybody's.
+// As a signed number, some of these would mean a process group, or all processes, to kill(2).
 TEST(ClaimOnly, IsForgedWhenNoProcessCanHaveThatNumber) {
   for (const std::uint32_t claim : {0U, kPidLimit, 0x80000000U, 0xFFFFFFFFU}) {
     EXPECT_EQ(judge(claim, ClaimOnly{}), "forged: mismatch, by ?") << claim;
   }
 }
 
-TEST(UnknownObserverNamespace, MakesEverybodyAForeigner) {
+TEST(UnknownObserverNamespace, MakesEveryNamespaceAnotherOne) {
   EXPECT_EQ(judge(77, native(77), Policy{}), "foreign 4026531836, by 77");
   EXPECT_EQ(judge(78, native(77), Policy{}), "forged: mismatch, by 77");
 }

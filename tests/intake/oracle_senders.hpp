@@ -108,13 +108,13 @@ class Sender {
     while (!roster_->begin) ::sched_yield();
     for (std::uint64_t sequence = 0; sequence < count; sequence++) {
       const Content content = content_at(index_, sequence);
-      // Now and then impatient: a full queue makes an orphan, and then the frame comes again.
+      // Sometimes non-blocking: a full queue makes an orphan, and then the frame is sent again.
       const bool sent = sequence % 5 == 0 && send(content, MSG_DONTWAIT);
       if (!sent && !send(content, 0)) ::_exit(2);
     }
   }
 
-  // Nothing tells a sender here that the observer is behind, so it looks.
+  // A sender gets no EAGAIN here, so it checks how far the observer is behind.
   void send_by_ring(std::uint64_t count) {
     constexpr std::uint64_t kInFlight = 20'000;  // the ring holds 58,254
     while (!roster_->begin) ::sched_yield();

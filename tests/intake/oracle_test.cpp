@@ -1,6 +1,6 @@
 // The oracle: a million datagrams from concurrent processes, among them duplicates, equal frames of
 // different senders and forged credentials, each paired twice from the same records: by content and
-// by socket buffer, which is exact. What content concludes, the buffer must confirm, every time.
+// by socket buffer, which is exact. Both results must agree for every frame.
 #include <gtest/gtest.h>
 #include <sched.h>
 
@@ -132,8 +132,8 @@ bool may_be_ambiguous(const Content& content, bool credentials) {
   return content.kind == Kind::ForgedCommon || (!credentials && content.kind == Kind::Common);
 }
 
-// Where the kernel does not show the program what a datagram carries (6.1 under lockdown), none is
-// queued: there is nothing to pair, by either key.
+// Where the program cannot see descriptors (6.1 under lockdown), no datagram is queued, so there is
+// nothing to pair.
 TEST(OracleTest, ContentAndBufferAgreeOnEveryDatagram) {
   const auto paired_exactly = kernel::StampProgram::open({.correlate_skb = true});
   if (!paired_exactly && paired_exactly.error().code == ENOTSUP) {

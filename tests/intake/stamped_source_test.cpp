@@ -1,5 +1,5 @@
-// StampedSource over the real program and ring, with a queue that the test fills: how much it does
-// in one call, and what it says when the queue never runs dry.
+// StampedSource with the real program and ring, and a queue that the test fills: limits of one
+// call, and a queue that is never empty.
 #include "intake/stamped_source.hpp"
 
 #include <gtest/gtest.h>
@@ -75,7 +75,7 @@ class StampedSourceTest : public ::testing::Test {
   intake::StampedSource source_{socket_.program(), queue_, config_, {1, 2}, now_ns_};
 };
 
-// The story: one call read the whole ring, 32 MiB if that was its size, before signals were heard.
+// Once one call read the whole ring, up to 32 MiB, before signals were handled.
 TEST_F(StampedSourceTest, LargeBacklogIsReadInSlicesBeforeTheFrameIsJudged) {
   attempt(1, 5'000);
   attempt(2, 1);
@@ -161,8 +161,8 @@ TEST_F(StampedSourceTest, HorizonMovesInAFlood) {
   EXPECT_LT(source_.horizon_ns(), now_ns_);
 }
 
-// The story: stamps expired only when the queue was seen empty, so in a flood that never let it run
-// dry they stayed until the table was full.
+// Once stamps expired only when the queue was empty, so in a flood that never let it run empty they
+// stayed until the table was full.
 TEST_F(StampedSourceTest, OrphansExpireInAFlood) {
   attempt(1, 500);
   queue_.flood();

@@ -63,7 +63,7 @@ TEST_F(Udp, AFrameIsNothingButAClaim) {
   EXPECT_EQ(arrival.origin, BeatOrigin::NetworkUnverified);
 }
 
-TEST_F(Udp, TheOperatorsWordIsTheOrigin) {
+TEST_F(Udp, TheOriginIsConfigured) {
   UdpSource source(socket_, plain_, BeatOrigin::OperatorAttestedTransport, Horizon(1, 10));
   socket_.deliver(beat(7));
   EXPECT_EQ(std::get<Arrival>(*source.next(5)).origin, BeatOrigin::OperatorAttestedTransport);

@@ -1,5 +1,5 @@
-// Budgets of a uid. A limit for each process is void against fork: eight forking processes of one
-// uid once had the honest agents of another called silent and killed.
+// Budgets of a uid. A limit per process can be evaded with fork(2): eight forking processes of one
+// uid once had the agents of another reported as silent and killed.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -72,7 +72,7 @@ TEST_F(BudgetTest, OfOneUidIsNotSpentByAnother) {
   EXPECT_EQ(drops(HB_DROP_SHARE), refused);
 }
 
-TEST_F(BudgetTest, IsRootsNot) {
+TEST_F(BudgetTest, DoesNotApplyToRoot) {
   flood_as(0, 20, 1000);
   EXPECT_EQ(drops(HB_DROP_SHARE), 0U);
 }
@@ -92,7 +92,7 @@ TEST_F(BudgetTest, OfEightUidsLeavesRoomInARingThatNobodyReads) {
   EXPECT_EQ(stamps_of(kOther), 10U);
 }
 
-TEST_F(BudgetTest, OfUidsBeyondTheTableIsOne) {
+TEST_F(BudgetTest, IsSharedByUidsBeyondTheTable) {
   flood_as(HB_UIDS + 1, 20, 1000);
   const std::uint64_t refused = drops(HB_DROP_SHARE);
   ASSERT_GT(refused, 0U);
@@ -100,8 +100,9 @@ TEST_F(BudgetTest, OfUidsBeyondTheTableIsOne) {
   EXPECT_GT(drops(HB_DROP_SHARE), refused);
 }
 
-// Known for a second, and no more than 20 beats a second: whatever its uid's other processes do.
-TEST_F(BudgetTest, IsNotNeededByAProcessThatIsKnownAndQuiet) {
+// A process known for a second that sends at most 20 beats a second does not depend on its uid's
+// budget.
+TEST_F(BudgetTest, DoesNotApplyToAProcessThatIsKnownAndQuiet) {
   int go[2];
   ASSERT_EQ(::pipe(go), 0);
   Child known = Child::run([&] {

@@ -72,7 +72,7 @@ TEST_F(DatagramTest, FullQueueLeavesOrphans) {
 }
 
 // A filter cannot make send(2) fail, but a full queue can.
-TEST(FullRing, IsToldToTheSenderByAFullQueue) {
+TEST(FullRing, MakesTheSenderMeetAFullQueue) {
   AttestedSocket socket({.ring_bytes = 4096});
   const Fd sender = socket.connected();
   int refused = 0;
@@ -93,7 +93,7 @@ TEST(FullRing, IsToldToTheSenderByAFullQueue) {
   EXPECT_EQ(socket.received(), 100U - static_cast<std::size_t>(refused));
 }
 
-TEST_F(DatagramTest, FilterCannotBeTakenOff) {
+TEST_F(DatagramTest, FilterCannotBeDetached) {
   const int none = 0;
   EXPECT_EQ(::setsockopt(socket_.fd(), SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none)), -1);
   EXPECT_EQ(errno, EPERM);

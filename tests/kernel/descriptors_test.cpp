@@ -1,5 +1,5 @@
-// One datagram that carried a lingering TCP socket held the observer in tcp_close() for as long as
-// its sender liked: the last reference to a stranger's file must never be dropped by the receiver.
+// One datagram with a lingering TCP socket blocked the observer in tcp_close() for as long as its
+// sender liked: the receiver must never close the last reference to a passed descriptor.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 

@@ -68,7 +68,7 @@ class ExitTest : public ::testing::Test {
   std::unique_ptr<intake::RingExits> watch_;
 };
 
-TEST_F(ExitTest, TellsTheCode) {
+TEST_F(ExitTest, HasTheCode) {
   const ProcessExit exit = exit_of([&] {
     send();
     ::_exit(7);
@@ -77,7 +77,7 @@ TEST_F(ExitTest, TellsTheCode) {
   EXPECT_FALSE(exit.status.signal);
 }
 
-TEST_F(ExitTest, TellsTheSignal) {
+TEST_F(ExitTest, HasTheSignal) {
   const ProcessExit exit = exit_of([&] {
     send();
     ::kill(::getpid(), SIGKILL);
@@ -95,18 +95,18 @@ TEST_F(ExitTest, NamesTheProcessOfTheStamp) {
   EXPECT_GT(exit.at_ns, stamps[0].ktime_ns);
 }
 
-// Whoever floods with junk, from processes that come and go, has nobody woken for it.
-TEST_F(ExitTest, DoesNotSpeakOfWhoNeverClaimedToBeItself) {
+// Exits of short-lived processes that send junk do not wake the observer.
+TEST_F(ExitTest, IsNotReportedForAProcessThatNeverAttempted) {
   Child::run([&] { send_frame(sender_.get(), Frame{}); }).wait();
   EXPECT_TRUE(exits().empty());
 }
 
-TEST_F(ExitTest, DoesNotSpeakOfWhoNeverSent) {
+TEST_F(ExitTest, IsNotReportedForAProcessThatNeverSent) {
   Child::run([] {}).wait();
   EXPECT_TRUE(exits().empty());
 }
 
-TEST_F(ExitTest, IsNotTheEndOfAThread) {
+TEST_F(ExitTest, IsNotReportedForAThread) {
   Child child = Child::run([&] {
     std::thread([&] { send(); }).join();
     ::pause();
@@ -117,7 +117,7 @@ TEST_F(ExitTest, IsNotTheEndOfAThread) {
 }
 
 // The group leader is a zombie, and its process goes on.
-TEST_F(ExitTest, IsNotTheEndOfTheLeader) {
+TEST_F(ExitTest, IsNotReportedForTheGroupLeaderAlone) {
   Child child = Child::run([&] {
     std::thread([&] {
       ::usleep(100'000);
@@ -131,7 +131,7 @@ TEST_F(ExitTest, IsNotTheEndOfTheLeader) {
   EXPECT_EQ(exits().size(), 1U);
 }
 
-TEST_F(ExitTest, IsNotAnExec) {
+TEST_F(ExitTest, IsNotReportedForAnExec) {
   Child child = Child::run([&] {
     send();
     ::execl("/bin/sleep", "sleep", "60", nullptr);
@@ -145,7 +145,7 @@ TEST_F(ExitTest, IsNotAnExec) {
 }
 
 // The leader and all other threads die in it; the process does not.
-TEST_F(ExitTest, IsNotAnExecByAnotherThread) {
+TEST_F(ExitTest, IsNotReportedForAnExecByAnotherThread) {
   Child child = Child::run([&] {
     send();
     for (int i = 0; i < 8; ++i) std::thread([] { ::pause(); }).detach();
@@ -160,7 +160,7 @@ TEST_F(ExitTest, IsNotAnExecByAnotherThread) {
   EXPECT_EQ(reported[0].pid, pid);
 }
 
-// Two last threads may both see that nobody is left; one of them reports it.
+// The last two threads may both see signal->live 0; only one exit is reported.
 TEST_F(ExitTest, IsReportedOnceHoweverManyThreadsEndAtOnce) {
   const std::size_t times = how_many_processes(200);
   for (std::size_t i = 0; i < times; ++i) {
@@ -184,7 +184,7 @@ TEST_F(ExitTest, IsReportedOnceHoweverManyThreadsEndAtOnce) {
   EXPECT_EQ(socket_.program().counters().exits_lost, 0U);
 }
 
-// A thousand agents that send without pause, each killed at a moment of chance: one exit for each.
+// A thousand agents that send continuously, each killed at a random time: one exit for each.
 TEST_F(ExitTest, IsReportedForEachOfAThousand) {
   const std::size_t all = how_many_processes(1000);
   constexpr std::size_t kAtOnce = 50;
@@ -246,7 +246,7 @@ TEST_F(ExitTest, WakesOnceForEachTimeThatThereIsSomethingToRead) {
   EXPECT_FALSE(readable(100));
 }
 
-TEST_F(ExitTest, OfAForeignerIsToldUnderItsPidHere) {
+TEST_F(ExitTest, InAnotherNamespaceHasThePidHere) {
   Child child = Child::run([&] { send(); }, CLONE_NEWPID);
   const auto pid = static_cast<std::uint32_t>(child.pid());
   child.wait();

@@ -1,4 +1,4 @@
-// How much one process may send, and that nobody else pays for it.
+// The rate limit of one process, and that others are not affected.
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
@@ -91,7 +91,7 @@ TEST(SenderLimit, IsOffUnlessAskedFor) {
 }
 
 // More senders than there are entries, one after the other: each that ends makes room.
-TEST(SenderLimit, RefusesNobodyForThoseThatHaveEnded) {
+TEST(SenderLimit, EndedProcessesFreeTheirEntries) {
   AttestedSocket socket({.max_beat_rate = kRate, .senders = 64});
   const Fd sender = socket.connected();
   for (int i = 0; i < 300; ++i) {

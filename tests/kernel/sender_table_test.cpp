@@ -1,5 +1,4 @@
-// What the program remembers of those who send: when each last tried, for as long as it lives, and
-// nobody at the cost of somebody else.
+// The table of senders: the last attempt of each process until it exits, without eviction.
 #include <gtest/gtest.h>
 
 #include <deque>
@@ -35,7 +34,7 @@ class SenderTableTest : public ::testing::Test {
   Fd sender_ = socket_.connected();
 };
 
-TEST_F(SenderTableTest, TellsWhenAProcessLastTried) {
+TEST_F(SenderTableTest, HasTheTimeOfTheLastAttempt) {
   send();
   const hb_stamp stamp = only_stamp();
   ASSERT_TRUE(attempt_of(stamp));
@@ -45,7 +44,7 @@ TEST_F(SenderTableTest, TellsWhenAProcessLastTried) {
   EXPECT_GE(attempt_of(stamp)->at_ns, between_ns);
 }
 
-TEST_F(SenderTableTest, KnowsTwoProcessesApart) {
+TEST_F(SenderTableTest, DistinguishesTwoProcesses) {
   send();
   const hb_stamp own = only_stamp();
   Child::run([&] { send(); }).wait();
@@ -66,7 +65,7 @@ TEST_F(SenderTableTest, DoesNotKnowAnotherGeneration) {
   EXPECT_FALSE(attempt_of(stamp));
 }
 
-// Who floods with junk, or claims to be another, has not tried to beat.
+// Junk, or a frame that claims another pid, is no attempt.
 TEST_F(SenderTableTest, JunkIsNoAttempt) {
   send_frame(sender_.get(), Frame{});
   EXPECT_FALSE(attempt_of(only_stamp()));
@@ -78,7 +77,7 @@ TEST_F(SenderTableTest, AForgeryIsNoAttempt) {
 }
 
 // In a PID namespace of its own an agent is 1, and claims that.
-TEST_F(SenderTableTest, AnAgentInAContainerHasTried) {
+TEST_F(SenderTableTest, AnAgentInAContainerAttempts) {
   Child child = Child::run(
       [&] {
         send();
@@ -110,7 +109,7 @@ TEST_F(FullRingTest, LeavesTheAttemptAndItsReason) {
   EXPECT_EQ(attempt_of(stamp_)->reason, Unheard::RingFull);
 }
 
-TEST_F(FullRingTest, OfWhoeverWasStampedIsNotTheReason) {
+TEST_F(FullRingTest, IsNotTheReasonOfAStampedAttempt) {
   EXPECT_EQ(attempt_of(stamp_)->at_ns, stamp_.ktime_ns);
   EXPECT_EQ(attempt_of(stamp_)->reason, Unheard::QueueFull) << "if it did not come";
 }
@@ -160,22 +159,22 @@ class FullTableTest : public SenderTableTest {
   std::deque<Child> children_;
 };
 
-TEST_F(FullTableTest, RefusesNewcomersAndSaysSo) {
+TEST_F(FullTableTest, RefusesNewProcessesAndCountsThem) {
   EXPECT_EQ(drops(HB_DROP_NO_SLOT), 1U);
   EXPECT_EQ(children_.size(), kSenders);
   add_sender();
   EXPECT_EQ(drops(HB_DROP_NO_SLOT), 2U);
 }
 
-// The map of senders once forgot the longest silent for a stranger's children.
-TEST_F(FullTableTest, ForgetsNobody) {
+// The map of senders was once an LRU: children of another user evicted agents.
+TEST_F(FullTableTest, EvictsNoProcess) {
   EXPECT_EQ(attempt_of(stamp_)->at_ns, stamp_.ktime_ns);
   socket_.stamps();
   send();
   EXPECT_EQ(only_stamp().slot, stamp_.slot);
 }
 
-TEST_F(FullTableTest, TakesANewcomerWhenSomebodyHasEnded) {
+TEST_F(FullTableTest, AcceptsANewProcessWhenAnotherHasEnded) {
   children_.pop_front();
   const std::uint64_t refused = drops(HB_DROP_NO_SLOT);
   add_sender();

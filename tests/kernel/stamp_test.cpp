@@ -114,12 +114,12 @@ TEST_F(StampTest, TellsTheCgroup) {
   }
 }
 
-TEST_F(StampTest, ThreadSpeaksForItsProcess) {
+TEST_F(StampTest, ThreadIsStampedAsItsProcess) {
   const hb_stamp stamp = stamp_of([](int fd) { std::thread(send_frame, fd).join(); });
   expect_at_home(stamp);
 }
 
-TEST_F(StampTest, DeadMainThreadLeavesTheProcess) {
+TEST_F(StampTest, ExitedMainThreadDoesNotMatter) {
   const hb_stamp stamp = stamp_of([](int fd) {
     const pid_t main_thread = ::gettid();
     std::thread([fd, main_thread] {
@@ -175,7 +175,7 @@ TEST_F(StampTest, ExecByAThreadKeepsProcessAndGeneration) {
 }
 
 // nsproxy->pid_ns_for_children would name the new namespace here.
-TEST_F(StampTest, UnsharedNotForkedIsStillAtHome) {
+TEST_F(StampTest, UnshareWithoutForkKeepsTheNamespace) {
   const hb_stamp stamp = stamp_of([](int fd) {
     if (::unshare(CLONE_NEWPID) != 0) ::_exit(1);
     send_frame(fd);

@@ -1,5 +1,5 @@
-// The program wakes the observer when the ring fills up, once for each time that it is read, and
-// does not wake it for every stamp.
+// The program wakes the observer when a quarter of the ring is in use, at most once per read of the
+// ring.
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/epoll.h>

@@ -1,5 +1,4 @@
-// hb-ebpf bench on this kernel, as its users see it: in a hurry, as a busy machine's figures prove
-// nothing anyway.
+// hb-ebpf bench on this kernel, with --quick, since the figures are not checked.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -70,7 +69,7 @@ TEST(Bench, WithoutPrivilegeKernelAttestationIsUnavailable) {
   EXPECT_EQ(process.wait(), 3) << process.errors();
 }
 
-TEST(Bench, SaysWhereItWasMeasuredAndHasEveryTarget) {
+TEST(Bench, ReportsTheHostAndEveryTarget) {
   const Json json = report({"scale"});
   for (const char* field : {"kernel", "cpu", "cores", "date", "version", "revision"}) {
     EXPECT_TRUE(json["host"].contains(field)) << field;
@@ -90,7 +89,7 @@ TEST(Bench, MeasuresOnlyWhatIsAskedFor) {
   }
 }
 
-// The order of these two is what the program is about, and no load of the machine turns it round.
+// The order of these two does not depend on the load of the machine.
 TEST(Bench, ProcfsCostsTheObserverMoreThanStamps) {
   const auto rows = rows_of(report({"observer"}));
   EXPECT_LT(rows.at("observer/kernel-ring")["median"], rows.at("observer/procfs")["median"]);
@@ -145,7 +144,7 @@ TEST(Bench, AFloodIsShedASignalAnsweredAndEveryKindOfFloodTried) {
   EXPECT_TRUE(json["targets"]["overload_hung_found_thresholds"]["value"].is_number());
 }
 
-TEST(Bench, LatenciesHaveATail) {
+TEST(Bench, LatenciesHaveA99thPercentile) {
   const auto rows = rows_of(report({"latency", "stall"}));
   for (const char* name : {"latency/kernel-socket", "latency/kernel-ring", "stall/kernel-socket"}) {
     const auto& row = rows.at(name);
@@ -154,8 +153,8 @@ TEST(Bench, LatenciesHaveATail) {
   }
 }
 
-// Where the kernel does not let exits be seen, that is said instead.
-TEST(Bench, DeathsAreMeasuredOrSaidToBeUnseen) {
+// Where exits are not traced, the row is reported as missing.
+TEST(Bench, ExitsAreMeasuredOrMissing) {
   const Json json = report({"exit"});
   const auto rows = rows_of(json);
   for (const char* name : {"exit/kernel-socket", "exit/kernel-ring"}) {
@@ -165,7 +164,7 @@ TEST(Bench, DeathsAreMeasuredOrSaidToBeUnseen) {
   }
 }
 
-TEST(Bench, DrawsWhatItFound) {
+TEST(Bench, PlotsTheResults) {
   HB_NEEDS(::access("/usr/bin/gnuplot", X_OK) == 0, "gnuplot");
   const TemporaryDirectory directory;
   const std::string file = directory.path("bench.svg");

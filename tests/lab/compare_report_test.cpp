@@ -1,4 +1,4 @@
-// What the reports make of a comparison that says all there is to say.
+// Reports of a comparison that has every kind of result.
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>

@@ -82,7 +82,7 @@ TEST_P(CompareBy, KernelIsRightAndSaysSo) {
   }
 }
 
-TEST(Compare, ProcfsIsWrongWhereItCannotKnow) {
+TEST(Compare, ProcfsIsWrongInItsKnownScenarios) {
   const auto scenarios = scenarios_in(compare({"--format", "json"}, 0));
   const std::map<std::string, std::string> expected = {{"scm_spoof", "beat"},
                                                        {"pid_reused_native", "beat"},
@@ -96,7 +96,7 @@ TEST(Compare, ProcfsIsWrongWhereItCannotKnow) {
   }
 }
 
-TEST(Compare, ProcfsIsRightWhereItCanKnow) {
+TEST(Compare, ProcfsIsRightInTheOthers) {
   const auto scenarios = scenarios_in(compare({"--format", "json"}, 0));
   for (const char* name : {"honest", "forged_pid", "stale_fork_pid", "thread", "exec_between",
                            "unshared_not_forked", "flood_orphans"}) {

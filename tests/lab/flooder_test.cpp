@@ -1,5 +1,5 @@
-// Flooders do what their name says, as the users that they say they are, and none outlives its
-// owner; honest agents beside them tell how they ended.
+// Flooders send what their kind says, as the given users, and end with their owner; honest agents
+// report how they ended.
 #include "lab/bench/flooder.hpp"
 
 #include <gtest/gtest.h>
@@ -151,7 +151,7 @@ TEST_F(FlooderTest, LongLivedOnesSendFramesOfTheirOwn) {
   }
 }
 
-TEST_F(FlooderTest, JunkIsAsLongAsAFrameAndNone) {
+TEST_F(FlooderTest, JunkHasTheLengthOfAFrameAndIsInvalid) {
   const Flooder flooder = flood(FloodKind::Junk);
   for (int i = 0; i < 100; ++i) {
     const Datagram datagram = receive();
@@ -206,7 +206,7 @@ TEST_F(FlooderTest, MayBeKilled) {
   EXPECT_TRUE(flooder.stop());
 }
 
-// Whoever waits for room does so for a moment only.
+// A sender blocks on a full queue only for a bounded time.
 TEST_F(FlooderTest, StopsBeforeAFullQueueToo) {
   for (const FloodKind kind : kFloodKinds) {
     Flooder flooder = flood(kind, {kind == FloodKind::ForgedCredentials ? 0 : kUid});

@@ -1,4 +1,4 @@
-// However hb-ebpf compare ends, nothing of it stays: no process, mount, socket or file.
+// However hb-ebpf compare ends, no process, mount, socket or file remains.
 #include <gtest/gtest.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>

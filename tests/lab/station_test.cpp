@@ -58,7 +58,7 @@ INSTANTIATE_TEST_SUITE_P(Ways, StationTest, ::testing::ValuesIn(kWays), [](const
 
 using Stations = BenchTest;
 
-TEST_F(Stations, TheLimitOnASenderIsInForceWhenItIsSet) {
+TEST_F(Stations, AMaxBeatRateIsEnforced) {
   for (const Way way : {Way::KernelSocket, Way::KernelRing}) {
     StationConfig config;
     config.max_beat_rate = 1;

@@ -1,6 +1,6 @@
-// FakeSource: a working model of a source. What is delivered waits in a bounded queue until next()
-// takes it; the horizon is kept as a real source keeps it. Every look is written into a log that
-// several sources may share: "a:took", "a:empty", "a:held".
+// FakeSource: a working model of a source. Delivered frames wait in a bounded queue until next()
+// returns them; the horizon is that of a real source. Each call is recorded in a log that several
+// sources may share: "a:took", "a:empty", "a:held".
 #pragma once
 
 #include <cstdint>

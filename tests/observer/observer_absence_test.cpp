@@ -1,5 +1,5 @@
-// The observer was away: stopped, suspended, or its machine was paused. Nobody is called silent for
-// that.
+// The observer itself did not run: stopped, suspended, or its machine was paused. No agent is
+// reported as silent for that.
 #include <algorithm>
 
 #include "tests/observer/fake_exit_watch.hpp"
@@ -11,11 +11,11 @@ namespace {
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kMs = 1'000'000;
 
-class AbsenceTest : public ObserverTest {
+class PauseTest : public ObserverTest {
  protected:
   static constexpr std::uint64_t kPatience = 2 * kSecond;
 
-  AbsenceTest() {
+  PauseTest() {
     patient_.add(a_);
     patient_.watch(exits_);
     beats(7, 1);
@@ -43,7 +43,7 @@ class AbsenceTest : public ObserverTest {
     return said;
   }
 
-  // Nothing runs, and the clock goes on.
+  // Nothing runs, and the clock advances.
   Words away_for(std::uint64_t ns) {
     advance(ns);
     return poll_all();
@@ -60,28 +60,28 @@ class AbsenceTest : public ObserverTest {
 
 // --- Grace ---
 
-TEST_F(AbsenceTest, IsNoSilenceOfOthers) {
+TEST_F(PauseTest, AgentsAreNotSilentAfterAPauseOfTheObserver) {
   EXPECT_EQ(away_for(3600 * kSecond), Words{});
   EXPECT_EQ(jumps(), 1U);
   beats(7, 2);
   EXPECT_EQ(sleep_through(kPatience - 1), Words{});
 }
 
-TEST_F(AbsenceTest, GivesOneThresholdOfGraceAndNoMore) {
+TEST_F(PauseTest, GraceIsOneThreshold) {
   away_for(3600 * kSecond);
   EXPECT_EQ(sleep_through(kPatience - 1), Words{});
   EXPECT_EQ(sleep_through(1), Words{"stall 7/1"});
   EXPECT_EQ(jumps(), 1U);
 }
 
-TEST_F(AbsenceTest, WhileAStallWasDueDelaysItByTheGrace) {
+TEST_F(PauseTest, AStallThatWasDueIsDelayedByTheGrace) {
   EXPECT_EQ(sleep_through(kPatience - 1), Words{});
   EXPECT_EQ(away_for(kSecond + 1), Words{});
   EXPECT_EQ(sleep_through(kPatience - 1), Words{});
   EXPECT_EQ(sleep_through(1), Words{"stall 7/1"});
 }
 
-TEST_F(AbsenceTest, SaysTheLastBeatAsItWas) {
+TEST_F(PauseTest, AStallAfterAPauseHasTheLastBeat) {
   away_for(3600 * kSecond);
   advance(kPatience / 2);
   poll_all();
@@ -89,13 +89,13 @@ TEST_F(AbsenceTest, SaysTheLastBeatAsItWas) {
   EXPECT_EQ(std::get<Stall>(patient_.poll().value()).last_ns, 0U);
 }
 
-TEST_F(AbsenceTest, OfWhoeverCanPauseTheMachineAgainAndAgainOnlyDelays) {
+TEST_F(PauseTest, RepeatedPausesOnlyDelayAStall) {
   for (int i = 0; i < 100; ++i) EXPECT_EQ(away_for(10 * kSecond), Words{});
   EXPECT_EQ(jumps(), 100U);
   EXPECT_EQ(sleep_through(kPatience), Words{"stall 7/1"});
 }
 
-TEST_F(AbsenceTest, DoesNotHoldUpADeath) {
+TEST_F(PauseTest, AnExitIsReportedDuringTheGrace) {
   advance(3600 * kSecond);
   exits_.end({.pid = 7, .generation_ns = 1, .at_ns = now() - kSecond, .status = {}});
   EXPECT_EQ(poll_all(), Words{"exit 7/1"});
@@ -103,7 +103,7 @@ TEST_F(AbsenceTest, DoesNotHoldUpADeath) {
 }
 
 // The grace is over, but a beat from within it still waits.
-TEST_F(AbsenceTest, EndsOnlyForThoseWhoseBeatsHaveBeenRead) {
+TEST_F(PauseTest, AfterTheGraceUnreadBeatsStillPreventAStall) {
   away_for(3600 * kSecond);
   a_.hold_until(now() + kPatience + 20 * kMs);
   EXPECT_EQ(sleep_through(kPatience - 1), Words{});
@@ -111,7 +111,7 @@ TEST_F(AbsenceTest, EndsOnlyForThoseWhoseBeatsHaveBeenRead) {
   EXPECT_EQ(sleep_through(30 * kMs), Words{"beat 7/2"});
 }
 
-TEST_F(AbsenceTest, AmongTenThousandCallsNobodySilentWhoComesBackInTime) {
+TEST_F(PauseTest, NoneOfTenThousandAgentsStallsIfItBeatsWithinTheGrace) {
   Observer crowded(clock_,
                    {.threshold_ns = kPatience,
                     .tracker_capacity = 10'000,
@@ -135,8 +135,8 @@ TEST_F(AbsenceTest, AmongTenThousandCallsNobodySilentWhoComesBackInTime) {
 
 // --- What ends the grace ---
 
-// Paused for 900 of every 1,200 ms, an observer once never called a hung agent silent.
-TEST_F(AbsenceTest, AgainAndAgainDelaysASilenceForABoundedTime) {
+// Paused for 900 of every 1,200 ms, an observer once never reported a hung agent.
+TEST_F(PauseTest, RepeatedPausesDelayAStallForABoundedTime) {
   Words said;
   int pauses = 0;
   for (; said.empty() && pauses < 100; ++pauses) {
@@ -147,7 +147,7 @@ TEST_F(AbsenceTest, AgainAndAgainDelaysASilenceForABoundedTime) {
   EXPECT_LT(pauses, 8);
 }
 
-class WitnessTest : public AbsenceTest {
+class GraceTest : public PauseTest {
  protected:
   // Agent 8 beats ten times a threshold; what it sends waits in the source.
   void other_agent_sends(std::uint64_t for_ns) {
@@ -164,13 +164,13 @@ class WitnessTest : public AbsenceTest {
   std::uint64_t nonce_ = 1;
 };
 
-TEST_F(WitnessTest, WhoSentAllTheTimeShowsThatOnlyTheObserverWasAway) {
+TEST_F(GraceTest, SendsDuringThePauseEndTheGrace) {
   other_agent_sends(2 * kPatience);
   EXPECT_EQ(stalls(poll_all()), 1U);
   EXPECT_EQ(jumps(), 1U);
 }
 
-TEST_F(WitnessTest, WhoSentOnlyAtTheEndDoesNot) {
+TEST_F(GraceTest, SendsOnlyAtTheEndOfThePauseDoNot) {
   advance(2 * kPatience);
   other_agent_sends(kPatience / 5);
   EXPECT_EQ(stalls(poll_all()), 0U);
@@ -178,14 +178,14 @@ TEST_F(WitnessTest, WhoSentOnlyAtTheEndDoesNot) {
   EXPECT_EQ(stalls(sleep_through(1)), 1U);
 }
 
-TEST_F(WitnessTest, WhoPausedInTheMiddleDoesNot) {
+TEST_F(GraceTest, SendsWithAGapInTheMiddleDoNot) {
   other_agent_sends(kPatience / 2);
   advance(kPatience);
   other_agent_sends(kPatience / 2);
   EXPECT_EQ(stalls(poll_all()), 0U);
 }
 
-TEST_F(WitnessTest, OfASuspendNobodyIs) {
+TEST_F(GraceTest, SendsNeverEndTheGraceAfterASuspend) {
   other_agent_sends(kPatience / 5);
   clock_.suspend(3600 * kSecond);
   other_agent_sends(kPatience);
@@ -194,7 +194,7 @@ TEST_F(WitnessTest, OfASuspendNobodyIs) {
 
 // --- What is noticed ---
 
-TEST_F(AbsenceTest, IsToldOnce) {
+TEST_F(PauseTest, EachPauseIsReportedOnce) {
   EXPECT_FALSE(patient_.take_clock_jump());
   advance(10 * kSecond);
   poll_all();
@@ -205,13 +205,13 @@ TEST_F(AbsenceTest, IsToldOnce) {
   EXPECT_FALSE(patient_.take_clock_jump());
 }
 
-TEST_F(AbsenceTest, InTheMiddleOfASleepIsNoticed) {
+TEST_F(PauseTest, APauseDuringASleepIsNoticed) {
   sleep_through(kPatience / 8);
   EXPECT_EQ(away_for(kPatience), Words{});
   EXPECT_EQ(jumps(), 1U);
 }
 
-TEST_F(AbsenceTest, BetweenTwoEventsOfATurnIsNoticed) {
+TEST_F(PauseTest, APauseBetweenTwoEventsOfATurnIsNoticed) {
   a_.deliver(beat(7, 2));
   a_.deliver(beat(7, 3));
   patient_.poll();
@@ -221,7 +221,7 @@ TEST_F(AbsenceTest, BetweenTwoEventsOfATurnIsNoticed) {
   EXPECT_EQ(jumps(), 1U);
 }
 
-TEST_F(AbsenceTest, BySuspendIsNoticedAlthoughTheClockStoodStill) {
+TEST_F(PauseTest, ASuspendIsNoticedAlthoughClockMonotonicStandsStill) {
   advance(kPatience / 4);
   clock_.suspend(3600 * kSecond);
   EXPECT_EQ(poll_all(), Words{});
@@ -231,7 +231,7 @@ TEST_F(AbsenceTest, BySuspendIsNoticedAlthoughTheClockStoodStill) {
   EXPECT_EQ(jumps(), 1U) << "one suspend, one jump";
 }
 
-TEST_F(AbsenceTest, BySuspendInTheMiddleOfAFloodIsNoticedBeforeAnybodyIsCalledSilent) {
+TEST_F(PauseTest, ASuspendDuringAFloodIsNoticedBeforeAStall) {
   a_.flood(garbage());
   for (const std::uint64_t deadline = now() + kPatience; now() < deadline;
        advance(kPatience / 64)) {
@@ -247,7 +247,7 @@ TEST_F(AbsenceTest, BySuspendInTheMiddleOfAFloodIsNoticedBeforeAnybodyIsCalledSi
 
 // --- What is not ---
 
-TEST_F(AbsenceTest, OfLessThanHalfAThresholdIsNone) {
+TEST_F(PauseTest, LessThanHalfAThresholdIsNoPause) {
   sleep_through(kPatience / 4);
   const std::uint64_t asked = patient_.wake_ns();
   EXPECT_EQ(away_for(asked - now() + kPatience / 2 - 1), Words{});
@@ -257,12 +257,12 @@ TEST_F(AbsenceTest, OfLessThanHalfAThresholdIsNone) {
   EXPECT_EQ(jumps(), 0U);
 }
 
-TEST_F(AbsenceTest, IsNotWhatALongSleepIs) {
+TEST_F(PauseTest, ALongSleepIsNoPause) {
   EXPECT_EQ(sleep_through(kPatience), Words{"stall 7/1"});
   EXPECT_EQ(jumps(), 0U);
 }
 
-TEST_F(AbsenceTest, OfTheObserverOfNobodyIsNone) {
+TEST_F(PauseTest, WithoutAgentsThereIsNoPause) {
   sleep_through(kPatience);
   ASSERT_EQ(patient_.wake_ns(), Source::kNever);
   advance(3600 * kSecond);
@@ -277,7 +277,7 @@ TEST_F(AbsenceTest, OfTheObserverOfNobodyIsNone) {
   EXPECT_EQ(jumps(), 0U);
 }
 
-TEST_F(AbsenceTest, IsNotWhatAFloodIs) {
+TEST_F(PauseTest, AFloodIsNoPause) {
   a_.flood(garbage());
   int late = 0;
   for (; now() < kStart + 2 * kPatience; advance(kPatience / 100), ++late) {
@@ -288,7 +288,7 @@ TEST_F(AbsenceTest, IsNotWhatAFloodIs) {
 }
 
 // A machine that is merely busy, and a threshold so short that half of it means nothing.
-TEST_F(AbsenceTest, OfLessThanATenthOfASecondIsNone) {
+TEST_F(PauseTest, LessThanATenthOfASecondIsNoPause) {
   Observer hasty(clock_, {.threshold_ns = 10 * kMs,
                           .policy = {.observer_ns_inode = kHome, .allow_cross_namespace = false}});
   hasty.add(b_);

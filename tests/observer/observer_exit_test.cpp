@@ -1,5 +1,4 @@
-// What the observer makes of processes that end: which it says, when, and that it waits for the
-// last beats without spinning.
+// Exits: which are reported, when, and that the observer waits for the last beats without spinning.
 #include "tests/observer/fake_exit_watch.hpp"
 #include "tests/observer/observer_fixture.hpp"
 
@@ -48,7 +47,7 @@ TEST_F(ObserverExitTest, AStallSaysAllThatIsKnown) {
   EXPECT_EQ(event.generation_ns, 1U);
 }
 
-TEST_F(ObserverExitTest, ADeathIsSaidOnceAndIsNoSilenceLater) {
+TEST_F(ObserverExitTest, AnExitIsReportedOnceAndIsNoSilenceLater) {
   end(7);
   EXPECT_EQ(poll_all(), Words{"exit 7/1"});
   EXPECT_EQ(observer_.agents(), 0U);
@@ -58,7 +57,7 @@ TEST_F(ObserverExitTest, ADeathIsSaidOnceAndIsNoSilenceLater) {
   EXPECT_EQ(observer_.wake_ns(), Source::kNever);
 }
 
-TEST_F(ObserverExitTest, TheDeathOfASilentAgentIsNews) {
+TEST_F(ObserverExitTest, TheExitOfASilentAgentIsReported) {
   advance(kThreshold);
   EXPECT_EQ(poll_all(), Words{"stall 7/1"});
   end(7);
@@ -66,7 +65,7 @@ TEST_F(ObserverExitTest, TheDeathOfASilentAgentIsNews) {
   EXPECT_EQ(observer_.counters().stalls, 2U);
 }
 
-TEST_F(ObserverExitTest, DeathComesBeforeASilenceThatIsDueToo) {
+TEST_F(ObserverExitTest, AnExitComesBeforeASilenceThatIsDueToo) {
   a_.deliver(beat(8, 1));
   poll_all();
   advance(kThreshold);
@@ -74,7 +73,7 @@ TEST_F(ObserverExitTest, DeathComesBeforeASilenceThatIsDueToo) {
   EXPECT_EQ(poll_all(), (Words{"exit 7/1", "stall 8/1"}));
 }
 
-TEST_F(ObserverExitTest, ThePidMayComeBackAsAnother) {
+TEST_F(ObserverExitTest, ThePidMayBeReused) {
   end(7);
   poll_all();
   a_.deliver(arrival({.pid = 7, .nonce = 1}, process(7, /*generation=*/2)));
@@ -84,7 +83,7 @@ TEST_F(ObserverExitTest, ThePidMayComeBackAsAnother) {
   EXPECT_EQ(poll_all(), Words{"exit 7/1"});
 }
 
-TEST_F(ObserverExitTest, TheLateWordOfTheDeadIsOutOfOrder) {
+TEST_F(ObserverExitTest, ALateBeatOfAnEndedProcessIsOutOfOrder) {
   end(7);
   poll_all();
   a_.deliver(beat(7, 2));
@@ -106,7 +105,7 @@ TEST_F(ObserverExitTest, OtherProcessesMayEnd) {
 
 // --- The last beats come first ---
 
-TEST_F(ObserverExitTest, ABeatThatStillWaitsIsDeliveredBeforeTheDeath) {
+TEST_F(ObserverExitTest, ABeatThatStillWaitsComesBeforeTheExit) {
   a_.deliver(garbage());
   a_.deliver(beat(7, 2));
   b_.deliver(garbage());
@@ -114,13 +113,13 @@ TEST_F(ObserverExitTest, ABeatThatStillWaitsIsDeliveredBeforeTheDeath) {
   EXPECT_EQ(poll_all().back(), "exit 7/2");
 }
 
-TEST_F(ObserverExitTest, SoIsTheOnlyBeatOfAShortLife) {
+TEST_F(ObserverExitTest, TheOnlyBeatOfAShortLivedProcessComesBeforeItsExit) {
   b_.deliver(beat(8, 1));
   end(8);
   EXPECT_EQ(poll_all(), (Words{"beat 8/1", "exit 8/1"}));
 }
 
-TEST_F(ObserverExitTest, ABeatThatWaitsForItsStampHoldsUpTheDeath) {
+TEST_F(ObserverExitTest, ABeatThatWaitsForItsStampDelaysTheExit) {
   a_.hold_until(now() + 20);
   a_.deliver(beat(7, 2));
   end(7);
@@ -141,7 +140,7 @@ TEST_F(ObserverExitTest, LooksAgainWhenASourceIsBehindAndSaysNothing) {
 }
 
 // It ended after the instant for which poll() looks at the sources: at the next one.
-TEST_F(ObserverExitTest, OneThatIsYoungerThanTheLookWaitsForTheNext) {
+TEST_F(ObserverExitTest, AnExitAfterTheLookWaitsForTheNextOne) {
   exits_.end({.pid = 7, .generation_ns = 1, .at_ns = now() + 1, .status = {}});
   EXPECT_EQ(poll(), "nothing");
   EXPECT_EQ(observer_.wake_ns(), now() + 2);
@@ -180,7 +179,7 @@ TEST_F(ObserverExitTest, APortionOfExitsDoesNotHoldUpASilence) {
   EXPECT_EQ(poll(), "stall 7/1");
 }
 
-TEST_F(ObserverExitTest, ThoseBeforeTheWatchIsLookedAtAreNotSleptOver) {
+TEST_F(ObserverExitTest, ExitsBeforeTheFirstLookAreReportedWithoutASleep) {
   Observer fresh(clock_, {});
   fresh.poll();
   fresh.watch(exits_);
@@ -219,8 +218,8 @@ TEST_F(ObserverExitTest, TwoAgentsThatClaimOnePidInTwoNamespacesAreTwo) {
   EXPECT_EQ(silent.generation_ns, 5U);
 }
 
-// The old way does not know what a process calls itself: what it claims stands for that.
-TEST_F(ObserverExitTest, WithoutAnOwnPidTheClaimIsSaid) {
+// procfs attestation does not know the sender's own pid: the claimed one is used.
+TEST_F(ObserverExitTest, WithoutAnOwnPidTheClaimedOneIsReported) {
   b_.deliver(arrival({.pid = 8, .nonce = 1}, Identity{.tgid = 8, .pid_ns_inode = kHome},
                      BeatOrigin::SocketModeOnly));
   poll();
@@ -246,7 +245,7 @@ TEST_F(ObserverExitTest, AnExecBeginsANewSession) {
   EXPECT_EQ(observer_.counters().beats, 3U);
 }
 
-// --- A pid that somebody else has by now ---
+// --- A reused pid ---
 
 class ObserverSuccessorTest : public ObserverExitTest {
  protected:
@@ -276,7 +275,7 @@ TEST_F(ObserverSuccessorTest, EndsOneWhoseExitWasNeverSeen) {
   EXPECT_EQ(poll_for<Beat>().generation_ns, 2U);
 }
 
-TEST_F(ObserverSuccessorTest, DoesNotEndTheDeadAgain) {
+TEST_F(ObserverSuccessorTest, DoesNotReportAnExitTwice) {
   end(7);
   EXPECT_EQ(poll_all(), Words{"exit 7/1"});
   successor_beats();

@@ -1,4 +1,4 @@
-// When the observer calls an agent silent, when it must not yet, and when it wants to be woken.
+// When the observer reports a silence, when it must not yet, and wake_ns().
 #include "tests/observer/observer_fixture.hpp"
 
 namespace hb {
@@ -34,7 +34,7 @@ TEST_F(ObserverStallTest, ComesInTheFirstPollHoweverLateThatIs) {
   EXPECT_EQ(poll(), "stall 7/1");
 }
 
-TEST_F(ObserverStallTest, IsSaidOnceAndAgainAfterTheNextBeat) {
+TEST_F(ObserverStallTest, IsReportedOnceAndAgainAfterTheNextBeat) {
   advance(kThreshold);
   EXPECT_EQ(poll_all(), Words{"stall 7/1"});
   advance(kThreshold);
@@ -141,7 +141,7 @@ TEST_F(ObserverStallTest, WakesAtTheNextDeadline) {
   EXPECT_EQ(observer_.wake_ns(), now() - 10 + kThreshold);
 }
 
-TEST_F(ObserverStallTest, WakesNeverWhenNobodyIsLeftToFallSilent) {
+TEST_F(ObserverStallTest, DoesNotWakeWithoutLiveAgents) {
   advance(kThreshold);
   poll_all();
   EXPECT_EQ(observer_.wake_ns(), Source::kNever);
@@ -166,9 +166,9 @@ TEST_F(ObserverStallTest, WakesWhenASourceWantsTo) {
   EXPECT_EQ(observer_.wake_ns(), now() + 20);
 }
 
-// A deadline has passed, but a source still holds a frame: it cannot be judged, and asking again at
-// once would not help. Woken when the source has decided, not before.
-TEST_F(ObserverStallTest, DoesNotSpinOnADeadlineThatASourceHoldsUp) {
+// A deadline has passed, but a source still holds a frame, so it cannot be judged yet. The observer
+// is woken when the source has decided, not before.
+TEST_F(ObserverStallTest, DoesNotSpinOnADeadlineThatASourceDelays) {
   a_.hold_until(now() + kThreshold + 50);
   advance(kThreshold + 1);
   EXPECT_EQ(poll(), "nothing");
@@ -177,7 +177,7 @@ TEST_F(ObserverStallTest, DoesNotSpinOnADeadlineThatASourceHoldsUp) {
   EXPECT_EQ(poll(), "stall 7/1");
 }
 
-TEST_F(ObserverStallTest, LooksAgainForASourceThatHoldsUpADeadlineAndSaysNothing) {
+TEST_F(ObserverStallTest, RetriesWhenASourceWithoutWakeNsDelaysADeadline) {
   a_.hold_until(now() + kThreshold + 50);
   a_.never_wake();
   advance(kThreshold + 1);
@@ -186,8 +186,7 @@ TEST_F(ObserverStallTest, LooksAgainForASourceThatHoldsUpADeadlineAndSaysNothing
   EXPECT_LT(observer_.wake_ns(), Source::kNever);
 }
 
-// The loop of a caller that sleeps exactly as told: nobody else wakes it, and each stall comes on
-// its deadline at the price of one wake.
+// A caller that sleeps exactly until wake_ns(): each stall comes at its deadline with one wake-up.
 TEST_F(ObserverStallTest, SleepingUntilWokenMissesNothing) {
   advance(30);
   a_.deliver(beat(8, 1));

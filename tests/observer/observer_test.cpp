@@ -8,9 +8,9 @@ namespace {
 
 // --- Each kind of event ---
 
-TEST_F(ObserverTest, NothingComesOutOfNothing) { EXPECT_EQ(poll(), "nothing"); }
+TEST_F(ObserverTest, WithoutFramesThereAreNoEvents) { EXPECT_EQ(poll(), "nothing"); }
 
-TEST_F(ObserverTest, ABeatSaysAllThatIsKnown) {
+TEST_F(ObserverTest, ABeatHasAllFields) {
   a_.deliver(arrival({vlp::Status::Degraded, 7, 99, 5, 0xABCD}, process(7)));
   advance(30);
   const auto event = poll_for<Beat>();
@@ -33,7 +33,7 @@ TEST_F(ObserverTest, ABeatIsMarkedWhenItIsTheFirstOrItsStatusChanged) {
   EXPECT_TRUE(poll_for<Beat>().first_or_changed);
 }
 
-TEST_F(ObserverTest, AStallSaysAllThatIsKnown) {
+TEST_F(ObserverTest, AStallHasAllFields) {
   advance(10);
   a_.deliver(beat(7, 5));
   poll_for<Beat>();
@@ -88,7 +88,7 @@ TEST_F(ObserverTest, AForgedBeatDoesNotPostponeAStall) {
   EXPECT_EQ(poll(), "stall 7/1");
 }
 
-TEST_F(ObserverTest, AnHonestForeignerIsANamespaceConflict) {
+TEST_F(ObserverTest, AnAgentOfAnotherNamespaceIsANamespaceConflict) {
   a_.deliver(arrival({.pid = 7}, Identity{.tgid = 1077, .own_tgid = 7, .pid_ns_inode = kAway}));
   advance(3);
   const auto event = poll_for<NamespaceConflict>();
@@ -100,7 +100,7 @@ TEST_F(ObserverTest, AnHonestForeignerIsANamespaceConflict) {
   EXPECT_EQ(observer_.agents(), 0U);
 }
 
-TEST_F(ObserverTest, AnHonestForeignerIsTrackedByPolicyUnderTheObserversPid) {
+TEST_F(ObserverTest, AnAgentOfAnotherNamespaceIsTrackedByPolicyUnderItsPidHere) {
   Observer tolerant(clock_,
                     {.policy = {.observer_ns_inode = kHome, .allow_cross_namespace = true}});
   tolerant.add(a_);
@@ -210,7 +210,7 @@ TEST_F(ObserverTest, EveryReceptionIsCountedOnce) {
                               c.ctrl_truncated + c.out_of_order + c.frames_dropped.sum());
 }
 
-TEST_F(ObserverTest, WhatIsOnlyClaimedIsAcceptedAndNothingIsKnownOfIt) {
+TEST_F(ObserverTest, AnUnattestedBeatIsAcceptedWithUnknownFields) {
   a_.deliver(arrival({.pid = 7, .nonce = 1}, ClaimOnly{}, BeatOrigin::NetworkUnverified));
   const auto event = poll_for<Beat>();
   EXPECT_EQ(event.pid, 7U);
@@ -220,7 +220,7 @@ TEST_F(ObserverTest, WhatIsOnlyClaimedIsAcceptedAndNothingIsKnownOfIt) {
   EXPECT_EQ(event.sent_ns, 0U);
 }
 
-TEST_F(ObserverTest, WhatIsOnlyClaimedNeverTouchesWhatTheKernelVouchesFor) {
+TEST_F(ObserverTest, AnUnattestedBeatDoesNotChangeAnAttestedAgent) {
   a_.deliver(beat(7, 1));
   b_.deliver(arrival({.pid = 7, .nonce = 2}, ClaimOnly{}, BeatOrigin::NetworkUnverified));
   EXPECT_EQ(poll_all(), (Words{"beat 7/1", "origin conflict"}));
@@ -228,7 +228,7 @@ TEST_F(ObserverTest, WhatIsOnlyClaimedNeverTouchesWhatTheKernelVouchesFor) {
   EXPECT_EQ(poll(), "stall 7/1");
 }
 
-TEST_F(ObserverTest, TheKernelsWordDoesNotTakeOverWhatWasOnlyClaimed) {
+TEST_F(ObserverTest, AnAttestedBeatDoesNotChangeAnUnattestedAgent) {
   a_.deliver(arrival({.pid = 7, .nonce = 1}, ClaimOnly{}, BeatOrigin::NetworkUnverified));
   b_.deliver(beat(7, 2));
   EXPECT_EQ(poll_all(), (Words{"beat 7/1", "origin conflict"}));

@@ -1,10 +1,10 @@
-// Whose turn it is, and how far ahead is read.
+// Turns of the sources, and reading ahead.
 #include "tests/observer/observer_fixture.hpp"
 
 namespace hb {
 namespace {
 
-TEST_F(ObserverTest, EachPollSaysOneThing) {
+TEST_F(ObserverTest, EachPollReturnsOneEvent) {
   a_.deliver(beat(7, 1));
   a_.deliver(beat(7, 2));
   EXPECT_EQ(poll(), "beat 7/1");
@@ -37,7 +37,7 @@ TEST_F(ObserverTest, WhatWasReadTogetherIsOfOneInstant) {
   EXPECT_EQ(poll_for<Beat>().observer_ns, 0U);
 }
 
-// What fails is not asked again at once, and what was read before it is not lost.
+// A failing source is not read again at once, and what was read before is not lost.
 TEST_F(ObserverTest, AFailureEndsWhatIsReadTogether) {
   a_.deliver(beat(7, 1));
   a_.flood(ReceiveFailed{Error{"nope", 1}});
@@ -46,7 +46,7 @@ TEST_F(ObserverTest, AFailureEndsWhatIsReadTogether) {
   EXPECT_EQ(log_, (Words{"a:took", "b:empty", "a:took"}));
 }
 
-// Asking costs a system call. What comes meanwhile waits no longer than that rest.
+// Reading costs a system call. A frame that comes meanwhile waits no longer than that pause.
 class ObserverRestTest : public ObserverTest {
  protected:
   static constexpr std::uint64_t kRest = 10;
@@ -61,13 +61,13 @@ class ObserverRestTest : public ObserverTest {
   Observer resting_{clock_, {.empty_pause_ns = kRest, .policy = {}, .seed = 1}};
 };
 
-TEST_F(ObserverRestTest, ASourceThatWasEmptyIsNotAskedForEachFrameOfAnother) {
+TEST_F(ObserverRestTest, AnEmptySourceIsNotReadForEachFrameOfAnother) {
   for (int i = 0; i < 4; ++i) b_.deliver(garbage());
   for (int i = 0; i < 4; ++i) EXPECT_EQ(poll(), "BadMagic");
   EXPECT_EQ(log_, (Words{"a:empty", "b:took", "b:took", "b:took", "b:took", "b:empty", "a:empty"}));
 }
 
-TEST_F(ObserverRestTest, ASourceThatWasEmptyIsAskedAgainAfterItsRest) {
+TEST_F(ObserverRestTest, AnEmptySourceIsReadAgainAfterItsPause) {
   b_.flood(garbage());
   poll();
   advance(kRest);
@@ -76,7 +76,7 @@ TEST_F(ObserverRestTest, ASourceThatWasEmptyIsAskedAgainAfterItsRest) {
   while (poll() != "ctrl truncated") ASSERT_LE(++before, Feeds::kAhead + 1);
 }
 
-TEST_F(ObserverRestTest, ASourceThatWasEmptyIsAskedWhenNobodyElseSpeaks) {
+TEST_F(ObserverRestTest, AnEmptySourceIsReadWhenTheOthersAreEmpty) {
   EXPECT_EQ(poll(), "nothing");
   log_.clear();
   a_.deliver(garbage());

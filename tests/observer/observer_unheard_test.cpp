@@ -1,5 +1,5 @@
-// An agent that tries to send and does not get through was called silent, and killed, in a flood
-// that had nothing to do with it. It is unheard: counted, and never stalled for it.
+// Once an agent whose sends were lost in a flood of others was reported as silent, and killed. Such
+// an agent is unheard: counted, and not stalled.
 #include "tests/observer/fake_attempt_watch.hpp"
 #include "tests/observer/fake_exit_watch.hpp"
 #include "tests/observer/observer_fixture.hpp"
@@ -61,7 +61,7 @@ TEST_F(UnheardTest, IsCountedByTheReason) {
   }
 }
 
-TEST_F(UnheardTest, IsNeverSilentHoweverLongItTries) {
+TEST_F(UnheardTest, IsNotSilentWhileItAttempts) {
   for (int i = 0; i < 100; ++i) {
     for_the_next(kThreshold / 2);
     tries();
@@ -69,13 +69,13 @@ TEST_F(UnheardTest, IsNeverSilentHoweverLongItTries) {
   EXPECT_EQ(observer_.counters().stalls, 0U);
 }
 
-TEST_F(UnheardTest, IsSilentOnceItNoLongerTries) {
+TEST_F(UnheardTest, IsSilentOnceItStopsAttempting) {
   for_the_next(kThreshold / 2);
   tries();
   EXPECT_EQ(for_the_next(kThreshold + kThreshold / 4), Words{"stall 7/1"});
 }
 
-TEST_F(UnheardTest, IsFoundSilentWithinAQuarterOfAThresholdHoweverLongItTriedBefore) {
+TEST_F(UnheardTest, IsFoundSilentWithinAQuarterOfAThresholdAfterwards) {
   for (int i = 0; i < 37; ++i) {
     for_the_next(kThreshold / 3);
     tries();
@@ -91,7 +91,7 @@ TEST_F(UnheardTest, StallsWithItsLastBeatAndNotItsLastAttempt) {
   EXPECT_EQ(poll_for<Stall>().last_ns, 0U);
 }
 
-TEST_F(UnheardTest, IsHeardAgain) {
+TEST_F(UnheardTest, MayBeatAgain) {
   for_the_next(kThreshold / 2);
   tries();
   for_the_next(kThreshold - 1);
@@ -101,7 +101,7 @@ TEST_F(UnheardTest, IsHeardAgain) {
   EXPECT_EQ(for_the_next(1), Words{"stall 7/2"});
 }
 
-TEST_F(UnheardTest, StillDies) {
+TEST_F(UnheardTest, ItsExitIsReported) {
   FakeExitWatch exits;
   observer_.watch(exits);
   for_the_next(kThreshold / 2);
@@ -113,13 +113,13 @@ TEST_F(UnheardTest, StillDies) {
 
 // --- What is no attempt that failed ---
 
-TEST_F(UnheardTest, IsNotWhoWasHeard) {
+TEST_F(UnheardTest, AnAgentWhoseBeatsArriveIsNotUnheard) {
   EXPECT_EQ(for_the_next(kThreshold), Words{"stall 7/1"});
   EXPECT_EQ(observer_.counters().unheard.sum(), 0U);
 }
 
-// The same nonce again and again: the frames come, and are refused for what they say.
-TEST_F(UnheardTest, IsNotWhoseFramesAreOutOfOrder) {
+// The same nonce repeatedly: the frames arrive, and are refused.
+TEST_F(UnheardTest, AnAgentWithFramesOutOfOrderIsNotUnheard) {
   hears(5);
   for_the_next(kThreshold / 2);
   tries();
@@ -127,7 +127,7 @@ TEST_F(UnheardTest, IsNotWhoseFramesAreOutOfOrder) {
   EXPECT_EQ(for_the_next(kThreshold / 2), Words{"stall 7/5"});
 }
 
-TEST_F(UnheardTest, IsNotWhoseFramesAreBroken) {
+TEST_F(UnheardTest, AnAgentWithInvalidFramesIsNotUnheard) {
   for_the_next(kThreshold / 2);
   tries();
   Arrival broken = sent(2, now());
@@ -137,7 +137,7 @@ TEST_F(UnheardTest, IsNotWhoseFramesAreBroken) {
   EXPECT_EQ(for_the_next(kThreshold / 2), Words{"stall 7/1"});
 }
 
-TEST_F(UnheardTest, IsNotWhoHasTheSlotNow) {
+TEST_F(UnheardTest, AnotherProcessInTheSlotDoesNotCount) {
   for_the_next(kThreshold / 2);
   attempts_.attempt(kSlot, 2, now());
   EXPECT_EQ(for_the_next(kThreshold / 2), Words{"stall 7/1"});
@@ -145,7 +145,7 @@ TEST_F(UnheardTest, IsNotWhoHasTheSlotNow) {
 
 // What was sent after the instant up to which was read may still come: it is waited for, and not
 // counted.
-TEST_F(UnheardTest, IsNotWhoseFrameIsOnItsWay) {
+TEST_F(UnheardTest, AFrameThatMayStillArriveIsNotUnheard) {
   for_the_next(kThreshold - 1);
   a_.hold_until(now() + 2);
   advance(1);

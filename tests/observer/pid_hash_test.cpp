@@ -53,7 +53,7 @@ TEST(PidHash, PidsThatShareABucketUnderOneSeedDoNotUnderOthers) {
   }
 }
 
-TEST(PidHash, OfNoBitsHasOneBucket) {
+TEST(PidHash, OfZeroBitsHasOneBucket) {
   EXPECT_EQ(PidHash(0, 1).buckets(), 1U);
   EXPECT_EQ(PidHash(0, 1)(0xFFFFFFFF), 0U);
 }

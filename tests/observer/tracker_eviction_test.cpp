@@ -1,4 +1,4 @@
-// Who makes room for a newcomer when every slot is taken.
+// Which agent is evicted for a new one when every slot is taken.
 #include "tests/observer/tracker_fixture.hpp"
 
 namespace hb {
@@ -34,26 +34,26 @@ class BalancedEvictionTest : public EvictionTest {
 
 // --- In either way ---
 
-TEST_F(EvictionTest, NobodyWhoBeatsIsForgotten) {
+TEST_F(EvictionTest, AnAgentThatBeatsIsNotEvicted) {
   EXPECT_EQ(newcomer(14), "full");
   EXPECT_EQ(beat_of(13, 2), "refreshed");
   EXPECT_EQ(tracker_.size(), tracker_.capacity());
 }
 
-TEST_F(BalancedEvictionTest, NobodyWhoBeatsIsForgotten) {
+TEST_F(BalancedEvictionTest, AnAgentThatBeatsIsNotEvicted) {
   EXPECT_EQ(newcomer(14), "full");
   EXPECT_EQ(beat_of(10, 2), "refreshed");
 }
 
-// Silent, but nobody has been told yet.
-TEST_F(BalancedEvictionTest, NobodyIsForgottenBeforeTheStallWasNamed) {
+// Silent, but not reported yet.
+TEST_F(BalancedEvictionTest, NoAgentIsEvictedBeforeItsStall) {
   now_ += 100 * kThreshold;
   EXPECT_EQ(newcomer(14), "full");
   EXPECT_EQ(stalled().size(), 4U);
   EXPECT_EQ(newcomer(14), "replaced");
 }
 
-TEST_F(EvictionTest, TheLongestDeadIsReusedFirstAndThatIsNoEviction) {
+TEST_F(EvictionTest, TheLongestDeadIsReusedFirstWithoutAnEviction) {
   let_be_silent_for_long();
   die(13);
   die(12);
@@ -63,7 +63,7 @@ TEST_F(EvictionTest, TheLongestDeadIsReusedFirstAndThatIsNoEviction) {
   EXPECT_EQ(newcomer(16), "replaced");
 }
 
-TEST_F(EvictionTest, WhoIsForgottenIsNewWhenItComesBack) {
+TEST_F(EvictionTest, AnEvictedAgentIsNewWhenItComesBack) {
   let_be_silent_for_long();
   EXPECT_EQ(newcomer(14), "replaced");
   EXPECT_EQ(beat_of(11, 2), "changed") << "others are where they were";
@@ -71,7 +71,7 @@ TEST_F(EvictionTest, WhoIsForgottenIsNewWhenItComesBack) {
   EXPECT_FALSE(die(12)) << "the longest silent of those that were left";
 }
 
-TEST_F(EvictionTest, ANewcomerGetsASlotThatRemembersNothing) {
+TEST_F(EvictionTest, AReusedSlotHasNoFormerState) {
   let_be_silent_for_long();
   generation_ = 0;
   ns_ = 0;
@@ -98,7 +98,7 @@ TEST_F(EvictionTest, OnlyTheLivingAndTheSilentAreCounted) {
 
 // --- What the policy decides ---
 
-TEST_F(EvictionTest, StrictForgetsTheLongestSilentAfterTenThresholds) {
+TEST_F(EvictionTest, StrictEvictsTheLongestSilentAfterTenThresholds) {
   let_stall();
   now_ = 1000 + Tracker::kLongSilence * kThreshold - 1;
   EXPECT_EQ(newcomer(14), "full");
@@ -107,7 +107,7 @@ TEST_F(EvictionTest, StrictForgetsTheLongestSilentAfterTenThresholds) {
   EXPECT_EQ(newcomer(15), "full") << "11 has been silent for one instant less";
 }
 
-TEST_F(BalancedEvictionTest, TheLongestSilentIsForgottenOnceItHasStalled) {
+TEST_F(BalancedEvictionTest, TheLongestSilentIsEvictedOnceItHasStalled) {
   now_ = 1000 + kThreshold;
   EXPECT_EQ(stalled(), Pids{10});
   EXPECT_EQ(newcomer(14), "replaced");
@@ -115,15 +115,15 @@ TEST_F(BalancedEvictionTest, TheLongestSilentIsForgottenOnceItHasStalled) {
   EXPECT_EQ(beat_of(11, 2), "refreshed");
 }
 
-// --- What is claimed on a network pushes out nobody for whom more is vouched ---
+// --- An agent of the network evicts no attested one ---
 
-TEST_F(EvictionTest, ForAnUnattestedNewcomerNobodyAttestedIsForgotten) {
+TEST_F(EvictionTest, AnUnattestedAgentEvictsNoAttestedOne) {
   let_be_silent_for_long();
   EXPECT_EQ(newcomer(14, kNetwork), "full");
   EXPECT_EQ(newcomer(14, kKernel), "replaced");
 }
 
-TEST_F(EvictionTest, ForAnAttestedNewcomerAnUnattestedOneIsForgotten) {
+TEST_F(EvictionTest, AnAttestedAgentEvictsAnUnattestedOne) {
   die(10);
   EXPECT_EQ(newcomer(14, kNetwork), "inserted");
   for (const std::uint32_t pid : {11U, 12U, 13U}) beat_of(pid, 2);

@@ -1,4 +1,4 @@
-// What the tracker makes of processes that end, and of those that exec.
+// Processes that exit, and processes that exec.
 #include "tests/observer/tracker_fixture.hpp"
 
 namespace hb {
@@ -6,7 +6,7 @@ namespace {
 
 // --- Exits ---
 
-TEST_F(TrackerTest, ADeathSaysWhatIsKnownOfTheAgent) {
+TEST_F(TrackerTest, AnExitHasAllFields) {
   beat(5, {.own_pid = 2, .cgroup_id = 9});
   now_ += 1;
   const auto dead = tracker_.record_exit(7, generation_).value();
@@ -19,20 +19,20 @@ TEST_F(TrackerTest, ADeathSaysWhatIsKnownOfTheAgent) {
   EXPECT_EQ(dead.origin, kKernel);
 }
 
-TEST_F(TrackerTest, ADeathIsNamedOnce) {
+TEST_F(TrackerTest, AnExitIsReportedOnce) {
   beat(5);
   EXPECT_TRUE(die());
   EXPECT_FALSE(die());
 }
 
-TEST_F(TrackerTest, TheDeathOfASilentAgentIsNews) {
+TEST_F(TrackerTest, TheExitOfASilentAgentIsReported) {
   beat(5);
   now_ += kThreshold;
   EXPECT_EQ(stalled(), Pids{7});
   EXPECT_TRUE(die());
 }
 
-TEST_F(TrackerTest, TheDeadAreNotSilent) {
+TEST_F(TrackerTest, EndedAgentsAreNotSilent) {
   beat_of(7);
   beat_of(8);
   die(7);
@@ -42,7 +42,7 @@ TEST_F(TrackerTest, TheDeadAreNotSilent) {
   EXPECT_EQ(tracker_.next_deadline_ns(), Tracker::kNever);
 }
 
-TEST_F(TrackerTest, NobodyElseDies) {
+TEST_F(TrackerTest, OtherAgentsDoNotEnd) {
   EXPECT_FALSE(die()) << "not tracked";
   beat(5);
   EXPECT_FALSE(tracker_.record_exit(8, generation_));
@@ -53,8 +53,8 @@ TEST_F(TrackerTest, NobodyElseDies) {
   EXPECT_EQ(stalled(), Pids{7});
 }
 
-// Whoever has that pid now, nobody knows that it is the agent.
-TEST_F(TrackerTest, AnAgentOfUnknownGenerationDoesNotDie) {
+// Without a generation it is not known that the process is the agent.
+TEST_F(TrackerTest, AnAgentOfUnknownGenerationDoesNotEnd) {
   generation_ = 0;
   beat(5);
   EXPECT_FALSE(tracker_.record_exit(7, 50));
@@ -62,7 +62,7 @@ TEST_F(TrackerTest, AnAgentOfUnknownGenerationDoesNotDie) {
   EXPECT_EQ(beat(6), "refreshed");
 }
 
-TEST_F(TrackerTest, TheLateWordOfTheDeadIsOutOfOrder) {
+TEST_F(TrackerTest, ALateBeatOfAnEndedProcessIsOutOfOrder) {
   beat(5);
   die();
   EXPECT_EQ(beat(6, {.sent_ns = 999}), "out of order");
@@ -113,14 +113,14 @@ TEST_F(TrackerTest, ASessionEndsASilence) {
   EXPECT_EQ(stalled(), Pids{});
 }
 
-TEST_F(TrackerTest, ASessionAfterALastWord) {
+TEST_F(TrackerTest, ASessionAfterATerminalBeat) {
   beat(900, {.sent_ns = 10});
   beat(kTerminal, {.status = vlp::Status::Critical, .sent_ns = 11});
   EXPECT_EQ(beat(1, {.sent_ns = 11}), "out of order");
   EXPECT_EQ(beat(1, {.sent_ns = 12}), "new session");
 }
 
-// Overtaken on its way, or said again by somebody who had listened.
+// Reordered, or replayed.
 TEST_F(TrackerTest, AFirstBeatThatWasSentEarlierIsOutOfOrder) {
   beat(2, {.sent_ns = 10});
   EXPECT_EQ(beat(1, {.sent_ns = 9}), "out of order");

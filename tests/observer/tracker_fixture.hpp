@@ -1,4 +1,4 @@
-// A tracker of four agents, and the verbs of its tests.
+// A tracker of four agents, and helpers of its tests.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -12,7 +12,7 @@
 
 namespace hb {
 
-// An outcome in words: one thing to compare and to read.
+// An outcome as a string, for comparison.
 inline std::string words(const Tracker::Outcome& outcome) {
   struct {
     std::string operator()(Tracker::Inserted i) { return i.evicted ? "replaced" : "inserted"; }
@@ -64,7 +64,7 @@ class TrackerTest : public testing::Test {
 
   bool die(std::uint32_t pid = 7) { return tracker_.record_exit(pid, generation_).has_value(); }
 
-  // Who is named as stalled now, in this order.
+  // The agents that stall now, in order.
   std::vector<std::uint32_t> stalled() {
     std::vector<std::uint32_t> pids;
     while (const auto stall = tracker_.expire(now_)) pids.push_back(stall->pid);

@@ -26,7 +26,7 @@ struct Agent {
   std::uint64_t order = 0;  // of the last beat among all beats
   std::uint64_t latest_sent = 0;
   bool named = false;
-  std::uint64_t death = 0;  // the how-manyth it was; 0: alive
+  std::uint64_t death = 0;  // number of the exit, from 1; 0: alive
 };
 
 class Model {

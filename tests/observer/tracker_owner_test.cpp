@@ -29,7 +29,7 @@ TEST_F(TrackerOwnerTest, TakesNothingFromOthers) {
   EXPECT_EQ(beat_as(kOther, 100), "inserted");
 }
 
-TEST_F(TrackerOwnerTest, WhoIsNobodysIsNotBound) {
+TEST_F(TrackerOwnerTest, WithoutAnOwnerThereIsNoLimit) {
   for (std::uint32_t pid = 10; pid < 18; ++pid) EXPECT_EQ(beat_as(kNoOwner, pid), "inserted");
 }
 
@@ -42,7 +42,7 @@ TEST_F(TrackerOwnerTest, GetsRoomBackWhenAnAgentDies) {
 }
 
 // A silent agent is alive: an owner who stops his processes does not get room for more.
-TEST_F(TrackerOwnerTest, KeepsPayingForTheSilent) {
+TEST_F(TrackerOwnerTest, SilentAgentsStillCount) {
   beat_as(kUser, 10);
   beat_as(kUser, 11);
   now_ += kThreshold;
@@ -58,7 +58,7 @@ TEST_F(TrackerOwnerTest, MayRestartWhatItHas) {
   EXPECT_EQ(beat_as(kUser, 12), "owner full");
 }
 
-TEST_F(TrackerOwnerTest, DoesNotGetMoreByTakingOverThePidsOfOthers) {
+TEST_F(TrackerOwnerTest, TakingOverPidsOfOthersCounts) {
   beat_as(kUser, 10);
   beat_as(kUser, 11);
   beat_as(kOther, 12);
@@ -67,7 +67,7 @@ TEST_F(TrackerOwnerTest, DoesNotGetMoreByTakingOverThePidsOfOthers) {
   EXPECT_EQ(beat_as(kUser, 12, 60), "owner full");
 }
 
-TEST_F(TrackerOwnerTest, PaysOnceForWhoComesBackUnderAnotherPid) {
+TEST_F(TrackerOwnerTest, AnAgentThatComesBackUnderAnotherPidCountsOnce) {
   for (std::uint32_t pid = 10; pid < 10'000; ++pid) {
     EXPECT_EQ(beat_as(kUser, pid), "inserted");
     fair_.record_exit(pid, 50);

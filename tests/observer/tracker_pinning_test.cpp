@@ -1,4 +1,4 @@
-// What a slot pins of its first sender, and who may speak for it.
+// What a slot keeps of its first beat, and which later beats it accepts.
 #include "tests/observer/tracker_fixture.hpp"
 
 namespace hb {
@@ -55,8 +55,8 @@ TEST_F(TrackerTest, ARestartForgetsTheNoncesAlsoByATerminal) {
   EXPECT_EQ(beat(1), "changed");
 }
 
-// It had the pid before, so it is dead; its frame was only overtaken on the way.
-TEST_F(TrackerTest, TheLateWordOfAnOlderProcessIsOutOfOrder) {
+// It had the pid before, so it has ended; its frame was only reordered.
+TEST_F(TrackerTest, ALateBeatOfAnOlderProcessIsOutOfOrder) {
   beat(900);
   generation_ = 60;
   beat(1);
@@ -94,7 +94,7 @@ TEST_F(TrackerTest, ANamespaceConflictDoesNotPostponeAStall) {
   EXPECT_EQ(stalled(), Pids{7});
 }
 
-TEST_F(TrackerTest, WhatABeatDoesNotKnowContradictsNothing) {
+TEST_F(TrackerTest, UnknownFieldsOfABeatMatchAny) {
   beat(5);
   ns_ = 0;
   generation_ = 0;
@@ -102,7 +102,7 @@ TEST_F(TrackerTest, WhatABeatDoesNotKnowContradictsNothing) {
   EXPECT_EQ(beat(6), "out of order");
 }
 
-TEST_F(TrackerTest, WhatASlotDoesNotKnowIsLearnedOnce) {
+TEST_F(TrackerTest, UnknownFieldsOfASlotAreSetOnce) {
   ns_ = 0;
   generation_ = 0;
   beat(5);

@@ -1,10 +1,10 @@
-// Who is called silent, when, and in which order.
+// Which agents are silent, when, and in which order.
 #include "tests/observer/tracker_fixture.hpp"
 
 namespace hb {
 namespace {
 
-TEST_F(TrackerTest, NobodyIsNamedBeforeTheThreshold) {
+TEST_F(TrackerTest, NoStallBeforeTheThreshold) {
   beat(1);
   now_ += kThreshold - 1;
   EXPECT_EQ(stalled(), Pids{});
@@ -12,7 +12,7 @@ TEST_F(TrackerTest, NobodyIsNamedBeforeTheThreshold) {
   EXPECT_EQ(stalled(), Pids{7});
 }
 
-TEST_F(TrackerTest, AStallSaysWhatIsKnownOfTheAgent) {
+TEST_F(TrackerTest, AStallHasAllFields) {
   beat(5, {.own_pid = 2, .cgroup_id = 9});
   now_ += kThreshold;
   const auto stall = tracker_.expire(now_).value();
@@ -26,7 +26,7 @@ TEST_F(TrackerTest, AStallSaysWhatIsKnownOfTheAgent) {
   EXPECT_EQ(stall.origin, kKernel);
 }
 
-TEST_F(TrackerTest, ASilenceIsNamedOnceAndTheNextOneAgain) {
+TEST_F(TrackerTest, EachSilenceIsReportedOnce) {
   beat(1);
   now_ += kThreshold;
   EXPECT_EQ(stalled(), Pids{7});
@@ -64,7 +64,7 @@ TEST_F(TrackerTest, StallsComeInTheOrderOfTheLastBeat) {
   EXPECT_EQ(stalled(), (Pids{12, 13, 11, 10}));
 }
 
-TEST_F(TrackerTest, AnInstantBeforeTheLastBeatsNamesNobody) {
+TEST_F(TrackerTest, AnInstantBeforeTheLastBeatsHasNoStalls) {
   beat(1);
   EXPECT_FALSE(tracker_.expire(0));
   EXPECT_FALSE(tracker_.expire(now_ - 1));
@@ -90,7 +90,7 @@ TEST_F(TrackerTest, AThresholdOfForeverIsNeverReached) {
   EXPECT_EQ(patient.next_deadline_ns(), Tracker::kNever);
 }
 
-// Of a source that is read every 30: found when every stall was told up to a reading's delay late.
+// With a source that is read every 30, stalls were once reported up to 30 late.
 class LateReaderTest : public testing::Test {
  protected:
   static constexpr std::uint64_t kThreshold = 100;
@@ -119,12 +119,12 @@ TEST_F(LateReaderTest, CountsSilenceFromTheSending) {
   EXPECT_EQ(silent_at(1100), Pids{7});
 }
 
-TEST_F(LateReaderTest, DoesNotBlameASenderThatWaitedForRoom) {
+TEST_F(LateReaderTest, ABlockedSenderIsNotSilent) {
   beat(7, 500, 1000);
   EXPECT_EQ(tracker_.next_deadline_ns(), 1000 - kDelay + kThreshold);
 }
 
-TEST_F(LateReaderTest, ReadsNothingIntoABeatWhoseSendingIsNotKnown) {
+TEST_F(LateReaderTest, WithoutATimeOfSendingTheTimeOfReceptionCounts) {
   tracker_.record({.pid = 7, .nonce = 1}, 1000);
   EXPECT_EQ(tracker_.next_deadline_ns(), 1100U);
 }
@@ -138,7 +138,7 @@ TEST_F(LateReaderTest, PutsBeatsIntoTheOrderOfTheirSending) {
   EXPECT_EQ(silent_at(1110), Pids{7});
 }
 
-TEST_F(LateReaderTest, PutsAnOldBeatBeforeAllOthers) {
+TEST_F(LateReaderTest, SortsAnOldBeatBeforeAllOthers) {
   beat(7, 1020, 1020);
   beat(8, 1020, 1020);
   beat(7, 1021, 1021);
@@ -147,7 +147,7 @@ TEST_F(LateReaderTest, PutsAnOldBeatBeforeAllOthers) {
   EXPECT_EQ(silent_at(1121), (Pids{8, 7}));
 }
 
-TEST_F(LateReaderTest, IsLateRatherThanSlowWhereMuchIsOutOfOrder) {
+TEST_F(LateReaderTest, LimitsSortingAndMayReportLate) {
   constexpr std::uint32_t kNewer = 2 * Tracker::kOutOfOrder;
   for (std::uint32_t n = 0; n < kNewer; ++n) beat(100 + n, 1020, 1020);
   beat(7, 1000, 1020);
@@ -155,8 +155,8 @@ TEST_F(LateReaderTest, IsLateRatherThanSlowWhereMuchIsOutOfOrder) {
   EXPECT_EQ(silent_at(1120).size(), kNewer + 1);
 }
 
-// So that who beats twice within the threshold is not called silent for our delay.
-TEST(LateReader, MayBeLateForAThirdOfTheThreshold) {
+// An agent that beats twice within the threshold is not silent because of our delay.
+TEST(LateReader, ABeatCountsFromItsSendingForUpToAThirdOfTheThreshold) {
   Tracker tracker(4, 90, /*seed=*/1, Eviction::Strict, 0, 60);
   tracker.record({.pid = 7, .generation_ns = 1, .nonce = 1, .sent_ns = 940}, 1000);
   EXPECT_EQ(tracker.next_deadline_ns(), 1000U - 30 + 90);

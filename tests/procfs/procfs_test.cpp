@@ -35,7 +35,7 @@ TEST(UserIds, AreTheRealOnes) {
   EXPECT_EQ(WEXITSTATUS(child.wait()), 42);
 }
 
-// Its /proc speaks of another PID namespace: that pid is somebody else there.
+// Its /proc belongs to another PID namespace, where that pid is another process.
 TEST(UserIds, AreNotKnownWhereProcIsOfAnotherPidNamespace) {
   HB_NEEDS_ROOT();
   const auto knows = [] { ::_exit(real_uid_of(1) ? 71 : 42); };
@@ -119,9 +119,13 @@ TEST_F(Procfs, NamesAProcessAndItsNamespace) {
   EXPECT_EQ(own_pid_namespace().value(), link.st_ino);
 }
 
-TEST_F(Procfs, CannotNameWhoIsGone) { EXPECT_TRUE(is_unreadable(attested(dead_pid()))); }
+TEST_F(Procfs, CannotAttestAProcessThatHasEnded) {
+  EXPECT_TRUE(is_unreadable(attested(dead_pid())));
+}
 
-TEST_F(Procfs, CannotNameWhoIsOutOfSight) { EXPECT_TRUE(is_unreadable(attested(0))); }
+TEST_F(Procfs, CannotAttestAProcessOfAnInvisibleNamespace) {
+  EXPECT_TRUE(is_unreadable(attested(0)));
+}
 
 TEST_F(Procfs, NeverRanksAboveTheSocketMode) {
   receiver_.add(Datagram::Kind::Frame, static_cast<std::uint32_t>(::getpid()));
@@ -197,7 +201,7 @@ TEST_F(QueueLengthTest, IsNeverLowered) {
   EXPECT_EQ(queue.in_force(), before_);
 }
 
-// Else the later one would put back what the earlier one raised, for good.
+// Otherwise the later one would restore the value that the earlier one has raised.
 TEST_F(QueueLengthTest, IsRaisedByOneAtATime) {
   QueueLength first(before_ + 100);
   Child second = Child::run([this] {

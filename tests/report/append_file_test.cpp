@@ -1,4 +1,4 @@
-// What the export file may be, and what happens when it takes nothing more.
+// Which files are accepted for export, and what happens when they cannot be written.
 #include "report/append_file.hpp"
 
 #include <fcntl.h>
@@ -112,7 +112,7 @@ TEST_F(Append, RefusesADirectory) {
   EXPECT_NE(refusal().find("directory"), std::string::npos) << refusal();
 }
 
-// And does not wait for anybody at its other end.
+// And does not block on a reader.
 TEST_F(Append, RefusesAPipe) {
   ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
   EXPECT_NE(refusal().find("no regular file"), std::string::npos) << refusal();

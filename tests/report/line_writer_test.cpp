@@ -1,4 +1,4 @@
-// Lines for a reader who does not read: what waits, what is lost, and that it is said where.
+// Lines for a reader that does not read: what is buffered, what is lost, and the gap lines.
 #include "report/line_writer.hpp"
 
 #include <fcntl.h>
@@ -147,7 +147,7 @@ TEST_F(NeverWaiting, TakesNothingBeforeHalfOfTheBufferIsFree) {
   EXPECT_EQ(read_on(), lines(0, kKept) + "gap 2\n" + line(kKept + 2));
 }
 
-TEST_F(NeverWaiting, TellsEveryGap) {
+TEST_F(NeverWaiting, ReportsEveryGap) {
   stall(kPage);
   constexpr int kKept = kPage / kLineBytes;
   std::string wanted;
@@ -244,7 +244,7 @@ TEST_F(NeverWaiting, AllocatesNothingForALine) {
   EXPECT_EQ(allocations(), before);
 }
 
-TEST_F(NeverWaiting, GivesWhatWaitsToAReaderWhoReadsInTheEnd) {
+TEST_F(NeverWaiting, WritesTheBufferToAReaderThatContinuesAtTheEnd) {
   stall(1U << 20);
   write(0, 4000);  // a quarter of a MiB
   std::string got;
@@ -262,7 +262,7 @@ TEST_F(NeverWaiting, GivesWhatWaitsToAReaderWhoReadsInTheEnd) {
   EXPECT_EQ(out_.lost(), 0U);
 }
 
-TEST_F(NeverWaiting, EndsThoughNobodyReads) {
+TEST_F(NeverWaiting, EndsWithoutAReader) {
   stall(kPage);
   write(0, 10);
   out_.end();
@@ -272,7 +272,7 @@ TEST_F(NeverWaiting, EndsThoughNobodyReads) {
   EXPECT_EQ(out_.lost(), 11U);
 }
 
-// As the user who may not open it again: it belongs to somebody else.
+// As a user that may not open it again, as it belongs to another user.
 TEST_F(NeverWaiting, NeedsNoDescriptionOfItsOwn) {
   HB_NEEDS_ROOT();
   pipe_.fill();
@@ -292,7 +292,7 @@ TEST_F(NeverWaiting, NeedsNoDescriptionOfItsOwn) {
   EXPECT_EQ(got.substr(got.find_first_not_of('x')), lines(0, 64));
 }
 
-TEST_F(NeverWaiting, TakesAFullDiskForAGapAndTellsItLater) {
+TEST_F(NeverWaiting, ReportsAFullDiskAsAGap) {
   const std::string path = "/tmp/hb-lines-" + std::to_string(::getpid());
   const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600));
   LineWriter out(file.get());
@@ -391,7 +391,7 @@ class Terminal : public ::testing::Test {
   std::unique_ptr<LineWriter> out_;
 };
 
-TEST_F(Terminal, ThatIsNotReadHoldsNobody) {
+TEST_F(Terminal, ThatIsNotReadDoesNotBlock) {
   for (int number = 0; number < 5000; ++number) out_->write(line(number));
   EXPECT_TRUE(out_->has_waiting()) << "more than a terminal holds";
   EXPECT_EQ(::fcntl(program_.get(), F_GETFL) & O_NONBLOCK, 0) << "the shell's, too";
@@ -400,7 +400,7 @@ TEST_F(Terminal, ThatIsNotReadHoldsNobody) {
 }
 
 // Ctrl-S.
-TEST_F(Terminal, ThatIsStoppedHoldsNobody) {
+TEST_F(Terminal, ThatIsStoppedDoesNotBlock) {
   ASSERT_EQ(::tcflow(program_.get(), TCOOFF), 0);
   for (int number = 0; number < 10; ++number) out_->write(line(number));
   EXPECT_TRUE(out_->has_waiting());

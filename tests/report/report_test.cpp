@@ -218,7 +218,7 @@ TEST(JsonLines, ABeatCostsNoAllocation) {
   EXPECT_EQ(allocations(), before);
 }
 
-TEST(TextLines, AreForPeople) {
+TEST(TextLines, AreAligned) {
   EXPECT_EQ(text(kBeat),
             "     0.000000  beat                pid 1234     ok        nonce 1      payload 0  "
             "kernel_attested\n");
@@ -244,7 +244,7 @@ TEST(TextLines, AreColouredOnlyWhenToldSo) {
   EXPECT_FALSE(wants_colour(Pipe().in()));
 }
 
-TEST(TextLines, LetNoByteSteerATerminal) {
+TEST(TextLines, EscapeControlCharacters) {
   EXPECT_EQ(text(Io{{"\x1b[2J\r", 0}, 1}).find_first_of("\x1b\r"), std::string::npos);
 }
 

@@ -190,7 +190,7 @@ TEST(Sealer, BeginsEverySessionWithAnotherRandomNumber) {
   EXPECT_EQ(one.value().iv_counter, 0U);
 }
 
-TEST(KeyBytes, AreGoneWhereTheyWereMovedFrom) {
+TEST(KeyBytes, AreWipedWhenMoved) {
   Key key = key_from(7);
   const Key moved = std::move(key);
   EXPECT_EQ(moved.bytes()[0], 7);

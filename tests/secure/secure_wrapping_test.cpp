@@ -67,7 +67,7 @@ TEST_F(Wrapped, WhatWasRecordedBeforeARestartIsRefusedAfterIt) {
   EXPECT_EQ(say(sealed(restarted, vlp::Frame{.pid = 7, .timestamp = 5001, .nonce = 2})), "fresh");
 }
 
-TEST_F(Wrapped, AnAgentOfTheMasterKeyMustBeWhoItsKeySays) {
+TEST_F(Wrapped, AnAgentOfTheMasterKeyMustClaimThePidOfItsKey) {
   FrameSealer agent = master_sealer(7, {1, 0}, 1);
   EXPECT_EQ(say(sealed(agent, frame(8, 1))), "agent_pid_mismatch");
   EXPECT_EQ(say(sealed(agent, frame(7, 1))), "fresh");

@@ -1,4 +1,4 @@
-// Which frames are new, who is remembered, and what a recording can do.
+// Replay protection: which frames are fresh, and which senders are kept.
 #include "secure/sender_table.hpp"
 
 #include <gtest/gtest.h>
@@ -72,8 +72,8 @@ TEST_F(Senders, AnOldSessionNeverComesBack) {
   }
 }
 
-// Nothing but a silence is no reason to believe a recording.
-TEST_F(Senders, ASilenceForgivesNothing) {
+// A replay is refused also after a silence.
+TEST_F(Senders, AReplayIsRefusedAlsoAfterASilence) {
   EXPECT_EQ(hear(7, 1, 5, 10), "fresh");
   now_ += 1'000'000 * kLive;
   EXPECT_EQ(hear(7, 1, 5, 10), "replayed");
@@ -92,7 +92,7 @@ TEST_F(Senders, InOneSessionAClockThatGoesBackLowersNothing) {
   EXPECT_EQ(hear(7, 2, 0, 60), "replayed");
 }
 
-TEST_F(Senders, TheLiveAreNeverPushedOut) {
+TEST_F(Senders, LiveSendersAreNeverEvicted) {
   fill();
   now_ += kLive - 1;
   for (std::uint32_t pid = 200; pid < 300; ++pid) EXPECT_EQ(hear(pid, 1, 0, 50), "full");
@@ -100,7 +100,7 @@ TEST_F(Senders, TheLiveAreNeverPushedOut) {
   for (std::uint32_t pid = 100; pid < 104; ++pid) EXPECT_EQ(hear(pid, 1, 0, 50), "replayed");
 }
 
-TEST_F(Senders, TheLongestSilentMakesRoom) {
+TEST_F(Senders, TheLongestSilentIsEvicted) {
   fill();
   now_ += 10;
   for (const std::uint32_t pid : {100U, 102U, 103U}) ASSERT_EQ(hear(pid, 1, 1, 51), "fresh");
@@ -112,7 +112,7 @@ TEST_F(Senders, TheLongestSilentMakesRoom) {
   EXPECT_EQ(hear(102, 1, 1, 51), "replayed") << "still known";
 }
 
-// A recording keeps nobody alive: it must not hold a place in the table for the dead.
+// A replay does not count as a sign of life: it must not keep a dead sender's entry.
 TEST_F(Senders, AReplayDoesNotMakeItsSenderSeemAlive) {
   fill();
   now_ += kLive;
@@ -133,7 +133,7 @@ TEST_F(Senders, WhatWasRecordedOfAForgottenSenderIsRefused) {
 }
 
 // Ten thousand senders through a table of four: the index stays right.
-TEST_F(Senders, ManyComeAndGo) {
+TEST_F(Senders, TheIndexIsRightAfterManyEvictions) {
   ASSERT_EQ(hear(2, 2, 0, 2), "fresh");
   for (std::uint32_t pid = 3; pid < 10'000; ++pid) {
     now_ += kLive;

@@ -1,4 +1,4 @@
-// What agents of the tests do: honest ones, liars, and those of other PID namespaces.
+// Agents of the tests: honest ones, forgers, and those of other PID namespaces.
 #pragma once
 
 #include <sched.h>

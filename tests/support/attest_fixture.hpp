@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "tests/support/agent.hpp"
@@ -43,7 +44,10 @@ class Attest : public ::testing::Test {
     HB_NEEDS(doctor.code == 0, "kernel attestation:\n" + doctor.out);
   }
 
+  // Unless a test sets a threshold, no agent is silent for long enough, however slow the machine.
   ObserverProcess observe(Argv more = {}) {
+    const bool has_threshold = std::find(more.begin(), more.end(), "--threshold-ms") != more.end();
+    if (!has_threshold) more.insert(more.end(), {"--threshold-ms", "600000"});
     more.insert(more.end(), {"--delivery", delivery()});
     return ObserverProcess(socket_, more);
   }

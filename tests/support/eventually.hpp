@@ -1,4 +1,4 @@
-// Waiting for what another process brings about.
+// Waits for a condition that another process causes.
 #pragma once
 
 #include <chrono>
@@ -8,7 +8,7 @@
 
 namespace hb::test {
 
-// Whether it comes to be true within the patience.
+// Whether it becomes true within the patience.
 template <typename Condition>
 bool eventually(Condition condition) {
   const auto deadline = std::chrono::steady_clock::now() + kPatience;

@@ -1,5 +1,4 @@
-// For tests that need what not every machine has: skipped aloud without it, and a failure in CI,
-// which has all of it.
+// For tests that need what not every machine has: skipped with a message, but a failure in CI.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// The socket file: its mode, whom it may replace, who removes it.
+// The socket file: its mode, what it may replace, and its removal.
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -18,7 +18,7 @@ mode_t mode_of(const std::string& path) {
   return ::lstat(path.c_str(), &seen) == 0 ? seen.st_mode & 07777 : 0;
 }
 
-TEST_F(Transport, HasTheModeItWasTold) {
+TEST_F(Transport, HasTheConfiguredMode) {
   for (const mode_t mode : {0600U, 0660U, 0666U, 0622U}) {
     ASSERT_TRUE(bind(path_, mode));
     EXPECT_EQ(mode_of(path_), mode);
@@ -32,7 +32,7 @@ TEST_F(Transport, LeavesTheUmaskAlone) {
   EXPECT_EQ(::umask(before), mode_t{027});
 }
 
-TEST_F(Transport, BelongsToTheGroupItWasTold) {
+TEST_F(Transport, HasTheConfiguredGroup) {
   auto opened = UnixListener::open();
   ASSERT_TRUE(opened);
   const auto bound = opened.value()->bind({path_, 0660, ::getegid()});
@@ -43,9 +43,9 @@ TEST_F(Transport, BelongsToTheGroupItWasTold) {
   EXPECT_EQ(mode_of(path_), mode_t{0660});
 }
 
-// With its group from the beginning: nothing is given away by a name that the owner of the
-// directory might have put on something else.
-TEST_F(Transport, BelongsToItsGroupInAnothersDirectory) {
+// Created with its group: chown(2) by path could affect another file that the owner of the
+// directory has put there.
+TEST_F(Transport, HasItsGroupInAnotherUsersDirectory) {
   HB_NEEDS_ROOT();
   const std::string theirs = directory_.path("theirs");
   std::filesystem::create_directory(theirs);
@@ -64,7 +64,7 @@ TEST_F(Transport, BelongsToItsGroupInAnothersDirectory) {
   EXPECT_EQ(seen.st_gid, ::getegid());
 }
 
-TEST_F(Transport, GivesAwayNothingInAnothersDirectoryThatImposesItsGroup) {
+TEST_F(Transport, RefusesASetgidDirectoryOfAnotherUserAsRoot) {
   HB_NEEDS_ROOT();
   const std::string theirs = directory_.path("theirs");
   std::filesystem::create_directory(theirs);
@@ -77,7 +77,7 @@ TEST_F(Transport, GivesAwayNothingInAnothersDirectoryThatImposesItsGroup) {
   EXPECT_NE(bound.error().message.find("chmod g-s"), std::string::npos) << bound.error().message;
 }
 
-TEST_F(Transport, BelongsToItsGroupThoughItsDirectoryImposesAnother) {
+TEST_F(Transport, HasItsGroupInASetgidDirectory) {
   HB_NEEDS_ROOT();
   const std::string ours = directory_.path("ours");
   std::filesystem::create_directory(ours);
@@ -101,7 +101,7 @@ TEST_F(Transport, ChownsANewDirectoryToRunAsUid) {
   EXPECT_EQ(seen.st_uid, 65534U);
 }
 
-// Who may write beside it could have put another directory under its name.
+// A user who may write to the parent could have replaced the directory.
 TEST_F(Transport, ChownsNoDirectoryThatOthersCouldReplace) {
   HB_NEEDS_ROOT();
   const std::string shared = directory_.path("shared");
@@ -115,10 +115,10 @@ TEST_F(Transport, ChownsNoDirectoryThatOthersCouldReplace) {
   EXPECT_EQ(seen.st_uid, 0U);
 }
 
-TEST_F(Transport, LocksNothingButAFileOfItsOwn) {
+TEST_F(Transport, RefusesALockFileWithAnotherHardLink) {
   std::ofstream(directory_.path("victim")) << "precious";
   std::filesystem::create_hard_link(directory_.path("victim"), path_ + ".lock");
-  EXPECT_NE(refusal(path_).find("another name"), std::string::npos);
+  EXPECT_NE(refusal(path_).find("hard link"), std::string::npos);
   EXPECT_TRUE(std::filesystem::exists(path_ + ".lock"));
   std::filesystem::remove(path_ + ".lock");
   ASSERT_EQ(::mkfifo((path_ + ".lock").c_str(), 0600), 0);
@@ -171,7 +171,7 @@ TEST_F(Transport, ReplacesWhatADeadObserverLeft) {
   EXPECT_EQ(receive_one(), Kind::Frame);
 }
 
-TEST_F(Transport, NeverTouchesALiveListener) {
+TEST_F(Transport, NeverReplacesALiveListener) {
   bind_well();
   auto other = UnixListener::open();
   ASSERT_TRUE(other);
@@ -185,7 +185,7 @@ TEST_F(Transport, NeverTouchesALiveListener) {
 }
 
 // One that has cleared the path and is about to bind it, say.
-TEST_F(Transport, NeverTouchesWhatIsLocked) {
+TEST_F(Transport, NeverReplacesALockedSocket) {
   leave_stale_socket();
   const Fd lock(::open((path_ + ".lock").c_str(), O_RDWR | O_CLOEXEC));
   ASSERT_EQ(::flock(lock.get(), LOCK_EX | LOCK_NB), 0);
@@ -193,7 +193,7 @@ TEST_F(Transport, NeverTouchesWhatIsLocked) {
   EXPECT_TRUE(std::filesystem::is_socket(path_));
 }
 
-// A program that knows nothing of our lock.
+// A program that does not use the lock file.
 class Stranger {
  public:
   Stranger(const std::string& path, int type) : socket_(::socket(AF_UNIX, type, 0)) {
@@ -208,7 +208,7 @@ class Stranger {
   Fd socket_;
 };
 
-TEST_F(Transport, NeverTouchesALiveStranger) {
+TEST_F(Transport, NeverReplacesALiveSocketOfAnotherProgram) {
   for (const int type : {SOCK_DGRAM, SOCK_STREAM, SOCK_SEQPACKET}) {
     const Stranger stranger(path_, type);
     EXPECT_NE(refusal(path_).find("live process"), std::string::npos) << type;
@@ -217,7 +217,7 @@ TEST_F(Transport, NeverTouchesALiveStranger) {
   }
 }
 
-TEST_F(Transport, NeverTouchesWhatIsNoSocket) {
+TEST_F(Transport, NeverReplacesAFileThatIsNoSocket) {
   std::ofstream(path_) << "precious";
   EXPECT_NE(refusal(path_).find("not a socket"), std::string::npos);
   EXPECT_EQ(std::filesystem::file_size(path_), 8U);
@@ -237,9 +237,8 @@ TEST_F(Transport, RefusesAPathThatDoesNotFit) {
   EXPECT_NE(refusal(directory_.path(std::string(108, 'x'))).find("at most 107"), std::string::npos);
 }
 
-// Whoever starts at the same instant: one wins, and the socket is the winner's. With a stale socket
-// in the way, as there all want to remove something.
-TEST_F(Transport, LetsExactlyOneWin) {
+// Several start at the same instant, with a stale socket that all want to remove: only one binds.
+TEST_F(Transport, OnlyOneOfSeveralBinds) {
   for (int round = 0; round < 50; ++round) {
     leave_stale_socket();
     int result[2];

@@ -1,4 +1,4 @@
-// What a listener makes of datagrams, and an agent of listeners.
+// Receiving by the listener, and sending by the agent.
 #include <filesystem>
 
 #include "tests/transport/transport_fixture.hpp"
@@ -23,7 +23,7 @@ TEST_F(Transport, ReceivesAFrameAndItsCredentials) {
             (Credentials{static_cast<std::uint32_t>(::getpid()), ::getuid(), ::getgid()}));
 }
 
-TEST_F(Transport, SaysThatNothingWaits) {
+TEST_F(Transport, ReturnsZeroWhenNothingIsQueued) {
   bind_well();
   EXPECT_TRUE(receive().empty());
 }
@@ -58,7 +58,7 @@ TEST_F(Transport, KnowsEveryOtherLength) {
 }
 
 // As of Linux 6.16 whoever tries is told; on older kernels they are cut off on receipt.
-TEST_F(Transport, LetsNobodySendADescriptor) {
+TEST_F(Transport, SendersOfDescriptorsGetEperm) {
   bind_well();
   const Fd sender = raw_sender();
   const bool sent = send_with_descriptors(sender.get(), HB_FRAME_BYTES, 1);
@@ -98,7 +98,7 @@ TEST_F(Transport, NeverOpensAPassedDescriptor) {
   EXPECT_EQ(open_descriptors(), before);
 }
 
-TEST_F(Transport, ForgetsWhatADatagramBeforeSaid) {
+TEST_F(Transport, ResetsTheStateOfEarlierDatagrams) {
   bind_as_on_old_kernels();
   const Fd sender = raw_sender();
   ASSERT_TRUE(send_with_descriptors(sender.get(), 33, 1));
@@ -112,8 +112,8 @@ TEST_F(Transport, ForgetsWhatADatagramBeforeSaid) {
   EXPECT_EQ(received[2].credentials.pid, static_cast<std::uint32_t>(::getpid()));
 }
 
-// The story: credentials were read as far as the message's own header said, and not as far as the
-// kernel had written. No kernel reports such a message, but that is not for the header to promise.
+// Once credentials were read up to cmsg_len, beyond msg_controllen. No kernel reports such a
+// message, but the code must not rely on it.
 TEST(ReceivedDatagram, HasNoCredentialsIfTheyAreCutOff) {
   alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(ucred))> control{};
   mmsghdr received{};

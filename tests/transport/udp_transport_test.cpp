@@ -87,7 +87,7 @@ TEST_F(UdpSockets, HoldNoMoreThanTheirQueueLength) {
   EXPECT_LT(held, listener_->queue_length());
 }
 
-// They were counted nowhere once: 61,538 of 1,187,031 datagrams of a flood.
+// Once they were not counted: 61,538 of 1,187,031 datagrams of a flood.
 TEST_F(UdpSockets, CountWhatTheyHaveNoRoomFor) {
   listen();
   EXPECT_EQ(listener_->drops(), 0U);

@@ -1,5 +1,4 @@
-// What a frame is, said a second time. Shares nothing with the code: one bit at a time, one field
-// at a time.
+// A second, independent implementation of the frame format: one bit at a time, one field at a time.
 #pragma once
 
 #include <algorithm>

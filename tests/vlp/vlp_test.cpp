@@ -141,7 +141,7 @@ TEST(Decode, TheTerminalNonceIsForTheCriticalOnly) {
   }
 }
 
-// Everything wrong at once, then mended from the front: each error shows in its turn.
+// All fields wrong, then corrected one by one: each error is reported in its turn.
 TEST(Decode, TheFirstFailureInOrderWins) {
   Bytes bytes;
   bytes.fill(0xFF);

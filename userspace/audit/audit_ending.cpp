@@ -12,7 +12,7 @@ namespace {
 
 Error bad_ending(const std::string& path, const std::string& what) {
   return Error{"the audit log " + path + " has been changed since it was written: " + what +
-                   " (`hb-ebpf audit verify " + path + "` says where; move the file away)",
+                   " (`hb-ebpf audit verify " + path + "` shows where; move the file away)",
                EBADMSG};
 }
 
@@ -26,7 +26,7 @@ Result<std::uint64_t> size_of(int fd, const std::string& path) {
   return static_cast<std::uint64_t>(seen.st_size);
 }
 
-// From `offset` to the end, which is less than two lines away.
+// Reads from `offset` to the end, which is less than two lines.
 Result<std::string> read_from(int fd, std::uint64_t offset, std::size_t length,
                               const std::string& path) {
   std::string bytes(length, '\0');
@@ -44,7 +44,7 @@ Result<std::string> read_from(int fd, std::uint64_t offset, std::size_t length,
   return bytes;
 }
 
-// `lines`: whole lines, or an end of them.
+// `lines`: the end of the file's whole lines.
 Result<ChainEnd> last_of(std::string_view lines, bool from_start, const std::string& path) {
   lines.remove_suffix(1);
   const auto newline = lines.rfind('\n');
@@ -65,7 +65,7 @@ std::string torn_suffix(const AuditEnding& ending) {
   return ".torn-" + std::to_string(seq) + "-" + std::to_string(AuditTime::now().wall_ns);
 }
 
-// On disk, and only then.
+// Returns when the bytes are on disk.
 Result<> write_aside(const AuditPlace& place, const std::string& suffix, std::string_view bytes) {
   const Fd aside(::openat(place.directory.get(), (place.name + suffix).c_str(),
                           O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));

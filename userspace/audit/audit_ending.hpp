@@ -1,4 +1,4 @@
-// How a file of the audit log ends: all that has to be read of it to go on with it.
+// The end of an audit log file, which is all that must be read to continue it.
 #pragma once
 
 #include <cstdint>
@@ -13,17 +13,17 @@ namespace hb {
 
 struct AuditEnding {
   std::optional<ChainEnd> last;  // none: the file has no whole record
-  std::string torn;  // what is behind its last newline: a crash came while it was written
+  std::string torn;              // what follows the last newline, after a crash during a write
 };
 
-// Of a descriptor open for reading. A last whole line that is not as it was written is an Error.
+// Reads it from a descriptor. It is an Error if the last whole line does not match its hash.
 [[nodiscard]] Result<AuditEnding> read_audit_ending(int fd, const std::string& path);
 
-// Of PATH.1, where the chain of an empty PATH goes on. No such file: an empty chain.
+// The end of PATH.1, which an empty PATH continues. No such file: an empty chain.
 [[nodiscard]] Result<ChainEnd> read_rotated_end(const AuditPlace& place);
 
-// Moves the torn end of the file into a file of its own, PATH.torn-SEQ-TIME, whose path it returns.
-// It is no record: append() had not returned, so nothing that it tells of had been done.
+// Moves the torn end of the file to PATH.torn-SEQ-TIME, and returns that path. It is not a record:
+// append() had not returned, so the act that it describes had not been carried out.
 [[nodiscard]] Result<std::string> set_torn_aside(const AuditPlace& place, AuditFile& file,
                                                  const AuditEnding& ending);
 

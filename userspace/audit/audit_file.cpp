@@ -35,7 +35,7 @@ std::string why_not_opened(int code, const std::string& path) {
 }
 
 Result<Fd> open_file(const AuditPlace& place, const std::string& name, const std::string& path) {
-  // O_NONBLOCK: a FIFO or a device that waits under the name holds nobody up.
+  // O_NONBLOCK: opening a FIFO or a device must not block.
   constexpr int kFlags =
       O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
   Fd fd(uninterrupted([&] { return ::openat(place.directory.get(), name.c_str(), kFlags, 0600); }));
@@ -53,7 +53,7 @@ Result<> check_kind(const Seen& seen, const std::string& path) {
                  EPERM};
   }
   if ((seen.st_mode & 077) != 0) {
-    return Error{doing + "others than its owner may use it (chmod 600)", EPERM};
+    return Error{doing + "it is accessible to other users (chmod 600)", EPERM};
   }
   if (seen.st_nlink > 1) {
     return Error{doing + "it has " + std::to_string(seen.st_nlink) +
@@ -78,7 +78,7 @@ Result<> lock(int fd, const std::string& path) {
                EWOULDBLOCK};
 }
 
-// Its size, which nobody else changes any more.
+// The size, once the file is locked.
 Result<std::uint64_t> check_and_lock(int fd, const std::string& path) {
   const auto seen = look_at(fd, path);
   if (!seen) return seen.error();
@@ -106,7 +106,7 @@ Result<AuditPlace> AuditPlace::open(const std::string& path) {
   const auto slash = path.rfind('/');
   const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
   if (name.empty() || name == "." || name == "..") {
-    return Error{"'" + path + "' names no file for the audit log", EINVAL};
+    return Error{"'" + path + "' does not name a file for the audit log", EINVAL};
   }
   const std::string parent = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   Fd directory(
@@ -119,12 +119,12 @@ Result<AuditPlace> AuditPlace::open(const std::string& path) {
 Result<> AuditPlace::sync() const {
   if (uninterrupted([&] { return ::fsync(directory.get()); }) == 0) return ok();
   const int code = errno;
-  if (code == EINVAL) return ok();  // a file system that has nothing to do for it (fsync(2))
-  return os_error(code, "cannot make the name of the audit log " + path + " last");
+  if (code == EINVAL) return ok();  // the file system does not support fsync(2) of a directory
+  return os_error(code, "cannot sync the directory of the audit log " + path);
 }
 
-// An observer that rotates renames its file before it lets go of it: what has been locked may not
-// be what has the name.
+// A rotating observer renames the file before it unlocks it, so the locked file may not be the one
+// that has the name any more.
 Result<AuditFile> AuditFile::open(const AuditPlace& place, const std::string& suffix) {
   const std::string path = place.path + suffix;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
@@ -135,7 +135,10 @@ Result<AuditFile> AuditFile::open(const AuditPlace& place, const std::string& su
     AuditFile file(std::move(fd).value(), path, size_bytes.value());
     if (file.is_named(place, suffix)) return file;
   }
-  return Error{"the audit log " + path + " is renamed all the time: stop whoever does it", EBUSY};
+  return Error{
+      "the audit log " + path +
+          " was renamed again and again while it was opened: stop the process that does it",
+      EBUSY};
 }
 
 bool AuditFile::is_named(const AuditPlace& place, const std::string& suffix) const {
@@ -159,8 +162,8 @@ Result<> AuditFile::append(std::string_view line) {
   return ok();
 }
 
-// O_APPEND goes wherever the end is: a chain must not go on behind what somebody else has written,
-// nor in a file that nobody will find again.
+// O_APPEND writes at the current end: the chain must not continue behind bytes of another process,
+// nor in a file that was unlinked.
 Result<> AuditFile::settle() {
   if (torn_) {
     if (auto whole = cut(size_bytes_); !whole) return whole;
@@ -172,7 +175,7 @@ Result<> AuditFile::settle() {
     return Error{"the audit log " + path_ + " has been removed: SIGHUP begins a new file", ENOENT};
   }
   if (static_cast<std::uint64_t>(seen.value().st_size) == size_bytes_) return ok();
-  return Error{"somebody else has changed the audit log " + path_ + ": it has " +
+  return Error{"another process has changed the audit log " + path_ + ": it has " +
                    std::to_string(seen.value().st_size) + " bytes, not " +
                    std::to_string(size_bytes_) +
                    " (see `hb-ebpf audit verify`; move it away and send SIGHUP)",
@@ -184,7 +187,8 @@ void AuditFile::undo() { torn_ = truncate(fd_.get(), size_bytes_) != 0; }
 Result<> AuditFile::cut(std::uint64_t size_bytes) {
   int code = truncate(fd_.get(), size_bytes);
   if (code == 0) code = sync_data(fd_.get());
-  if (code != 0) return os_error(code, "cannot cut half a record off the audit log " + path_);
+  if (code != 0)
+    return os_error(code, "cannot truncate a partial record from the audit log " + path_);
   size_bytes_ = size_bytes;
   return ok();
 }

@@ -1,4 +1,4 @@
-// The file of an audit log: where it is, and the one descriptor that is written to.
+// The file of an audit log.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@
 
 namespace hb {
 
-// A directory, held open, and a name in it: what happens to the path above it later, or to the
-// right to walk it, changes nothing.
+// A directory descriptor and a file name: later changes of the path to the directory, or of its
+// permissions, have no effect.
 struct AuditPlace {
   Fd directory;
   std::string name;
@@ -19,32 +19,34 @@ struct AuditPlace {
 
   static Result<AuditPlace> open(const std::string& path);
 
-  // Makes what happened to the names in the directory last.
+  // fsync(2) of the directory, so that created and renamed files are on disk.
   [[nodiscard]] Result<> sync() const;
 };
 
-// AuditFile: appends whole lines or nothing.
-//
-// Nobody else appends as long as it lives: it holds an flock(2) on the file, and notices when the
-// file is not as long as it left it. The file is regular, has one name, is of the effective user,
-// and is nobody else's to read. One thread.
+// AuditFile: appends whole lines or nothing. It holds an flock(2) on the file, and notices if the
+// size was changed by another process. The file is regular, has one hard link, belongs to the
+// effective user, and is accessible to no other user. One thread.
 class AuditFile {
  public:
-  // PATH + suffix: opened, or made. The Error says what stands there instead, or that another
-  // observer has it.
+  // Opens or creates PATH + suffix. The Error says why the file cannot be used, or that another
+  // observer
+  // has locked it.
   static Result<AuditFile> open(const AuditPlace& place, const std::string& suffix = {});
 
-  // Returns when the line is on disk. After an Error nothing of it is in the file; or, if even that
-  // could not be reached, the next append() begins with it, and refuses as long as it fails.
+  // Returns when the line is on disk. After an Error no part of it is in the file; if ftruncate(2)
+  // fails
+  // too, the next append() repeats it first, and fails as long as it does.
   [[nodiscard]] Result<> append(std::string_view line);
 
-  // Is the file as the last append() left it, or can it be made so? append() asks by itself.
+  // Checks that the file is as the last append() left it, and truncates a partial line. append()
+  // calls
+  // it itself.
   [[nodiscard]] Result<> settle();
 
-  // Shortens the file, on disk.
+  // Truncates the file, and returns when that is on disk.
   [[nodiscard]] Result<> cut(std::uint64_t size_bytes);
 
-  // Is this the file of that name, still?
+  // Whether the path still names this file.
   [[nodiscard]] bool is_named(const AuditPlace& place, const std::string& suffix = {}) const;
 
   [[nodiscard]] int fd() const { return fd_.get(); }
@@ -59,10 +61,10 @@ class AuditFile {
   Fd fd_;
   std::string path_;          // for messages
   std::uint64_t size_bytes_;  // up to the end of the last good line
-  bool torn_ = false;         // there is more in the file than that, of ours
+  bool torn_ = false;         // a partial line of ours follows
 };
 
-// All of it to a descriptor: 0, or errno.
+// Writes all bytes: 0, or errno.
 [[nodiscard]] int write_all(int fd, std::string_view bytes);
 
 }  // namespace hb

@@ -66,7 +66,7 @@ void put_child(Json& line, const AuditRecord& r) {
   line["exit_signal"] = or_null(r.exit_signal);
 }
 
-// The end of a signal has no child; whatever else is told, is written.
+// Recovery by signal has no child process and no output.
 void put_act(Json& line, const AuditRecord& r) {
   const bool of_command = r.kind == AuditRecord::Kind::Complete && !r.signal;
   if (r.kind == AuditRecord::Kind::Spawn || !r.argv.empty()) line["argv"] = r.argv;
@@ -81,7 +81,7 @@ std::optional<std::uint64_t> parse_seq(std::string_view text) {
   return seq;
 }
 
-// Takes `text` off the end of `line`, if it is there.
+// Removes the suffix `text` from `line`, if it is there.
 bool take_end(std::string_view& line, std::string_view text) {
   if (!line.ends_with(text)) return false;
   line.remove_suffix(text.size());
@@ -96,7 +96,7 @@ std::optional<std::string> take_hash(std::string_view& line) {
   return std::string(digits);
 }
 
-// The fields by their places alone: one line of bytes has one meaning.
+// Finds the fields by position only, so that every line has one interpretation.
 struct Places {
   ParsedLine fields;
   std::string_view hashed;
@@ -118,9 +118,8 @@ std::optional<Places> find_places(std::string_view line) {
   return places;
 }
 
-// A line can be so deep that to copy a value of it, which is done by recursion, takes more stack
-// than there is. So fields are looked at where they are; and ordered_json would copy them as it
-// grows.
+// A line can be nested so deeply that copying a value, which is recursive, overflows the stack. So
+// values are not copied, and ordered_json is not used, since it copies when it grows.
 using ForeignJson = nlohmann::json;
 
 template <typename T>
@@ -129,8 +128,7 @@ bool has(const ForeignJson& json, const char* field, const T& value) {
   return found != json.end() && *found == value;
 }
 
-// That who reads the line as JSON finds the same in it: of a field that is there twice, most
-// readers take the last.
+// Checks that a JSON parser finds the same values: of a duplicate field, most take the last.
 bool agrees(const ForeignJson& json, const ParsedLine& fields) {
   return has(json, "seq", fields.seq) && has(json, "prev", fields.prev) &&
          has(json, "hash", fields.hash);

@@ -5,14 +5,13 @@
 //
 //   {"seq":7,"time":"2026-01-31T23:59:59.000000001Z",...,"prev":"<64 digits>","hash":"<64 digits>"}
 //
-// hash is the SHA-256 of the line's bytes from its { up to and without the last `,"hash":"`, in
-// lower case hex; prev is the hash of the record before. So with nothing but a shell:
+// hash is the SHA-256, in lower case hex, of the line's bytes before the last `,"hash":"`; prev is
+// the hash of the record before. In a shell:
 //
 //   sed -n 7p FILE | sed 's/,"hash":"[0-9a-f]*"}$//' | tr -d '\n' | sha256sum
-//
-// seq counts from 1 and goes on over restarts and rotations; the prev of record 1 is 64 zeros.
-// What is not known is null; what does not apply to a kind of record is left out. Bytes of strings
-// that are no UTF-8 are written as U+FFFD.
+// seq counts from 1 and continues over restarts and rotations; the prev of record 1 is 64 zeros.
+// What is not known is null; what does not apply to a kind of record is left out. Invalid UTF-8 in
+// strings is written as U+FFFD.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +23,7 @@
 
 namespace hb {
 
-// With its newline. Longer lines are never written, and never read into memory either.
+// Including the newline. Longer lines are never written, nor read into memory.
 inline constexpr std::size_t kMaxAuditLine_bytes = 64 * 1024;
 inline constexpr std::size_t kAuditHashDigits = 64;
 
@@ -51,23 +50,23 @@ struct ComposedLine {
 [[nodiscard]] ComposedLine compose_audit_line(const AuditRecord& record, const AuditTime& time,
                                               const ChainEnd& before);
 
-// What can be wrong with a log.
+// Why a log is not valid.
 enum class AuditFlaw : std::uint8_t {
   Unreadable,      // the file
   NoRecords,       // in any of the files
   LineTooLong,     // see kMaxAuditLine_bytes
   Torn,            // the file ends without a newline
   NotJson,         // nor UTF-8
-  NotARecord,      // JSON, but without the fields above in their places
-  HashMismatch,    // the line is not the one that was written
-  RecordMissing,   // seq leaps
-  RecordRepeated,  // seq stands still
-  OutOfOrder,      // seq goes back
-  PrevMismatch,    // the line follows another one than it did when it was written
-  LastHashDiffers  // from the one that the caller knows
+  NotARecord,      // JSON, but without seq, prev and hash at their positions
+  HashMismatch,    // the line was changed
+  RecordMissing,   // seq increases by more than 1
+  RecordRepeated,  // seq does not increase
+  OutOfOrder,      // seq decreases
+  PrevMismatch,    // prev is not the hash of the line before
+  LastHashDiffers  // from --expect-last
 };
 
-// "hash_mismatch", ...: the names of JSON lines.
+// "hash_mismatch", ...: the names in JSON output.
 [[nodiscard]] const char* name(AuditFlaw flaw);
 [[nodiscard]] const char* name(AuditRecord::Kind kind);
 

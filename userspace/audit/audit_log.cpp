@@ -49,8 +49,8 @@ Result<> AuditLog::repair(const AuditEnding& ending) {
   if (!aside) return aside.error();
   notes_.push_back("the audit log " + place_.path +
                    " ended in the middle of a record, as after a " + "crash: its last " +
-                   std::to_string(ending.torn.size()) + " bytes are in " + aside.value() +
-                   " now, and the chain goes on without them");
+                   std::to_string(ending.torn.size()) + " bytes were moved to " + aside.value() +
+                   ", and the chain continues without them");
   return ok();
 }
 
@@ -64,26 +64,26 @@ Result<> AuditLog::append(const AuditRecord& record) {
   return ok();
 }
 
-// A file without a record takes one of any length. One that is not whole keeps its name: append()
-// says why.
+// A file without records is not rotated, whatever the length of the line. Neither is a damaged one:
+// append() returns the Error.
 void AuditLog::rotate_for(std::size_t line_bytes) {
   if (config_.max_bytes == 0 || file_.size_bytes() == 0) return;
   if (file_.size_bytes() + line_bytes <= config_.max_bytes) return;
   if (!file_.settle()) return;
-  names_last_ = false;
+  names_synced_ = false;
   const auto rotated = rotate(place_, file_, config_.keep);
   const std::string problem = rotated ? "" : rotated.error().message;
   if (!rotated && problem != told_) {
-    notes_.push_back("the audit log is not rotated and grows on: " + problem);
+    notes_.push_back("the audit log is not rotated and keeps growing: " + problem);
   }
   told_ = problem;
 }
 
-// A record is on disk only when its file can be found there, too.
+// A record is on disk only if its file's directory entry is, too.
 Result<> AuditLog::sync_names() {
-  if (names_last_) return ok();
+  if (names_synced_) return ok();
   auto synced = place_.sync();
-  names_last_ = static_cast<bool>(synced);
+  names_synced_ = static_cast<bool>(synced);
   return synced;
 }
 
@@ -102,11 +102,11 @@ Result<> AuditLog::reopen() {
                  EEXIST};
   }
   if (const auto settled = file_.settle(); !settled) {
-    notes_.push_back("leaving an audit log that is not whole: " + settled.error().message);
+    notes_.push_back("closing an audit log that is damaged: " + settled.error().message);
   }
   place_ = std::move(place).value();
   file_ = std::move(file).value();
-  names_last_ = false;
+  names_synced_ = false;
   return ok();
 }
 

@@ -5,11 +5,9 @@
 //   AuditLog& log = *opened.value();
 //   for (const auto& note : log.take_notes()) spdlog::warn("{}", note);
 //   log.append(boot);
-//
-// Owned by whoever acts, as long as he acts. One thread. append() blocks until the disk has the
-// record, which is what it is for; it never leaves half a line behind, and the chain goes on only
-// from what is on disk, so that after an Error the next append() is a fresh attempt. What happens
-// besides (a torn end set aside, a rotation that failed) is told once in the notes.
+// One thread. append() blocks until the record is on disk. It leaves no partial line, and the chain
+// continues from what is on disk, so after an Error the next append() is a new attempt. Other
+// problems (a torn end was moved away, a rotation failed) are in the notes.
 #pragma once
 
 #include <cstdint>
@@ -28,26 +26,27 @@ struct AuditConfig {
   static constexpr std::uint64_t kMinMaxBytes = 4096;
 
   std::string path;
-  std::uint64_t max_bytes = 64 * 1024 * 1024;  // then it is rotated; 0: never
+  std::uint64_t max_bytes = 64 * 1024 * 1024;  // larger files are rotated; 0: never
   unsigned keep = 5;                           // rotated files, from 1
 };
 
 class AuditLog final : public AuditTrail {
  public:
-  // Goes on with what is there; of an empty or missing file, with the chain of PATH.1. The Error:
-  // see AuditFile::open(), or the log does not end as it was written.
+  // Continues the chain of PATH, or of PATH.1 if PATH is empty or missing. The Error: see
+  // AuditFile::open(), or the last record is damaged.
   static Result<std::unique_ptr<AuditLog>> open(AuditConfig config);
 
   Result<> append(const AuditRecord& record) override;
 
-  // PATH is another file now, or none (logrotate(8)): goes on there. The Error leaves everything as
-  // it was. Works as long as the permissions of the directory allow it.
+  // After logrotate(8): if PATH is another file or missing, continues there. On an Error the old
+  // file is
+  // kept. Needs permission to create files in the directory.
   [[nodiscard]] Result<> reopen();
 
   // Of the last record on disk.
   [[nodiscard]] const ChainEnd& end() const { return end_; }
 
-  // Sentences for the operator, each once.
+  // Messages for the log, each returned once.
   [[nodiscard]] std::vector<std::string> take_notes();
 
  private:
@@ -63,8 +62,8 @@ class AuditLog final : public AuditTrail {
   AuditPlace place_;
   AuditFile file_;
   ChainEnd end_;
-  bool names_last_ = false;  // the directory has been synced since it changed
-  std::string told_;         // the problem of rotation that was told last
+  bool names_synced_ = false;  // the directory was synced since it changed
+  std::string told_;           // the last reported problem of rotation
   std::vector<std::string> notes_;
 };
 

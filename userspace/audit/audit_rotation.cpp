@@ -30,8 +30,8 @@ Result<> rename(const AuditPlace& place, const std::string& from, const std::str
   return os_error(code, "cannot rename " + place.path + from + " to " + place.path + to);
 }
 
-// Makes PATH.1 free. Stops at the first free number, so that trying again and again after an error
-// does not push out one old file each time.
+// Frees the name PATH.1. Shifts files only up to the first free number, so that repeated attempts
+// after an error do not remove one old file each time.
 Result<> shift(const AuditPlace& place, unsigned keep) {
   unsigned free = 1;
   while (free < keep && exists(place, generation(free))) ++free;
@@ -47,8 +47,8 @@ Result<AuditFile> open_next(const AuditPlace& place) {
   return Error{place.path + kNext + " is in the way of the audit log: move it away", EEXIST};
 }
 
-// There is nothing under the name PATH between the two renames; whoever takes it in that moment
-// keeps it, and we keep our file.
+// Between the two renames PATH does not exist. If another process creates it then, we keep our
+// file.
 Result<> swap_in(const AuditPlace& place) {
   if (auto moved = rename(place, "", generation(1), 0); !moved) return moved;
   auto moved = rename(place, kNext, "", RENAME_NOREPLACE);
@@ -61,7 +61,7 @@ Result<> swap_in(const AuditPlace& place) {
 
 Result<> rotate(const AuditPlace& place, AuditFile& file, unsigned keep) {
   if (!file.is_named(place)) {
-    return Error{place.path + " is not the file that is written to any more: send SIGHUP", ESTALE};
+    return Error{place.path + " was replaced by another file: send SIGHUP", ESTALE};
   }
   auto next = open_next(place);
   if (!next) return next.error();

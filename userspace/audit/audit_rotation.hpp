@@ -1,7 +1,5 @@
-// Rotation: PATH becomes PATH.1, PATH.1 becomes PATH.2, and so on; PATH is a new file.
-//
-// Nothing is lost by a crash in the middle: an observer that finds PATH missing or empty goes on
-// with the chain of PATH.1.
+// Rotation: PATH becomes PATH.1, PATH.1 becomes PATH.2, and so on; PATH is a new file. A crash in
+// the middle loses nothing: if PATH is missing or empty, the chain of PATH.1 is continued.
 #pragma once
 
 #include "audit/audit_file.hpp"
@@ -9,9 +7,9 @@
 
 namespace hb {
 
-// `file` is PATH; afterwards it is the new one, empty and locked, and the names are to be made to
-// last by AuditPlace::sync(). After an Error it is what it was, under its name. At most `keep`
-// (from 1) rotated files stay; the oldest is replaced only when the new file exists already.
+// `file` is PATH; afterwards it is the new file, empty and locked, and AuditPlace::sync() must be
+// called. On an Error it is unchanged. At most `keep` (from 1) rotated files are kept; the oldest
+// is replaced only when the new file exists.
 [[nodiscard]] Result<> rotate(const AuditPlace& place, AuditFile& file, unsigned keep);
 
 }  // namespace hb

@@ -13,14 +13,14 @@
 namespace hb {
 namespace {
 
-// Whole lines of a file, one after the other; never holds more than one and a chunk.
+// Reads a file line by line; holds at most one line and one chunk.
 class LineReader {
  public:
   enum class Got { Line, End, Torn, TooLong };
 
   explicit LineReader(int fd) : fd_(fd) {}
 
-  // The line is without its newline, and good until the next call.
+  // The line has no newline, and is valid until the next call.
   Result<Got> next(std::string_view& line) {
     for (;;) {
       const auto rest = std::string_view(held_).substr(used_);
@@ -59,7 +59,7 @@ class LineReader {
 
   const int fd_;
   std::string held_;
-  std::size_t used_ = 0;  // of what is held, by lines that were given out
+  std::size_t used_ = 0;  // bytes of the buffer that were returned as lines
 };
 
 Result<Fd> open_for_reading(const std::string& path) {
@@ -120,7 +120,7 @@ std::optional<AuditFlaw> AuditVerifier::check_line(std::string_view line) {
   return std::nullopt;
 }
 
-// The first record seen may be any; but only the first of all follows nothing.
+// The first record seen may have any seq; but the prev of seq 1 must be zeros.
 std::optional<AuditFlaw> AuditVerifier::check_chain(const ParsedLine& record) const {
   if (records_ == 0) {
     const bool follows_nothing = record.prev == ChainEnd{}.hash;
@@ -153,9 +153,9 @@ std::string AuditVerifier::describe(AuditFlaw flaw) const {
     case AuditFlaw::PrevMismatch:
       return "prev does not match: the record before this was another one";
     case AuditFlaw::LastHashDiffers:
-      if (!anchor_seq_) return "the expected last hash is of no record here";
+      if (!anchor_seq_) return "no record has the expected last hash";
       return "the expected last hash is that of seq " + std::to_string(*anchor_seq_) +
-             ", and the log goes on to seq " + std::to_string(end_.seq);
+             ", and the log continues to seq " + std::to_string(end_.seq);
   }
   return "unknown";
 }

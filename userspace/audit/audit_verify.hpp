@@ -1,10 +1,8 @@
-// Verification of audit logs, for whoever does not trust them.
-//
-// What a chain without a key proves: whether the records between the first and the last one seen
-// are, byte for byte and in their order, what one writer chained together. Any accident shows, and
-// every edit by somebody who did not compute all hashes from there on anew. What it does not prove:
-// that nobody did compute them anew, and that the chain does not go on where the file ends. Both
-// show only against a hash that was kept elsewhere: the anchor.
+// Verification of audit logs. A hash chain without a key proves that the records between the first
+// and the last are, byte for byte and in order, what one writer wrote, unless somebody recomputed
+// all hashes from a change on. It does not detect such a recomputation, nor that records were cut
+// off at the end. Both are detected only by comparison with a hash that was stored elsewhere: the
+// anchor.
 #pragma once
 
 #include <cstdint>
@@ -20,28 +18,27 @@ struct AuditFinding {
   AuditFlaw flaw;
   std::string file;
   std::uint64_t line;  // from 1; 0: the file as a whole
-  std::string what;    // for a person
+  std::string what;    // the message
 };
 
-// AuditVerifier: files in, oldest first, as one chain; the first thing that is wrong comes out.
-// After a finding it is not to be used on. Reads as a stream: memory is bounded, whatever the files
-// are. One thread.
+// AuditVerifier: checks files, oldest first, as one chain, and returns the first flaw. Do not use
+// it after a finding. Memory is bounded, whatever the size of the files. One thread.
 class AuditVerifier {
  public:
-  // `anchor`: a hash to look out for; empty: none.
+  // `anchor`: the expected hash of the last record; empty: not checked.
   explicit AuditVerifier(std::string anchor = {}) : anchor_(std::move(anchor)) {}
 
   std::optional<AuditFinding> check_file(const std::string& path);
 
-  // After the last file: were there records, and is the anchor the last one's?
+  // After the last file: checks that there were records, and the anchor.
   [[nodiscard]] std::optional<AuditFinding> check_end() const;
 
-  // Of what was good.
+  // Of the valid records.
   [[nodiscard]] std::uint64_t records() const { return records_; }
   [[nodiscard]] std::uint64_t first_seq() const { return first_seq_; }  // 0: none yet
   [[nodiscard]] const ChainEnd& end() const { return end_; }
 
-  // One line without its newline: the heart of it, without files.
+  // Checks one line, without its newline.
   std::optional<AuditFlaw> check_line(std::string_view line);
 
  private:

@@ -16,7 +16,7 @@ std::string sha256_hex(std::string_view bytes) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned int length = 0;
   if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &length, EVP_sha256(), nullptr) != 1) {
-    throw std::runtime_error("OpenSSL gives no SHA-256: check its configuration (openssl.cnf)");
+    throw std::runtime_error("OpenSSL has no SHA-256: check its configuration (openssl.cnf)");
   }
   std::string hex;
   for (unsigned int i = 0; i < length; ++i) {

@@ -1,4 +1,4 @@
-// SHA-256, by OpenSSL.
+// SHA-256, with OpenSSL.
 #pragma once
 
 #include <string>
@@ -6,8 +6,8 @@
 
 namespace hb {
 
-// 64 lower case hex digits. Throws std::runtime_error when OpenSSL cannot: out of memory, or a
-// configuration of it without SHA-256. Nothing that rests on hashes can go on then.
+// 64 lower case hex digits. Throws std::runtime_error if OpenSSL fails: out of memory, or
+// configured without SHA-256.
 [[nodiscard]] std::string sha256_hex(std::string_view bytes);
 
 }  // namespace hb

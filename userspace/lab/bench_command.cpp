@@ -37,9 +37,9 @@ constexpr const char* kExamples =
     "  hb-ebpf bench                                 # everything: less than five minutes\n"
     "  hb-ebpf bench observer sender                 # only these\n"
     "  hb-ebpf bench --format json | jq .targets\n"
-    "  hb-ebpf bench --plot bench.svg                # and draws it; needs gnuplot\n"
-    "What is compared is measured in turns; a target's ratio is the median of the ratios of the\n"
-    "turns. Measure on a machine that has nothing else to do.\n"
+    "  hb-ebpf bench --plot bench.svg                # also plots the results; needs gnuplot\n"
+    "Values that are compared are measured alternately; a target's ratio is the median of the\n"
+    "ratios of the rounds. Measure on an idle machine.\n"
     "Exit codes: 0 all was measured, whether or not a bar was missed; 1 something could not be\n"
     "measured, or interrupted; 2 bad usage; 3 kernel attestation is not available here.";
 
@@ -57,7 +57,7 @@ ExitCode fail(const Error& error, ExitCode code = ExitCode::Failed) {
   return code;
 }
 
-// One line that is written over, on a terminal only.
+// A progress line that is overwritten, on a terminal only.
 void show_progress(const Measurement& measurement, std::size_t done, std::size_t all) {
   std::cerr << fmt::format("\r\x1b[K[{}/{}] {}: {}", done + 1, all, measurement.name,
                            measurement.summary)
@@ -81,8 +81,8 @@ bench::Plan plan_of(const BenchOptions& options) {
   return plan;
 }
 
-// Before anything is measured: nobody wants to learn after five minutes that it cannot be written;
-// and while the file system is still the one that the caller sees.
+// Opened before measuring, so that an error shows at once, and before this process enters a new
+// mount namespace.
 Result<Fd> open_plot(const std::string& file) {
   if (file.empty()) return Fd();
   if (auto there = bench::gnuplot_is_there(); !there) return there.error();
@@ -166,7 +166,7 @@ void add_measurement(std::vector<const Measurement*>& chosen, const std::string&
       "NAME", "there is no '" + name + "'; there are " + fmt::format("{}", fmt::join(known, ", ")));
 }
 
-// Enough to see that everything works; its figures say nothing.
+// Enough to test that everything works; the figures are not meaningful.
 void be_quick(BenchOptions& options) {
   options.effort.quick = true;
   options.effort.rounds = 2;
@@ -177,25 +177,24 @@ void be_quick(BenchOptions& options) {
 
 void add_bench(CLI::App& app, cli::Action& chosen) {
   CLI::App* command =
-      app.add_subcommand("bench", "What it costs: CPU, memory and delays, measured in turns");
+      app.add_subcommand("bench", "Measure what attestation costs: CPU, memory and delays");
   const auto options = std::make_shared<BenchOptions>();
   cli::add_choice<Format>(*command, "--format", options->format,
-                          {{"text", Format::Text}, {"json", Format::Json}}, "How to say it [text]");
+                          {{"text", Format::Text}, {"json", Format::Json}}, "Output format [text]");
   const auto add = [options](const std::vector<std::string>& names) {
     for (const std::string& name : names) add_measurement(options->measurements, name);
   };
   command->add_option_function<std::vector<std::string>>("NAME", add, "Only these")->type_name("");
   cli::add_number(*command, "--rounds", options->effort.rounds, 1, kMaxRounds,
-                  "Turns of what is measured in turns");
+                  "Rounds of measurements that alternate");
   cli::add_number(*command, "--idle-seconds", options->effort.idle_s, 1, kMaxIdle_s,
-                  "How long idle observers are watched");
+                  "How long idle observers are measured");
   command->add_flag_callback(
-      "--quick", [options] { be_quick(*options); },
-      "Short samples that prove nothing but that it works");
-  command->add_option("--plot", options->plot_file, "Draw the results into this SVG; needs gnuplot")
+      "--quick", [options] { be_quick(*options); }, "Short samples, only to test that it works");
+  command
+      ->add_option("--plot", options->plot_file, "Plot the results to this SVG file; needs gnuplot")
       ->type_name("FILE");
-  command->add_flag("--list", options->list, "Name the measurements, and what each is about")
-      ->disable_flag_override();
+  command->add_flag("--list", options->list, "List the measurements")->disable_flag_override();
   cli::add_log_options(*command, options->log);
   command->footer(kExamples);
   command->callback([&chosen, options] {

@@ -17,7 +17,7 @@ namespace {
 
 constexpr int kFailed = 1;
 
-// The parent may have died before it could be asked to take this process along.
+// The parent may have ended before PR_SET_PDEATHSIG was set.
 void die_with(const Fd& parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   pollfd polled{parent.get(), POLLIN, 0};

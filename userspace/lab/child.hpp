@@ -1,12 +1,10 @@
-// Child: a process of a scenario. Killed and reaped at the latest when its owner lets go of it; and
-// when its owner dies, however it dies, the kernel kills it (PR_SET_PDEATHSIG).
+// Child: a process of a scenario. The destructor kills and reaps it; if the parent process ends,
+// the kernel kills it (PR_SET_PDEATHSIG).
 //   auto child =
 //       Child::start([](Line& line) -> Result<> { line.tell("here"); return line.hold(); });
 //   child.value().hear();          "here"
-//
-// Its work runs as after fork(2): on a copy of everything, but never with its parent's destructors.
-// An Error that the work returns is told to the parent, who gets it from hear() or finish().
-// Children make children of their own. One thread.
+// Its work runs as after fork(2), on a copy of memory, but its parent's destructors do not run. The
+// parent gets an Error of the work from hear() or finish(). Children may have children. One thread.
 #pragma once
 
 #include <sys/types.h>
@@ -24,15 +22,15 @@ namespace hb::lab {
 
 using Work = std::function<Result<>(Line&)>;
 
-// Where a process is made.
+// The namespaces and pids of a new process.
 struct Place {
-  std::uint64_t namespaces = 0;  // CLONE_NEW*: it is the first process in new ones
-  std::vector<pid_t> pids;       // its pid, innermost namespace first; empty: as they come
+  std::uint64_t namespaces = 0;  // CLONE_NEW*
+  std::vector<pid_t> pids;       // its pids, innermost namespace first (set_tid); empty: any
 };
 
 class Child {
  public:
-  // The Error has EEXIST when a pid of `place` is somebody else's.
+  // The Error has EEXIST when a pid of `place` is in use.
   static Result<Child> start(const Work& work, const Place& place = {},
                              const Patience& patience = {});
 
@@ -45,10 +43,10 @@ class Child {
   void tell(const std::string& text) const { line_.tell(text); }
   Result<Heard> hear() const { return line_.hear(patience_); }
 
-  // Becomes readable when there is something to hear.
+  // Becomes readable when hear() has a message.
   [[nodiscard]] int fd() const { return line_.fd(); }
 
-  // Waits until it has ended by itself, and reaps it. Ok only if its work was.
+  // Waits until it has ended by itself, and reaps it. Ok if its work returned ok.
   Result<> finish();
 
  private:

@@ -1,4 +1,4 @@
-// The subcommands of the laboratory, see cli/subcommands.hpp.
+// The subcommands of hb-ebpf-lab, see cli/subcommands.hpp.
 #pragma once
 
 #include "cli/subcommands.hpp"

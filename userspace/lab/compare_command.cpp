@@ -45,7 +45,7 @@ struct CompareOptions {
   daemon::LogConfig log;
 };
 
-// One line that is written over, on a terminal only.
+// A progress line that is overwritten, on a terminal only.
 void show_progress(const Scenario& scenario, std::size_t done, std::size_t all,
                    std::uint64_t repeat) {
   std::cerr << fmt::format("\r\x1b[K[{}/{}] {} {}", done + 1, all, scenario.name, repeat + 1)
@@ -140,26 +140,27 @@ void add_scenario(std::vector<const Scenario*>& chosen, const std::string& name)
 
 void add_compare(CLI::App& app, cli::Action& chosen) {
   CLI::App* command =
-      app.add_subcommand("compare", "Kernel stamps against /proc, scenario by scenario");
+      app.add_subcommand("compare", "Compare kernel stamps with /proc, scenario by scenario");
   const auto options = std::make_shared<CompareOptions>();
   cli::add_choice<Format>(*command, "--format", options->format,
                           {{"text", Format::Text},
                            {"json", Format::Json},
                            {"tap", Format::Tap},
                            {"junit", Format::Junit}},
-                          "How to say it [text]");
+                          "Output format [text]");
   const auto add = [options](const std::string& name) { add_scenario(options->scenarios, name); };
-  command->add_option_function<std::string>("--scenario", add, "Only this one; may be repeated")
+  command
+      ->add_option_function<std::string>("--scenario", add,
+                                         "Run only this scenario; may be repeated")
       ->type_name("NAME")
       ->trigger_on_parse();
   cli::add_number(*command, "--repeat", options->repeats, 1, kMaxRepeats,
-                  "How often each is played: races are rarely lost at once");
+                  "How often each is run; some are races");
   cli::add_choice<kernel::Delivery>(
       *command, "--delivery", options->delivery,
       {{"socket", kernel::Delivery::Socket}, {"ring", kernel::Delivery::Ring}},
-      "How frames come to the kernel column, as in `run` [socket]");
-  command->add_flag("--list", options->list, "Name the scenarios, and what each is about")
-      ->disable_flag_override();
+      "How frames arrive in the kernel column, as in `run` [socket]");
+  command->add_flag("--list", options->list, "List the scenarios")->disable_flag_override();
   cli::add_log_options(*command, options->log);
   command->footer(kExamples);
   command->callback([&chosen, options] {

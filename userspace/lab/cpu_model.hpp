@@ -1,11 +1,11 @@
-// What the machine calls its processor.
+// The processor's model name, from /proc/cpuinfo.
 #pragma once
 
 #include <string>
 
 namespace hb {
 
-// Empty where nobody says.
+// Empty if unknown.
 [[nodiscard]] std::string cpu_model();
 
 }  // namespace hb

@@ -24,7 +24,7 @@ Result<> write_to(const char* path, const std::string& text) {
 }  // namespace
 
 Result<> become_root_inside(uid_t uid, gid_t gid) {
-  // The kernel wants this first: groups must not be droppable by who was denied something by them.
+  // The kernel requires this first (user_namespaces(7)).
   if (auto denied = write_to("/proc/self/setgroups", "deny"); !denied) return denied;
   if (auto mapped = write_to("/proc/self/uid_map", "0 " + std::to_string(uid) + " 1"); !mapped) {
     return mapped;

@@ -1,4 +1,4 @@
-// Who a process is inside its new user namespace.
+// Maps the ids of a new user namespace.
 #pragma once
 
 #include <sys/types.h>
@@ -7,8 +7,8 @@
 
 namespace hb {
 
-// Makes this process root in the user namespace that it has just made: its root is `uid` and `gid`
-// outside, as an unprivileged process may decide for itself (user_namespaces(7)).
+// Makes this process root in the user namespace that it has just created: maps 0 to `uid` and `gid`
+// outside, which an unprivileged process may do for itself (user_namespaces(7)).
 [[nodiscard]] Result<> become_root_inside(uid_t uid, gid_t gid);
 
 }  // namespace hb

@@ -32,7 +32,7 @@ Result<> wait_for(int fd, const Patience& patience, const std::string& what) {
   } while (ready < 0 && code == EINTR);
   if (ready < 0) return os_error(code, "cannot wait for " + what);
   if (polled[1].revents != 0) return Error{"interrupted while waiting for " + what, EINTR};
-  if (ready == 0) return Error{"waited in vain for " + what, ETIMEDOUT};
+  if (ready == 0) return Error{"timed out waiting for " + what, ETIMEDOUT};
   return ok();
 }
 
@@ -50,7 +50,7 @@ Result<Line::Ends> Line::make() {
   return ends;
 }
 
-// Whoever should have heard it is gone, if it cannot be said; then nobody misses it.
+// Sending fails only if the other process has ended; then nobody needs the message.
 void Line::say(char kind, const std::string& text) const {
   const std::string message = (kind + text).substr(0, kLongestMessage);
   [[maybe_unused]] const auto said =
@@ -70,7 +70,7 @@ Result<Heard> Line::hear(const Patience& patience) const {
   message.msg_control = control.data();
   message.msg_controllen = control.size();
   const ssize_t length = ::recvmsg(fd_.get(), &message, MSG_CMSG_CLOEXEC);
-  if (length <= 0) return Error{"a process of the scenario ended without a word", EPIPE};
+  if (length <= 0) return Error{"a process of the scenario ended without a message", EPIPE};
   std::string said(text.data() + 1, static_cast<std::size_t>(length) - 1);
   if (text[0] == '-') return Error{std::move(said)};
   return Heard{std::move(said), speaker_of(message)};

@@ -1,9 +1,7 @@
-// Line: how two processes of a scenario talk: short messages, each whole, each with the pid of
-// whoever said it.
-//
-// Both ends may be inherited, so a grandchild may speak on its grandparent's line; the pid is then
-// the grandchild's, as the hearer sees it. Owned by one process at each end. Waiting ends when
-// somebody speaks, when nobody is left who could, at the deadline, or when `stop_fd` is readable.
+// Line: messages between two processes of a scenario, each with the pid of its sender, over a
+// SOCK_SEQPACKET pair. Both ends may be inherited, so a grandchild may send on its grandparent's
+// line; the pid is then the grandchild's. Waiting ends with a message, when all senders have ended,
+// at the deadline, or when `stop_fd` is readable.
 #pragma once
 
 #include <sys/types.h>
@@ -18,7 +16,7 @@ namespace hb::lab {
 // How long to wait for another process.
 struct Patience {
   int stop_fd = -1;      // readable: the whole program is to end
-  int deadline_ms = -1;  // -1: for ever; who dies with its parent may wait so
+  int deadline_ms = -1;  // -1: none; for processes that end with their parent
 };
 
 // Ok once `fd` is readable or hung up. The Error of a deadline has ETIMEDOUT, of a stop EINTR.
@@ -26,7 +24,7 @@ struct Patience {
 
 struct Heard {
   std::string text;
-  pid_t pid = 0;  // of the speaker, in the hearer's PID namespace; 0: out of sight
+  pid_t pid = 0;  // of the sender, in the receiver's PID namespace; 0: none there
 };
 
 class Line {
@@ -37,7 +35,7 @@ class Line {
   void tell(const std::string& text) const { say('+', text); }
   void tell_failure(const std::string& text) const { say('-', text); }
 
-  // What was told; the Error is a failure that was told (its words), silence, or the end.
+  // The next message. The Error: the sender reported a failure, a timeout, or the sender has ended.
   Result<Heard> hear(const Patience& patience = {}) const;
 
   [[nodiscard]] int fd() const { return fd_.get(); }

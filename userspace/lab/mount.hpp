@@ -1,4 +1,4 @@
-// Mount: one mount of this process's own mount namespace, taken away when its owner lets go of it.
+// Mount: one mount in this process's own mount namespace; unmounted by the destructor.
 #pragma once
 
 #include <string>
@@ -23,11 +23,11 @@ class Mount {
   std::string where_;  // empty: none
 };
 
-// A mount namespace of its own for this process and those that it will make; nothing that is
-// mounted from here on is seen outside, nor outlives them.
+// Moves this process to a new, private mount namespace; later mounts are not visible outside, and
+// end with its processes.
 [[nodiscard]] Result<> leave_mount_namespace();
 
-// The same for a process that was made in a new one (CLONE_NEWNS).
+// The same for a process that was created with CLONE_NEWNS.
 [[nodiscard]] Result<> keep_mounts_private();
 
 }  // namespace hb::lab

@@ -1,4 +1,4 @@
-// Where procfs is mounted, for whoever mounts or hides it.
+// Where procfs is mounted.
 #pragma once
 
 namespace hb {

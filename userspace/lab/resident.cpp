@@ -19,7 +19,7 @@ Result<std::uint64_t> second_number(const char* begin, const char* end) {
   const char* blank = std::find(begin, end, ' ');
   std::uint64_t number = 0;
   if (blank == end || std::from_chars(blank + 1, end, number).ec != std::errc{}) {
-    return Error{"cannot understand the statm file of a process"};
+    return Error{"cannot parse /proc/PID/statm"};
   }
   return number;
 }

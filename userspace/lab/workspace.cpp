@@ -11,7 +11,7 @@
 namespace hb::lab {
 namespace {
 
-// Something to mount on that every host has, and that no program is started from.
+// A mount point that every host has.
 constexpr const char* kMountPoint = "/run";
 constexpr const char* kOtherMountPoint = "/tmp";
 
@@ -31,12 +31,12 @@ Result<Workspace> Workspace::enter() {
   if (!mount) return mount.error();
   if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) {
     const int code = errno;
-    return os_error(code, "cannot adopt the orphans of the scenarios");
+    return os_error(code, "cannot become a subreaper (PR_SET_CHILD_SUBREAPER)");
   }
   return Workspace(std::move(mount).value(), directory);
 }
 
-// They die with their parents (Child), but not in the same instant.
+// They end with their parents (Child), but not at the same instant.
 void Workspace::reap_orphans() {
   for (int attempt = 0; attempt < kReapAttempts; ++attempt) {
     pid_t reaped = 0;

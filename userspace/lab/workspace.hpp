@@ -1,8 +1,6 @@
-// Workspace: a world of this process's own to compare in.
-//
-// A mount namespace with an empty file system in it, on which sockets and bundles live: whatever
-// ends this process, nothing of it can remain. Orphans of the scenarios become children of this
-// process, to be reaped by it. One for a process; made before anything else, and never left.
+// Workspace: a mount namespace for scenarios and measurements. It has an empty tmpfs for sockets
+// and bundles, so nothing remains when this process ends. This process is a subreaper: orphans of
+// the scenarios become its children. One per process; created first.
 #pragma once
 
 #include <string>
@@ -19,10 +17,10 @@ class Workspace {
   Workspace(Workspace&&) noexcept = default;
   ~Workspace() { reap_orphans(); }
 
-  // Empty at first; anybody may look into it.
+  // Initially empty; readable for all users.
   [[nodiscard]] const std::string& directory() const { return directory_; }
 
-  // Ends and reaps every process that the scenarios have left. Call it when no Child is alive.
+  // Kills and reaps all remaining processes of the scenarios. Call it when no Child exists.
   static void reap_orphans();
 
  private:

@@ -76,7 +76,7 @@ class Agent {
   Agent(board, number, pace).live(connections.value(), start_ns);
 }
 
-// In the parent of all agents. A child that was made while this process died is told by its parent.
+// Runs in the parent of all agents. getppid(2) shows a child whose parent ended during fork(2).
 Result<> make_agents(Board& board, const Pace& pace, const std::vector<std::string>& sockets) {
   const pid_t self = ::getpid();
   const std::uint64_t start_ns = now_ns();

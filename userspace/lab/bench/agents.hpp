@@ -1,8 +1,6 @@
-// Agents: real processes that beat at a pace, each at instants of its own that do not drift.
-//
-// Which socket they beat to, or none, is told while they run, so that observers can take turns with
-// the same agents. They are children of one process that is killed with its owner, and die with it
-// (PR_SET_PDEATHSIG). One thread.
+// Agents: processes that beat at a fixed rate, at different phases. The socket that they send to is
+// set while they run, so that observers can take turns with the same agents. They are children of
+// one process that ends with its owner, and end with it (PR_SET_PDEATHSIG). One thread.
 #pragma once
 
 #include <cstddef>
@@ -21,22 +19,23 @@ namespace hb::bench {
 
 struct Pace {
   std::size_t agents = 1;
-  std::uint64_t interval_ns = kNsPerSecond;  // from beat to beat of one agent
-  std::uint64_t jitter_ns = 0;               // up to so much more, by chance
-  bool alternates = false;  // its status is never that of its last two beats, so that each is shown
+  std::uint64_t interval_ns = kNsPerSecond;  // between beats of one agent
+  std::uint64_t jitter_ns = 0;               // plus a random time up to this
+  bool alternates = false;  // the status changes with every beat, so that --beats changes shows all
 };
 
 class Agents {
  public:
-  // Connected to every one of the `sockets` (at most Board::kSockets) when it returns, and silent.
-  // An agent's frames carry its number, from 0, as their payload.
+  // When it returns, all are connected to all `sockets` (at most Board::kSockets) and send nothing
+  // yet.
+  // The payload of an agent's frames is its number, from 0.
   static Result<Agents> start(const Lab& lab, const Pace& pace,
                               const std::vector<std::string>& sockets);
 
   void beat_to(std::size_t socket) { board_->target = static_cast<int>(socket); }
   void be_silent() { board_->target = Board::kNobody; }
 
-  // Beats that the kernel took for this socket, and those that found its queue full.
+  // Beats that were sent to this socket, and those that got EAGAIN.
   [[nodiscard]] std::uint64_t sent(std::size_t socket) const;
   [[nodiscard]] std::uint64_t refused(std::size_t socket) const;
 

@@ -20,7 +20,7 @@ Result<> observe(Line& line, const std::string& socket) {
   if (!station) return station.error();
   line.tell("ready");
   std::uint64_t beats = 0;
-  // A look at the line only where nothing came: an idle observer has nothing but its socket to ask.
+  // Checks the line only if nothing was received, so as not to add system calls to busy ones.
   for (;;) {
     station.value()->wait(line.fd());
     const std::uint64_t more = station.value()->drain();

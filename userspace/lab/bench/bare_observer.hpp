@@ -1,7 +1,5 @@
-// BareObserver: a process that waits and receives as `hb-ebpf run` does, asks nobody who sent a
-// frame, and says nothing: what waking up costs whoever it is.
-//
-// Killed and reaped at the latest with its owner. One thread.
+// BareObserver: a process that polls and receives as `hb-ebpf run` does, but neither attests nor
+// reports: the cost of waking up alone. The destructor kills and reaps it. One thread.
 #pragma once
 
 #include <sys/types.h>
@@ -22,7 +20,7 @@ class BareObserver {
 
   [[nodiscard]] pid_t pid() const { return process_.pid(); }
 
-  // It observes no more. Returns how many beats it has seen.
+  // Ends it. Returns how many beats it received.
   Result<std::uint64_t> end();
 
  private:

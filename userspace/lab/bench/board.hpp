@@ -1,5 +1,4 @@
-// Board: what agents and the bench see of each other while beats are sent. In memory that they
-// share; everything is zero at first.
+// Board: memory that agents and the bench share; initially zero.
 #pragma once
 
 #include <array>
@@ -12,13 +11,13 @@ namespace hb::bench {
 struct Board {
   static constexpr std::size_t kAgents = 1000;
   static constexpr std::size_t kSockets = 4;
-  static constexpr std::size_t kHistory = 4096;  // beats of an agent, the latest ones
+  static constexpr std::size_t kHistory = 4096;  // latest beats of an agent
   static constexpr int kNobody = -1;
 
   struct Agent {
     std::atomic<std::uint32_t> pid;
-    std::array<std::atomic<std::uint64_t>, kSockets> sent;     // taken by the kernel
-    std::array<std::atomic<std::uint64_t>, kSockets> refused;  // met a full queue
+    std::array<std::atomic<std::uint64_t>, kSockets> sent;     // send(2) succeeded
+    std::array<std::atomic<std::uint64_t>, kSockets> refused;  // EAGAIN
     std::array<std::atomic<std::uint64_t>, kHistory> sent_ns;  // by nonce: see sent_at()
   };
 

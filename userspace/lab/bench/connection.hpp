@@ -1,4 +1,4 @@
-// Connection: a sender's end of an observer's socket, as bare as it can be.
+// Connection: a connected socket of a sender, with minimal overhead.
 //
 // Owns its descriptor. One thread.
 #pragma once
@@ -16,10 +16,10 @@ class Connection {
  public:
   static Result<Connection> make(const std::string& path);
 
-  // False: there was no room for it (EAGAIN), or nobody to receive it.
+  // False: the queue was full (EAGAIN), or the observer is gone.
   [[nodiscard]] bool offer(const vlp::Bytes& frame) const;
 
-  // Waits for room. False: nobody is there to receive it.
+  // Blocks while the queue is full. False: the observer is gone.
   [[nodiscard]] bool send(const vlp::Bytes& frame) const;
 
  private:

@@ -43,7 +43,7 @@ void send_until_full(const Fd& socket) {
   }
 }
 
-// A signal ends the call, not the attempt: asked again it says that it goes on, or is done.
+// EINTR does not end connecting: call it again, which returns EALREADY or EISCONN.
 bool connects(const Fd& socket, const sockaddr_in& address) {
   while (::connect(socket.get(), as_sockaddr(address), sizeof(address)) != 0) {
     if (errno == EISCONN) return true;

@@ -1,5 +1,5 @@
-// Datagrams that carry a descriptor, and one that is dear to receive: the last reference to a TCP
-// socket whose close(2) sleeps in whoever drops it.
+// Sends datagrams with descriptors; among them the last reference to a TCP socket with SO_LINGER,
+// whose close(2) blocks.
 #pragma once
 
 #include <cstdint>
@@ -11,23 +11,23 @@
 
 namespace hb::bench {
 
-// sendmsg(2) with SCM_RIGHTS, without waiting; what it returned, errno as it left it.
+// Non-blocking sendmsg(2) with SCM_RIGHTS; returns what it does, with errno.
 [[nodiscard]] ssize_t send_descriptor(int socket, std::span<const std::uint8_t> bytes, int passed);
 
-// From now on a signal comes fifty times a second (SIGALRM) and ends this process's own sleeps in
-// tcp_close(): if a datagram was refused, the last reference is not the observer's to drop.
+// From now on SIGALRM comes fifty times a second and interrupts this process's own sleeps in
+// tcp_close(): if a datagram was refused, the last reference is closed in this process.
 [[nodiscard]] Result<> interrupt_own_sleeps();
 
-// LingeringSockets: connections on the loopback with unsent data and SO_LINGER, to peers that never
-// read. close(2) of such a one sleeps in tcp_close() until its peer is gone, a signal comes, or the
-// time that it lingers is over. The peers are held here: when this goes, whoever sleeps wakes up.
+// LingeringSockets: loopback connections with unsent data and SO_LINGER, to peers that never read.
+// close(2) of one sleeps in tcp_close() until its peer is closed, a signal comes, or the linger
+// time is over. The peers are owned here, so the destructor wakes all sleepers.
 //
 // One thread.
 class LingeringSockets {
  public:
   static Result<LingeringSockets> make();
 
-  // One more of them; the oldest is let go when there are kMost.
+  // Makes another one; closes the oldest peer when there are kMost.
   Result<Fd> next();
 
   static constexpr std::size_t kMost = 100;

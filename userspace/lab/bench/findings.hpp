@@ -1,8 +1,5 @@
-// Findings: everything that a run has measured, row by row, in the order in which it was found; and
-// what could not be measured, with the reason.
-//
-// Rows that are compared with each other are measured in turns, so their samples belong together
-// round by round. Owned by whoever runs the measurements. One thread.
+// Findings: the results of a run, row by row, and what could not be measured, with the reason. Rows
+// that are compared are measured alternately: their n-th samples are of the same round. One thread.
 #pragma once
 
 #include <string>
@@ -16,11 +13,11 @@ struct Row {
   std::string name;  // "observer/kernel-socket"
   std::string unit;  // "ns/frame"
   Samples samples;
-  std::string note;   // what a reader must know beside the number
-  bool tail = false;  // its 99th percentile matters as much as its median
+  std::string note;   // an explanation
+  bool tail = false;  // the 99th percentile is reported too
 };
 
-// Not measured: this kernel or this build has not got what it takes.
+// A row that this kernel or this build cannot measure.
 struct Missing {
   std::string name;
   std::string why;
@@ -28,13 +25,13 @@ struct Missing {
 
 class Findings {
  public:
-  // One more sample; the first one makes the row.
+  // Adds a sample; the first one creates the row.
   void add(const std::string& name, const std::string& unit, double sample);
   void add_tail(const std::string& name, const std::string& unit, double sample);
   void note(const std::string& name, const std::string& text);
 
   void missing(const std::string& name, const std::string& why);
-  // A measurement that broke off. What it had found stays.
+  // A measurement that failed; its results so far are kept.
   void failed(const std::string& measurement, const std::string& why);
 
   [[nodiscard]] const std::vector<Row>& rows() const { return rows_; }

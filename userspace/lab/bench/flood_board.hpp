@@ -1,5 +1,4 @@
-// FloodBoard: what flooders and their owner see of each other. In memory that they share;
-// everything is zero at first.
+// FloodBoard: memory that flooders and their owner share; initially zero.
 #pragma once
 
 #include <array>
@@ -12,7 +11,7 @@ namespace hb::bench {
 struct FloodBoard {
   static constexpr std::size_t kWorkers = 64;
 
-  // Of one worker and of the children that it makes.
+  // Of one worker and its children.
   struct alignas(64) Count {
     std::atomic<std::uint64_t> processes;
     std::atomic<std::uint64_t> tried;

@@ -17,11 +17,11 @@ using Said = ObserverProcess::Said;
 
 constexpr std::uint64_t kStep_ns = 50 * kNsPerMs;
 constexpr std::uint64_t kBeforeHang_ns = 300 * kNsPerMs;  // of flood
-constexpr std::uint64_t kKnown = 2;  // beats, until a pidfd is proven to be the agent's
+constexpr std::uint64_t kKnown = 2;  // beats after which recovery has a pidfd of the agent
 constexpr std::uint64_t kRest_ns = 10 * kNsPerSecond;
 constexpr std::uint64_t kPatience_ns = std::uint64_t{Lab::kPatience_ms} * kNsPerMs;
 
-// What the stream says of the agents. The last one is the one that hangs.
+// Evaluates the events of the agents. The last agent is the one that hangs.
 class Judge {
  public:
   explicit Judge(const HonestAgents& agents)
@@ -38,7 +38,7 @@ class Judge {
 
   void hung(std::uint64_t last_tried_ns) { hung_ns_ = last_tried_ns; }
 
-  // Or has seen it end: wrongly killed as soon as it was known.
+  // Or its exit was reported: it was wrongly killed.
   [[nodiscard]] bool knows_all() const {
     for (std::size_t i = 0; i < accepted_.size(); ++i) {
       if (accepted_[i] < kKnown && !ended_[i]) return false;
@@ -64,8 +64,8 @@ class Judge {
   }
 
  private:
-  // The observer's clock counts from its start; no beat is accepted before it was sent. So its
-  // start was not before the greatest difference of the two, and hardly after it.
+  // observer_ns counts from the observer's start, and no beat is accepted before it was sent. So
+  // the start is estimated by the greatest difference of the two.
   void hear_beat(std::size_t agent, const Said& said) {
     ++accepted_[agent];
     if (said.nonce > marks_[agent]) has_heard_since_ = true;
@@ -140,7 +140,7 @@ Result<> endure(const FloodTrial& trial, ObserverProcess& observer, const Honest
   const std::uint64_t began_ns = now_ns();
   if (auto read = listen(observer, judge, began_ns + kBeforeHang_ns); !read) return read;
   const std::size_t hung = agents.size() - 1;
-  // It may have been killed already, wrongly; then nobody is to be found.
+  // It may have been killed wrongly before.
   if (agents.hang(hung)) judge.hung(agents.last_tried_at(hung));
   const std::uint64_t latest_ns = now_ns() + FloodOutcome::kLatest * trial.threshold_ms * kNsPerMs;
   const auto searching = [&] { return !judge.has_found(); };
@@ -149,15 +149,15 @@ Result<> endure(const FloodTrial& trial, ObserverProcess& observer, const Honest
   return flooder.stop();
 }
 
-// Until a beat that was sent after the flood has been told: then all that came before is judged.
-// Who was killed cannot send one, so that this has an end.
+// Until a beat of each agent that was sent after the flood is reported; all earlier ones are judged
+// then. Bounded, since a killed agent sends none.
 Result<> come_to_rest(ObserverProcess& observer, Judge& judge) {
   judge.mark_now();
   const auto waits = [&] { return !judge.has_heard_since(); };
   return listen(observer, judge, now_ns() + kRest_ns, waits);
 }
 
-// Until the ends of all have been told, each of which comes after its last beat.
+// Until all exits are reported, each of which follows the agent's last beat.
 Result<> see_them_end(ObserverProcess& observer, Judge& judge) {
   const auto waits = [&] { return !judge.has_seen_all_end(); };
   return listen(observer, judge, now_ns() + kRest_ns, waits);
@@ -176,9 +176,8 @@ void count(HonestAgents& agents, FloodOutcome& outcome) {
   outcome.hung_is_killed = ends[hung] == HonestAgents::End::Killed;
 }
 
-// The judge reads every event of a flood, beside an observer that runs at a raised priority: it
-// must not be starved by the flood that it judges. What it forks is not raised (sched(7)). Where it
-// may not raise itself it goes on as it is.
+// Raises the priority of this process, which must read all events during the flood. Its children do
+// not inherit it (SCHED_RESET_ON_FORK). Not an error without the privilege.
 class RaisedPriority {
  public:
   RaisedPriority() : before_(::getpriority(PRIO_PROCESS, 0)) {
@@ -216,7 +215,8 @@ Result<FloodOutcome> hold(const Lab& lab, const FloodTrial& trial) {
   if (auto read = listen(observer.value(), judge, now_ns() + kPatience_ns, unknown); !read) {
     return read.error();
   }
-  if (!judge.knows_all()) return Error{"honest agents are not heard, before there is a flood"};
+  if (!judge.knows_all())
+    return Error{"beats of honest agents do not arrive, even before the flood"};
 
   auto flooder = Flooder::start(socket, flood_of(trial, agents.value()));
   if (!flooder) return flooder.error();

@@ -1,8 +1,7 @@
-// FloodTrial: honest agents beside a flood, and `hb-ebpf run` with --recovery-signal KILL. One of
-// the agents hangs in the middle of it; the others must not notice that there is a flood at all.
-//
-// What is judged comes from the event stream by the observer's own clock, and from the agents'
-// ends: a machine that is too busy to read the stream in time does not change the verdict.
+// FloodTrial: honest agents during a flood, and `hb-ebpf run` with --recovery-signal KILL. One of
+// the agents hangs during the flood; the others must not be affected. The results come from the
+// event stream, with the observer's times, and from the agents' exit status, so reading the stream
+// late on a busy machine does not change them.
 #pragma once
 
 #include <cstdint>
@@ -21,23 +20,22 @@ namespace hb::bench {
 struct FloodTrial {
   Way way = Way::KernelSocket;
   Flood flood;                                // a forger's victim is the first honest agent
-  std::vector<HonestAgents::Manner> manners;  // the last one's is the agent that hangs
-  std::uint64_t duration_ns = 0;              // of the flood; longer, until the hung one is found
+  std::vector<HonestAgents::Manner> manners;  // the last agent hangs
+  std::uint64_t duration_ns = 0;              // at least so long
   std::uint64_t threshold_ms = 2'000;         // longer than the longest interval
 };
 
 struct FloodOutcome {
   // Of the honest agents, but for the one that hangs.
   std::uint64_t tried = 0;     // beats
-  std::uint64_t accepted = 0;  // told as beats
-  std::uint64_t full = 0;      // the agent was told that there was no room
+  std::uint64_t accepted = 0;  // beat events
+  std::uint64_t full = 0;      // the agent got EAGAIN
   std::uint64_t false_stalls = 0;
-  std::uint64_t refused = 0;  // told as an auth_failure whose sender was an honest agent
+  std::uint64_t refused = 0;  // auth_failure events with an honest sender
   std::uint64_t killed = 0;
-  std::uint64_t stuck = 0;  // waits for room still, when the flood is long over
+  std::uint64_t stuck = 0;  // still blocked on the queue, long after the flood
 
-  // From the last beat that the hung one tried to send to its stall. Nothing: not found within
-  // kLatest thresholds.
+  // From the hung agent's last attempt to its stall. Empty: not found within kLatest thresholds.
   std::optional<std::uint64_t> found_ns;
   bool hung_is_killed = false;
 
@@ -46,7 +44,7 @@ struct FloodOutcome {
 
   static constexpr std::uint64_t kLatest = 3;
 
-  // Neither taken with a word to the agent that it was not, nor told by the observer.
+  // Sent without EAGAIN, but not reported.
   [[nodiscard]] std::uint64_t unheard() const {
     return tried > accepted + full ? tried - accepted - full : 0;
   }

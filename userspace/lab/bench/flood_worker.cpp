@@ -19,16 +19,16 @@
 namespace hb::bench {
 namespace {
 
-constexpr std::uint64_t kFew = 20;      // frames of a child that is there for its birth
-constexpr std::uint64_t kMany = 1'000;  // of one that sends all that a process may send at once
-constexpr std::uint64_t kHandful = 32;  // frames between two looks at the clock
-constexpr timeval kLongestWait{0, 100'000};  // for room, so that a stop is noticed
+constexpr std::uint64_t kFew = 20;           // frames of a child whose fork(2) is the load
+constexpr std::uint64_t kMany = 1'000;       // frames of a child that uses its whole burst
+constexpr std::uint64_t kHandful = 32;       // frames between readings of the clock
+constexpr timeval kLongestWait{0, 100'000};  // SO_SNDTIMEO, so that a stop is noticed
 constexpr std::uint64_t kLingerPause_ns = 5 * kNsPerMs;
 constexpr std::size_t kCloneStack_bytes = 64 * 1024;
 
 constexpr std::array<std::size_t, 6> kWrongLengths = {0, 1, 31, 33, 64, 4096};
 
-// Of a fork that failed. Where processes are short for a moment, it is tried again.
+// Handles a failed fork(2): EAGAIN is retried.
 Result<> rest_after(int code) {
   if (code != EAGAIN) return os_error(code, "cannot make a process");
   sleep_until_ns(now_ns() + kNsPerMs);
@@ -134,7 +134,7 @@ int FloodWorker::live_as_clone(void* worker) {
   return 0;
 }
 
-// Right ones; but of every second short-lived child junk, which costs it as little.
+// Correct frames, but junk from every second short-lived child.
 void FloodWorker::send_frames(std::uint64_t frames) {
   const bool sends_junk = flood_.kind != FloodKind::Orphans && children_ % 2 == 1;
   const bool waits = flood_.kind == FloodKind::LongLived && number_ % 2 == 1;
@@ -192,7 +192,7 @@ void FloodWorker::send_as_victim() {
   note(sent, code);
 }
 
-// `code` is errno, if `sent` says that it means anything.
+// `code` is errno, valid if `sent` is -1.
 void FloodWorker::note(ssize_t sent, int code) {
   FloodBoard::Count& counted = count();
   ++counted.tried;

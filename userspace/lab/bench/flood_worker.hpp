@@ -1,4 +1,4 @@
-// FloodWorker: one process of a Flooder. Runs in that process, as the user that it floods as.
+// FloodWorker: runs in one process of a Flooder, as its user.
 #pragma once
 
 #include <sys/types.h>
@@ -17,11 +17,11 @@ namespace hb::bench {
 
 class FloodWorker {
  public:
-  // `connection` is a datagram socket that is connected to the observer's.
+  // `connection`: a datagram socket that is connected to the observer's.
   static Result<FloodWorker> make(const Flood& flood, Fd connection, std::size_t number,
                                   FloodBoard& board);
 
-  // Until it is told to stop or its time is over.
+  // Sends until it is told to stop or its time is over.
   Result<> run();
 
  private:
@@ -54,7 +54,7 @@ class FloodWorker {
   std::uint64_t deadline_ns_ = 0;
   std::uint64_t nonce_ = 0;
   std::uint64_t children_ = 0;
-  Fd passed_;  // what a frame of FloodKind::Descriptors carries
+  Fd passed_;  // passed with frames of FloodKind::Descriptors
   std::optional<LingeringSockets> lingering_;
 };
 

@@ -22,8 +22,7 @@ struct Post {
   pid_t owner;
 };
 
-// Connected before it becomes an ordinary user, who need not reach the socket's directory: how
-// agents are let in is another matter.
+// Connects before it changes to an ordinary user, which may have no access to the socket.
 Result<> work(Line& line, const std::string& socket, const Flood& flood, const Post& post,
               FloodBoard& board) {
   auto connection = connect_unix(socket);
@@ -38,8 +37,7 @@ Result<> work(Line& line, const std::string& socket, const Flood& flood, const P
   return worker.value().run();
 }
 
-// It ended without a word. An observer that kills whoever is silent may do so: hardly anything that
-// a flooder sends is a beat.
+// It was killed, possibly by the observer's recovery, as few frames of a flooder are accepted.
 bool is_killed(const Error& error) { return error.code == EPIPE; }
 
 }  // namespace
@@ -86,7 +84,7 @@ Result<> Flooder::stop() {
     if (ended || is_killed(ended.error())) continue;
     if (first) first = std::move(ended);
   }
-  workers_.clear();  // who did not end is killed
+  workers_.clear();  // kills those that did not end
   return first;
 }
 

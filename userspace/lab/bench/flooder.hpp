@@ -1,9 +1,7 @@
-// Flooder: processes of ordinary users that do to an observer what it must withstand, as fast as
-// they can, until they are told to stop or their time is over.
-//
-// Owns its processes: ended and reaped at the latest with it; when its owner dies, however it dies,
-// the kernel kills them (PR_SET_PDEATHSIG). Short-lived children of theirs end by themselves, and
-// become the nearest subreaper's if their parent was killed. Needs root, to become those users. One
+// Flooder: processes of ordinary users that flood an observer until they are told to stop or their
+// time is over. Owns its processes: the destructor ends and reaps them; if the owner ends, the
+// kernel kills them (PR_SET_PDEATHSIG). Their short-lived children end by themselves; if their
+// parent was killed, the nearest subreaper reaps them. Needs root, to change to those users. One
 // thread.
 #pragma once
 
@@ -22,12 +20,12 @@
 namespace hb::bench {
 
 enum class FloodKind : std::uint8_t {
-  Fork,               // child after child, each sends a few frames, right ones or junk, and exits
-  CloneVm,            // the same, made by clone(CLONE_VM): the cheapest process there is
-  LongLived,          // processes that go on sending; every second one waits for room
-  Orphans,            // child after child, each sends a thousand frames and waits for no room
+  Fork,               // many children, each sends a few frames, correct or junk, and exits
+  CloneVm,            // the same with clone(CLONE_VM), which is cheaper
+  LongLived,          // processes that keep sending; every second one blocks on the queue
+  Orphans,            // many children, each sends a thousand frames without blocking
   Junk,               // wrong magic or checksum
-  WrongLength,        // no frame's length
+  WrongLength,        // not the length of a frame
   Descriptors,        // frames that carry one (SCM_RIGHTS): of a pipe
   Linger,             // frames that carry the last reference to a lingering TCP socket
   Forged,             // frames that claim somebody else's pid
@@ -55,10 +53,10 @@ inline constexpr auto& kFloodKinds = kEnumValues<FloodKind>;
 struct Flood {
   FloodKind kind = FloodKind::Fork;
   std::vector<std::uint32_t> uids;  // ForgedCredentials: 0 alone
-  std::size_t processes = 1;        // of each uid; their short-lived children come on top
-  std::uint64_t longest_ns = 0;     // after that they stop by themselves
+  std::size_t processes = 1;        // of each uid, without their short-lived children
+  std::uint64_t longest_ns = 0;     // they stop by themselves after this
   std::uint32_t victim = 0;         // the pid that a forger claims
-  std::string cgroup;               // a cgroup v2's directory to send from; empty: their owner's
+  std::string cgroup;               // directory of the cgroup v2 to join; empty: the owner's
 };
 
 class Flooder {
@@ -73,14 +71,14 @@ class Flooder {
   struct Total {
     std::uint64_t processes = 0;  // that have sent
     std::uint64_t tried = 0;      // sends
-    std::uint64_t taken = 0;      // that succeeded, whatever became of the datagram
-    std::uint64_t full = 0;       // that met a full queue (EAGAIN)
-    std::uint64_t failed = 0;     // for any other reason
+    std::uint64_t taken = 0;      // sends that succeeded
+    std::uint64_t full = 0;       // EAGAIN
+    std::uint64_t failed = 0;     // other errors
   };
   [[nodiscard]] Total total() const;
 
-  // Ends all of them. The Error is the first one's that could not send, or does not end; who has
-  // been killed meanwhile, by the observer for instance, is no Error.
+  // Ends all of them. The Error: one could not send, or does not end. Having been killed, by the
+  // observer for instance, is not an Error.
   Result<> stop();
 
  private:

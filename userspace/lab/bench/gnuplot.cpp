@@ -15,7 +15,7 @@
 namespace hb::bench {
 namespace {
 
-// Where packages put it. PATH is not asked: this may run as root.
+// Absolute paths: PATH is not used, as this may run as root.
 constexpr std::array kPlaces = {"/usr/bin/gnuplot", "/usr/local/bin/gnuplot"};
 
 const char* find_gnuplot() {
@@ -56,7 +56,7 @@ int reap(pid_t pid) {
 
 Result<> gnuplot_is_there() {
   if (find_gnuplot() != nullptr) return ok();
-  return Error{"there is no gnuplot here to draw with: apt-get install gnuplot-nox", ENOENT};
+  return Error{"gnuplot is not installed: apt-get install gnuplot-nox", ENOENT};
 }
 
 Result<> run_gnuplot(const std::string& script, int out_fd) {
@@ -65,7 +65,7 @@ Result<> run_gnuplot(const std::string& script, int out_fd) {
   std::array<int, 2> ends{};
   const int refused = ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data());
   int code = errno;
-  if (refused != 0) return os_error(code, "cannot talk to gnuplot");
+  if (refused != 0) return os_error(code, "cannot make a socket pair for gnuplot");
   Fd ours(ends[0]);
   Fd its(ends[1]);
   const pid_t pid = ::fork();
@@ -76,7 +76,7 @@ Result<> run_gnuplot(const std::string& script, int out_fd) {
   const int unfed = feed(ours.get(), script);
   ours.reset();
   const int status = reap(pid);
-  if (unfed != 0) return os_error(unfed, "gnuplot does not listen");
+  if (unfed != 0) return os_error(unfed, "cannot write to gnuplot");
   if (status != 0) return Error{"gnuplot failed, status " + std::to_string(status)};
   return ok();
 }

@@ -1,5 +1,5 @@
-// Gnuplot as a child process: commands on its standard input, a picture on its standard output. No
-// shell, and nothing of ours left open in it.
+// Gnuplot as a child process: commands on standard input, the picture on standard output. No shell,
+// and no inherited descriptors.
 #pragma once
 
 #include <string>
@@ -8,10 +8,10 @@
 
 namespace hb::bench {
 
-// The Error has ENOENT, and says how to install it, when there is none.
+// The Error has ENOENT if gnuplot is not installed.
 [[nodiscard]] Result<> gnuplot_is_there();
 
-// Runs it to its end. What it draws goes to `out_fd`.
+// Runs it and waits for its end. The picture is written to `out_fd`.
 [[nodiscard]] Result<> run_gnuplot(const std::string& script, int out_fd);
 
 }  // namespace hb::bench

@@ -20,7 +20,7 @@ namespace {
 using lab::Child;
 using lab::Line;
 
-constexpr std::uint64_t kLook_ns = 20 * kNsPerMs;  // between two looks whether it is to end
+constexpr std::uint64_t kLook_ns = 20 * kNsPerMs;  // between checks whether to end
 
 constexpr auto& kStatuses = kEnumValues<vlp::Status>;
 
@@ -31,7 +31,7 @@ vlp::Bytes frame_of(std::uint64_t nonce) {
 
 }  // namespace
 
-// At instants that do not drift; a beat that was held up does not hold up the others.
+// At fixed instants: a delayed beat does not delay later ones.
 Result<> HonestAgents::live(int socket, const Manner& manner, Board& board, Board::Agent& self) {
   const int flags = MSG_NOSIGNAL | (manner.waits ? 0 : MSG_DONTWAIT);
   std::uint64_t due_ns = now_ns();

@@ -1,8 +1,7 @@
-// HonestAgents: processes that do nothing but beat, each as its user, at its pace and in its
-// manner, from start() on. What they must never be is called silent, refused or killed.
-//
-// Owns its processes: killed and reaped at the latest with it, and they die with their owner
-// (PR_SET_PDEATHSIG). Needs root, to become their users. One thread.
+// HonestAgents: processes that only beat, each as its user and at its rate, from start() on. They
+// must not be reported as silent, refused or killed. Owns its processes: the destructor kills and
+// reaps them, and they end with their owner (PR_SET_PDEATHSIG). Needs root, to change to their
+// users. One thread.
 #pragma once
 
 #include <array>
@@ -26,10 +25,10 @@ class HonestAgents {
   struct Manner {
     std::uint32_t uid = 0;
     std::uint64_t interval_ns = kNsPerSecond;
-    bool waits = false;  // for room in the observer's queue; else a beat that finds none is lost
+    bool waits = false;  // blocks on a full queue; else that beat is lost
   };
 
-  // At most kMost. The status of a beat is never that of the agent's last two.
+  // At most kMost. The status changes with every beat.
   static Result<HonestAgents> start(const Lab& lab, const std::string& socket,
                                     const std::vector<Manner>& manners);
 
@@ -45,16 +44,16 @@ class HonestAgents {
   [[nodiscard]] std::uint64_t last_tried_at(std::size_t agent) const;
 
   [[nodiscard]] std::uint64_t tried(std::size_t agent) const;
-  [[nodiscard]] std::uint64_t full(std::size_t agent) const;  // it was told that there was no room
+  [[nodiscard]] std::uint64_t full(std::size_t agent) const;  // EAGAIN
 
-  // Stops it (SIGSTOP): it has beaten for the last time when this returns, unless it was resumed.
+  // Sends SIGSTOP: it does not beat after this returns, unless it is resumed.
   Result<> hang(std::size_t agent) const;
   void resume(std::size_t agent) const;
 
   enum class End : std::uint8_t {
     Well,    // it ended when it was asked to
     Killed,  // before that
-    Stuck,   // it still waits for room
+    Stuck,   // still blocked on the queue
   };
   // Asks all of them to end and waits for each. Once.
   std::vector<End> end();

@@ -1,5 +1,5 @@
-// Lab: what every measurement works with: where it may put sockets, which program it starts, how
-// much effort it takes, and when to stop.
+// Lab: the environment of a measurement: directory of sockets, executable, effort, and when to
+// stop.
 #pragma once
 
 #include <cstddef>
@@ -12,9 +12,9 @@
 namespace hb::bench {
 
 struct Effort {
-  bool quick = false;         // a look whether everything works, not a measurement
-  std::size_t rounds = 15;    // turns of what is measured A B A B
-  std::uint64_t idle_s = 30;  // how long the idle observers are watched
+  bool quick = false;         // only tests that everything works
+  std::size_t rounds = 15;    // of alternating measurements
+  std::uint64_t idle_s = 30;  // duration of the idle measurement
 
   [[nodiscard]] std::uint64_t pick(std::uint64_t usual, std::uint64_t hasty) const {
     return quick ? hasty : usual;
@@ -33,7 +33,7 @@ struct Lab {
   [[nodiscard]] bool is_stopped() const;
   [[nodiscard]] lab::Patience patience() const { return {stop_fd, kPatience_ms}; }
 
-  // Sleeps; the Error is the interruption.
+  // Sleeps; the Error says that it was interrupted.
   [[nodiscard]] Result<> rest(std::uint64_t duration_ns) const;
 
   static constexpr int kPatience_ms = 30'000;

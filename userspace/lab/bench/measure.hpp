@@ -1,4 +1,4 @@
-// Every measurement there is; measurements.cpp has the table.
+// The functions of all measurements; the table is in measurements.cpp.
 #pragma once
 
 #include "base/result.hpp"

@@ -1,5 +1,5 @@
-// From the death of an agent to its event: agents are killed at moments of chance; the clock starts
-// just before kill(2) and stops when the line that says so has been read from the pipe.
+// From the exit of an agent to its event: agents are killed at random times; measured from just
+// before kill(2) until the event's line has been read from the pipe.
 #include <signal.h>
 
 #include <map>
@@ -16,7 +16,7 @@ namespace hb::bench {
 namespace {
 
 constexpr std::uint64_t kKnown_ns = 300 * kNsPerMs;  // until every agent has beaten
-constexpr std::uint64_t kLast_ns = kNsPerSecond;     // for the last death to be told
+constexpr std::uint64_t kLast_ns = kNsPerSecond;     // for the last exit to be reported
 constexpr std::uint64_t kShortestPause_ns = 2 * kNsPerMs;
 constexpr std::uint64_t kLongestPause_ns = 30 * kNsPerMs;
 
@@ -82,10 +82,10 @@ Result<> kill_all(const Lab& lab, Way way, Findings& findings) {
     if (auto read = observer.value().read_until(soon_ns, hear); !read) return read;
   }
   if (deaths.untold() == count) {
-    findings.missing(row, "this observer does not see processes end");
+    findings.missing(row, "exits are not traced on this kernel");
   } else if (deaths.untold() > 0) {
     return Error{std::to_string(deaths.untold()) + " of " + std::to_string(count) +
-                 " deaths were never told"};
+                 " exits were not reported"};
   }
   return ok();
 }

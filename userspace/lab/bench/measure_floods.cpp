@@ -1,6 +1,5 @@
-// A flood of each kind beside four honest agents and one that hangs, and an observer that would
-// kill whoever it calls silent: what becomes of them. The tests do the same for longer, and from
-// more users (tests/daemon/flood_test.cpp).
+// A flood of each kind, four honest agents and one that hangs, and an observer that kills agents
+// that it finds silent. tests/daemon/flood_test.cpp does the same for longer, with more users.
 #include "lab/bench/measure_floods.hpp"
 
 #include <string>

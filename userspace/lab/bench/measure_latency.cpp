@@ -1,5 +1,5 @@
-// From a send to its event: the instant before send(2) in the agent against the instant at which
-// the event's line has been read from the pipe. What wakes the reader is in it.
+// From just before send(2) in the agent until the event's line has been read from the pipe,
+// including the wake-up of the reader.
 #include "base/units.hpp"
 #include "lab/bench/agents.hpp"
 #include "lab/bench/measure.hpp"
@@ -10,7 +10,7 @@
 namespace hb::bench {
 namespace {
 
-constexpr std::uint64_t kTail_ns = 100 * kNsPerMs;  // for events that are on their way
+constexpr std::uint64_t kTail_ns = 100 * kNsPerMs;  // for the last events
 
 struct Post {
   Way way;

@@ -1,6 +1,5 @@
-// The observer's side of one frame: how much CPU time its thread spends from the first look at the
-// socket to the last event of a burst that waits there. Real processes have sent it before, so none
-// of their time is counted.
+// CPU time of the observer's thread per frame, from the first receive call to the last event of a
+// burst that was queued before by real processes, whose time is not counted.
 #include <array>
 #include <memory>
 
@@ -13,7 +12,7 @@ namespace hb::bench {
 namespace {
 
 constexpr std::size_t kSenders = 64;
-constexpr std::size_t kFrames = 7;  // of each, in a burst: all of them fit into the queue
+constexpr std::size_t kFrames = 7;  // per sender and burst; all fit into the queue
 
 struct Stations {
   std::vector<Way> ways;
@@ -33,7 +32,7 @@ Result<Stations> open_all(const Lab& lab) {
   return all;
 }
 
-// One burst. Nanoseconds of CPU time, the whole of it.
+// Total CPU time of one burst, in nanoseconds.
 Result<std::uint64_t> burst(Squad& squad, Stations& all, std::size_t index) {
   if (const auto sent = squad.burst(index, kFrames); !sent) return sent.error();
   const std::uint64_t before = thread_cpu_ns();

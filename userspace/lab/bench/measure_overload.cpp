@@ -1,6 +1,6 @@
-// Past the limit: two processes send as fast as they can, without waiting, to an observer as it
-// runs by default, while honest agents beat ten times a second. How many of the honest beats get
-// lost, what the flood costs the observer, and how long it takes to answer a signal under it.
+// Two processes send as fast as they can to an observer with default flags, while honest agents
+// beat ten times a second: how many honest beats are lost, what the flood costs the observer, and
+// how long it takes to end on a signal.
 #include "base/units.hpp"
 #include "lab/bench/agents.hpp"
 #include "lab/bench/measure.hpp"
@@ -14,7 +14,7 @@ namespace hb::bench {
 namespace {
 
 constexpr std::size_t kFlooders = 2;
-constexpr std::uint32_t kFlood = 1'000'000;               // their payload: no agent's number
+constexpr std::uint32_t kFlood = 1'000'000;               // the payload of the flood
 constexpr std::uint64_t kTail_ns = 200 * kNsPerMs;        // for the last honest beats
 constexpr std::uint64_t kFloodsOn_ns = 2 * kNsPerSecond;  // longer than the signal takes
 
@@ -42,7 +42,7 @@ Result<std::vector<Pump>> start_flood(const Lab& lab, const std::string& socket,
   return flooders;
 }
 
-// Honest beats on the event stream until the deadline.
+// Counts honest beats on the event stream until the deadline.
 Result<std::uint64_t> count_honest(ObserverProcess& observer, std::uint64_t deadline_ns) {
   std::uint64_t count = 0;
   const auto done = observer.read_until(deadline_ns, [&](const ObserverProcess::Said& said) {

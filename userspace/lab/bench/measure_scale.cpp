@@ -1,6 +1,6 @@
-// What a beat and a check for stalls cost as more agents are tracked: everything between a source
-// and an event, without system calls. Beats come from agents at random, so that nothing of an agent
-// is still in the caches when there are many.
+// The cost of a beat and of a check for stalls by the number of tracked agents, from source to
+// event, without system calls. Beats come from random agents, so that with many agents the caches
+// miss.
 #include <memory>
 #include <random>
 
@@ -38,7 +38,7 @@ Arrival beat_of(std::size_t agent, std::uint64_t nonce) {
           BeatOrigin::KernelAttested};
 }
 
-// Hands out what it was filled with.
+// Returns what it was filled with.
 class MemorySource final : public Source {
  public:
   void fill(std::vector<Arrival> arrivals) {
@@ -60,7 +60,7 @@ class MemorySource final : public Source {
   std::uint64_t now_ns_ = 0;
 };
 
-// An observer that tracks so many agents, each of which has beaten once.
+// An observer that tracks so many agents.
 class Crowd {
  public:
   explicit Crowd(const Size& size) : size_(size), observer_(clock_, config(size.agents)) {
@@ -71,7 +71,7 @@ class Crowd {
     }
   }
 
-  // Nanoseconds for one beat of an agent picked by chance.
+  // Nanoseconds per beat of a random agent.
   double beat_ns(std::uint64_t batches) {
     std::uint64_t spent_ns = 0;
     std::uniform_int_distribution<std::size_t> any(0, size_.agents - 1);
@@ -84,7 +84,7 @@ class Crowd {
     return static_cast<double>(spent_ns) / static_cast<double>(batches * kBatch);
   }
 
-  // Nanoseconds for one look that finds nobody silent.
+  // Nanoseconds per check that finds no silent agent.
   double check_ns(std::uint64_t batches) {
     std::size_t events = 0;
     const std::uint64_t before = thread_cpu_ns();

@@ -1,5 +1,5 @@
-// The agent's side of one frame: CPU time of send(2), alone and while others send too, to a plain
-// socket and to ones that carry the kernel program. The queue never fills.
+// CPU time of send(2) in the agent, alone and while others send too, to a plain socket and to
+// sockets with the kernel program attached. The queue never fills.
 #include <array>
 #include <memory>
 
@@ -10,11 +10,11 @@
 namespace hb::bench {
 namespace {
 
-// Of all senders together: less than the queue holds, and than one sender may have waiting there
-// (SO_SNDBUF, about 270 frames by default).
+// Of all senders together: less than the queue length and than SO_SNDBUF of one sender (about 270
+// frames by default).
 constexpr std::size_t kBurst = 200;
 
-// In force, and never reached: the limiter has its full cost.
+// A limit that is checked but never reached.
 constexpr std::uint64_t kUnreachedLimit = 1'000'000;
 
 struct Variant {

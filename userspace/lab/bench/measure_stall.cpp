@@ -1,6 +1,6 @@
-// How late a silence is told: agents beat once and then keep silent for longer than the threshold,
-// again and again. The clock starts at the last send plus the threshold and stops when the line has
-// been read from the pipe.
+// The delay of a stall event: agents repeatedly beat once and then stay silent for longer than the
+// threshold. Measured from the last send plus the threshold until the line has been read from the
+// pipe.
 #include <map>
 
 #include "base/units.hpp"

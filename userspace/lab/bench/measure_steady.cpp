@@ -1,5 +1,5 @@
-// The CPU time of the real observer for one beat, at rates from few to many: what wake-ups cost is
-// in it. All observers run all the time; the agents, the same for all, beat to one after the other.
+// CPU time of `hb-ebpf run` per beat, at low and high rates, including wake-ups. All observers run
+// all the time; the same agents send to one after the other.
 #include <memory>
 
 #include "base/units.hpp"
@@ -13,7 +13,7 @@ namespace {
 
 struct Rate {
   std::size_t beats_per_s;
-  std::size_t agents;  // so many that none of them reaches the limit of --max-beat-rate
+  std::size_t agents;  // enough that none reaches --max-beat-rate
   std::size_t rounds;
 };
 
@@ -50,7 +50,7 @@ Result<Agents> start_agents(const Lab& lab, const Rate& rate, const std::vector<
   return Agents::start(lab, pace, sockets);
 }
 
-// Microseconds of CPU time for one beat, over a window.
+// Microseconds of CPU time per beat in a window.
 Result<double> window(const Lab& lab, Agents& agents, const Post& post, std::size_t index) {
   const std::uint64_t settle_ns = lab.effort.pick(150, 50) * kNsPerMs;
   const std::uint64_t window_ns = lab.effort.pick(1'000, 250) * kNsPerMs;

@@ -1,9 +1,8 @@
-// How many beats a second one sender can get through with nothing lost. The bare measure is a loop
-// of recvmmsg(2) on a plain socket, which does nothing with what it gets.
-//
-// The sender waits where the queue is full, so a socket loses nothing. With ring delivery a send
-// never waits: what the ring has no room for is shed. So the sender first sends as fast as it can;
-// if anything is lost then, its rate is halved in, until the highest is found at which nothing is.
+// The highest rate of one sender without loss. For comparison, a loop of recvmmsg(2) on a plain
+// socket. With socket delivery the sender blocks on a full queue, so nothing is lost. With ring
+// delivery a send never blocks, and frames are dropped when the ring is full. So the sender first
+// sends as fast as it can; if anything is lost, the highest rate without loss is found by
+// bisection.
 #include <poll.h>
 
 #include <array>
@@ -20,14 +19,14 @@ namespace hb::bench {
 namespace {
 
 constexpr int kHalvings = 5;
-constexpr std::uint64_t kGrace_ns = 300 * kNsPerMs;  // for what is still on its way
+constexpr std::uint64_t kGrace_ns = 300 * kNsPerMs;  // for the last frames
 constexpr std::uint64_t kQueueLength = 512;
 
-// Somebody at the receiving end.
+// The receiver.
 class Sink {
  public:
   virtual ~Sink() = default;
-  virtual std::uint64_t drain() = 0;  // how many frames came out
+  virtual std::uint64_t drain() = 0;  // returns the number of frames
   virtual void wait(int stop_fd) = 0;
 };
 
@@ -86,7 +85,7 @@ struct Flow {
   std::uint64_t lost = 0;
 };
 
-// One stream from its first frame to its last.
+// Sends and receives one stream.
 Result<Flow> flow(const Lab& lab, Pump& pump, Sink& sink, double per_s) {
   Stream stream;
   stream.duration_ns = lab.effort.pick(300, 60) * kNsPerMs;

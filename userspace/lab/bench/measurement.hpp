@@ -1,5 +1,4 @@
-// Measurement: one question to the program and the machine, under a name that the command line
-// knows. The answers are rows.
+// Measurement: a named measurement; its results are rows.
 #pragma once
 
 #include <functional>
@@ -25,12 +24,12 @@ struct Measurement {
 
 struct Plan {
   std::vector<const Measurement*> measurements;
-  // Told before each of them; for whoever watches.
+  // Called before each of them, to show progress.
   std::function<void(const Measurement& measurement, std::size_t index)> progress;
 };
 
-// The Error says that it was interrupted, with EINTR. A measurement that breaks off is one of the
-// findings, and the others go on.
+// The Error says that it was interrupted, with EINTR. A measurement that fails becomes a finding,
+// and the others are run.
 [[nodiscard]] Result<Findings> run(const Plan& plan, const Lab& lab);
 
 }  // namespace hb::bench

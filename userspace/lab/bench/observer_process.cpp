@@ -176,7 +176,7 @@ Result<ObserverProcess::End> ObserverProcess::end(const std::function<void(const
   const int status = reap();
   const std::uint64_t took_ns = now_ns() - asked_ns;
   if (status != 0) return Error{"`hb-ebpf run` failed, status " + std::to_string(status)};
-  if (last.event != "stopped") return Error{"`hb-ebpf run` ended without its last words"};
+  if (last.event != "stopped") return Error{"`hb-ebpf run` ended without its last line"};
   return End{took_ns, last.counters["beats_total"], last.counters};
 }
 

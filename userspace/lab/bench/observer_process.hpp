@@ -1,8 +1,6 @@
-// ObserverProcess: the real `hb-ebpf run`, as a child: what it spends, what it says and when.
-//
-// Its event stream comes through a pipe; a line is dated when it has been read from there, so what
-// is measured with it contains the way to a reader. Killed and reaped at the latest with its owner;
-// dies with this process (PR_SET_PDEATHSIG). One thread.
+// ObserverProcess: `hb-ebpf run` as a child process: its CPU time, its memory and its events. Its
+// event stream is a pipe; a line's time is when it was read, so measurements include the reader.
+// The destructor kills and reaps it, and it ends with this process (PR_SET_PDEATHSIG). One thread.
 #pragma once
 
 #include <sys/types.h>
@@ -26,7 +24,7 @@ class ObserverProcess {
   // "beats_total", and of a table "auth_failures_total/no_stamp".
   using Counters = std::map<std::string, std::uint64_t>;
 
-  // A line of the event stream; what it does not say is 0 or empty.
+  // A line of the event stream; missing fields are 0 or empty.
   struct Said {
     std::string event;
     std::string cause;
@@ -34,12 +32,12 @@ class ObserverProcess {
     std::uint32_t attested_pid = 0;
     std::uint64_t nonce = 0;  // of a stall, the last one
     std::uint32_t payload = 0;
-    Counters counters;              // of its last words
+    Counters counters;              // of the last line
     std::uint64_t observer_ns = 0;  // by the observer's clock
     std::uint64_t read_ns = 0;      // CLOCK_MONOTONIC
   };
 
-  // `flags` come after those that the way needs. Agents can send to `socket` when it returns.
+  // `flags` follow those for `way`. Agents can send to `socket` when it returns.
   static Result<ObserverProcess> start(const Lab& lab, Way way, const std::string& socket,
                                        const std::vector<std::string>& flags);
 
@@ -50,8 +48,8 @@ class ObserverProcess {
   [[nodiscard]] pid_t pid() const { return pid_; }
   [[nodiscard]] Result<std::uint64_t> cpu_ns() const;
 
-  // The next line of the event stream; nothing when none came before the deadline. The Error is the
-  // end of the stream, or the interruption.
+  // The next line of the event stream; empty at the deadline. The Error: the stream has ended, or
+  // interrupted.
   Result<std::optional<Said>> next_line(std::uint64_t deadline_ns);
 
   // Calls on_line(const Said&) for each line until the deadline.
@@ -65,10 +63,10 @@ class ObserverProcess {
     }
   }
 
-  // Asks it to end (SIGTERM) and reads on to its last words, which on_line is told too. Once.
+  // Sends SIGTERM and reads the stream to its end, calling on_line. Once.
   struct End {
     std::uint64_t took_ns = 0;  // from the signal to its end
-    std::uint64_t beats = 0;    // that it has seen, ever
+    std::uint64_t beats = 0;    // beats_total
     Counters counters;
   };
   Result<End> end(const std::function<void(const Said&)>& on_line = {});
@@ -87,7 +85,7 @@ class ObserverProcess {
   std::uint64_t read_ns_ = 0;
 };
 
-// Only what a stream needs that shows no beats: the first line, the last one, and trouble.
+// Flags for a stream without beats.
 [[nodiscard]] std::vector<std::string> quiet();
 
 }  // namespace hb::bench

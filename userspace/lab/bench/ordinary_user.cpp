@@ -14,7 +14,7 @@
 namespace hb::bench {
 namespace {
 
-// How many processes a user may have is root's limit, not one of what is measured.
+// Lifts RLIMIT_NPROC, so that forks of the flood do not fail.
 void lift_process_limit() {
   const rlimit none{RLIM_INFINITY, RLIM_INFINITY};
   ::setrlimit(RLIMIT_NPROC, &none);
@@ -22,7 +22,7 @@ void lift_process_limit() {
 
 Result<> die_with(pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != parent) return Error{"its parent has died"};
+  if (::getppid() != parent) return Error{"its parent has ended"};
   return ok();
 }
 

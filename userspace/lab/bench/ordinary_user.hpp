@@ -1,4 +1,4 @@
-// What a process of a measurement does to become one that anybody could have started.
+// Changes a process of a measurement to an ordinary user.
 #pragma once
 
 #include <sys/types.h>
@@ -10,12 +10,12 @@
 
 namespace hb::bench {
 
-// Takes this user's uid and gid for good, with no other groups. `parent` is the process that this
-// one shall not outlive: a change of credentials clears PR_SET_PDEATHSIG (prctl(2)), so it is set
-// again. Needs root, but for uid 0, who is one already.
+// Changes to this uid and gid for good, without supplementary groups, and sets PR_SET_PDEATHSIG
+// again, which a change of credentials clears (prctl(2)); `parent` is checked to be alive. Needs
+// root.
 [[nodiscard]] Result<> become_user(std::uint32_t uid, pid_t parent);
 
-// `directory` is a cgroup v2's.
+// `directory`: of a cgroup v2.
 [[nodiscard]] Result<> join_cgroup(const std::string& directory);
 
 }  // namespace hb::bench

@@ -8,7 +8,7 @@
 namespace hb::bench {
 namespace {
 
-// Rows of one measurement in one unit: what can be drawn beside each other.
+// Rows of one measurement with the same unit, drawn in one panel.
 struct Panel {
   std::string title;
   std::string unit;
@@ -30,7 +30,7 @@ std::vector<Panel> panels_of(const Findings& findings) {
   return panels;
 }
 
-// Names are ours, but gnuplot must never take one for something else than text.
+// Quotes and escapes a string, so that gnuplot takes it as text.
 std::string quoted(const std::string& text) {
   std::string safe;
   for (const char c : text) safe += c == '"' || c == '\\' || c == '\n' ? ' ' : c;
@@ -42,7 +42,7 @@ std::string label_of(const Row& row) {
   return slash == std::string::npos ? row.name : row.name.substr(slash + 1);
 }
 
-// What spans more than this is seen on a logarithmic scale only.
+// Larger ranges get a logarithmic scale.
 constexpr double kLinear = 30;
 
 const char* scale_of(const Panel& panel) {

@@ -15,7 +15,7 @@ namespace {
 using lab::Child;
 using lab::Line;
 
-constexpr std::uint64_t kLook = 32;  // frames between two looks at the clock
+constexpr std::uint64_t kLook = 32;  // frames between readings of the clock
 
 class Nozzle {
  public:

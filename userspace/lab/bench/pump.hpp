@@ -1,5 +1,5 @@
-// Pump: one process that sends as fast as it can, or at a given rate, until a time is over or it is
-// told to stop. Every frame is a right one, made just before it is sent.
+// Pump: one process that sends correct frames as fast as it can, or at a given rate, until a time
+// is over or it is told to stop.
 //
 // Owns its process, which dies with it. One thread.
 #pragma once
@@ -18,7 +18,7 @@ namespace hb::bench {
 struct Stream {
   std::uint64_t duration_ns = 0;
   double per_s = 0;   // 0: as fast as it can
-  bool waits = true;  // for room in the queue, else what finds none is lost
+  bool waits = true;  // blocks on a full queue; else frames are lost
   std::uint32_t payload = 0;
 };
 
@@ -33,7 +33,7 @@ class Pump {
   [[nodiscard]] int fd() const { return process_.fd(); }
 
   struct Sent {
-    std::uint64_t frames = 0;  // that the kernel took
+    std::uint64_t frames = 0;  // that were sent
     std::uint64_t tried = 0;
     std::uint64_t took_ns = 0;
 

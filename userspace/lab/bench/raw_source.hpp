@@ -1,5 +1,5 @@
-// RawSource: frames straight from the socket, each believed to come from the process that it
-// names. What everything else is measured against: the least that an observer can do.
+// RawSource: frames from the socket without attestation: the claimed pid is taken as the sender.
+// The baseline of the measurements.
 //
 // Borrows the receiver. One thread.
 #pragma once
@@ -15,7 +15,7 @@ namespace hb::bench {
 
 class RawSource final : public Source {
  public:
-  // `ns_inode`: the observer's PID namespace, in which everybody is taken to be.
+  // `ns_inode`: the observer's PID namespace, assumed for all senders.
   RawSource(Receiver& receiver, std::uint32_t ns_inode, std::uint64_t start_ns,
             std::uint64_t queue_length)
       : batch_(receiver, Horizon(start_ns, queue_length + 1)), ns_inode_(ns_inode) {}

@@ -1,4 +1,4 @@
-// What a run has found, in the shapes that people and programs read.
+// The results of a run as text, JSON and gnuplot script.
 #pragma once
 
 #include <string>
@@ -17,7 +17,7 @@ struct Report {
 };
 
 [[nodiscard]] std::string as_text(const Report& report, bool colour);
-[[nodiscard]] std::string as_json(const Report& report);  // one object, its shape is the contract
+[[nodiscard]] std::string as_json(const Report& report);  // one object, as contracted
 
 // For gnuplot: an SVG on its standard output, with a panel for each measurement.
 [[nodiscard]] std::string as_plot_script(const Report& report);

@@ -22,7 +22,7 @@ struct Look {
   }
 };
 
-// Four figures are all that such a measurement is worth.
+// Four significant digits.
 std::string figure(double number) {
   if (number == 0) return "0";
   const double magnitude = std::floor(std::log10(std::abs(number)));

@@ -1,8 +1,6 @@
-// What was measured round by round, and what can be said of it. Pure.
-//
-// A single reading says little on a machine that does other things too: what is compared is
-// measured in turns (A B A B ...), and what is told is the median with its spread. A ratio is taken
-// within each round, where both sides met the same machine, and the median of those is told.
+// Statistics of samples. Pure. Values that are compared are measured alternately (A B A B ...), and
+// reported as median, minimum and maximum. A ratio is computed for each round, as the load of the
+// machine may change between rounds, and the median of these ratios is reported.
 #pragma once
 
 #include <optional>
@@ -16,10 +14,10 @@ using Samples = std::vector<double>;
 // `share` is 0..1: 0 is the smallest, 1 the greatest.
 [[nodiscard]] std::optional<double> quantile(const Samples& samples, double share);
 
-// The middle one; between two, their mean.
+// The middle one, or the mean of the middle two.
 [[nodiscard]] std::optional<double> median(const Samples& samples);
 
-// Round by round, as many as both have. A round whose divisor is 0 says nothing and is left out.
+// The ratio of each round that both have; rounds with a divisor of 0 are left out.
 [[nodiscard]] Samples ratios(const Samples& dividends, const Samples& divisors);
 
 }  // namespace hb::bench

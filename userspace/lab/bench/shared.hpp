@@ -1,7 +1,6 @@
-// Shared<T>: one T that this process and its children see alike, over fork(2).
-//
-// T is made of lock-free atomics, zero at first: nothing of it is ever constructed or destroyed.
-// Owned by the parent; a child's view lasts as long as the child.
+// Shared<T>: a T in memory that is shared with child processes (MAP_SHARED). T consists of
+// lock-free atomics, initially zero; no constructor or destructor is called. Owned by the parent; a
+// child's mapping ends with the child.
 #pragma once
 
 #include <sys/mman.h>

@@ -16,7 +16,7 @@ namespace {
 using lab::Child;
 using lab::Line;
 
-constexpr std::uint64_t kHeadStart_ns = 500 * kNsPerUs;  // until all of them have been told
+constexpr std::uint64_t kHeadStart_ns = 500 * kNsPerUs;  // until all have received the order
 
 struct Order {
   std::size_t socket = 0;
@@ -43,7 +43,7 @@ class Sender {
  public:
   explicit Sender(std::vector<Connection> connections) : connections_(std::move(connections)) {}
 
-  // CPU time in nanoseconds for all of them.
+  // CPU time of all sends, in nanoseconds.
   Result<std::uint64_t> burst(const Order& order) {
     prepare(order.frames);
     const Connection& connection = connections_.at(order.socket);

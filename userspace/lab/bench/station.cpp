@@ -16,7 +16,7 @@
 namespace hb::bench {
 namespace {
 
-constexpr std::uint64_t kNever_ns = 3'600 * kNsPerSecond;  // of silence: longer than any run
+constexpr std::uint64_t kNever_ns = 3'600 * kNsPerSecond;  // longer than any run
 
 }  // namespace
 

@@ -1,8 +1,6 @@
-// Station: an observer in this process that learns who sent a frame in one way, with a socket of
-// its own: the whole path from recvmmsg(2), or the ring, to an event that nobody writes anywhere.
-//
-// Owns socket, program, source and observer, in the order in which they may die. One thread. No
-// agent is ever silent here: there are no stalls.
+// Station: an observer in this process that attests in one way, with its own socket: from
+// recvmmsg(2), or the ring, to an event that is not written anywhere. Owns socket, program, source
+// and observer. One thread. There are no stalls, as the threshold is never reached.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +27,7 @@ class Station {
   static Result<std::unique_ptr<Station>> open(Way way, const std::string& path,
                                                const StationConfig& config = {});
 
-  // Handles what has come, until there is nothing to say. Returns how many beats there were.
+  // Polls the observer until it returns no event. Returns the number of beats.
   std::uint64_t drain();
 
   // Waits as `run` does: until something comes, something is due, or `stop_fd` is readable.

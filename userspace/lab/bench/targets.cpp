@@ -30,7 +30,7 @@ Value greatest_of(const std::string& row) {
   return [=](const Findings& findings) { return quantile(findings.samples(row), 1); };
 }
 
-// The worst of those that were measured: what a target says, it says of every delivery.
+// The worst of those that were measured: a target applies to both deliveries.
 Value greatest(const std::vector<Value>& values) {
   return [=](const Findings& findings) {
     std::optional<double> worst;

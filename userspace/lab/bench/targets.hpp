@@ -1,6 +1,5 @@
-// What we want to be measured by: for each target a bar that has to be met and a wish.
-// userspace/lab/README.md has the same table; a name here is a key of the JSON report, and part of
-// the contract.
+// The performance targets: for each a bar that must be met, and a wish. userspace/lab/README.md has
+// the same table; a name here is a key of the JSON report, and part of the contract.
 #pragma once
 
 #include <optional>
@@ -26,12 +25,12 @@ struct Target {
 
 struct Judged {
   Target target;
-  std::optional<double> value;  // nothing: what it needs was not measured
+  std::optional<double> value;  // empty: not measured
 
   [[nodiscard]] bool is_met() const { return value && target.is_met_by(*value); }
 };
 
-// Every target, in the order of the table, whatever was measured.
+// All targets, in the order of the table, also those that were not measured.
 [[nodiscard]] std::vector<Judged> judge(const Findings& findings);
 
 }  // namespace hb::bench

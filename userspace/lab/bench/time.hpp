@@ -15,7 +15,7 @@ namespace hb::bench {
 // CLOCK_MONOTONIC: the same for all processes.
 [[nodiscard]] std::uint64_t now_ns();
 
-// What this thread, or the process `pid`, has spent on a CPU, in the kernel and out of it.
+// The CPU time, user and system, of this thread, or of the process `pid`.
 [[nodiscard]] std::uint64_t thread_cpu_ns();
 [[nodiscard]] Result<std::uint64_t> process_cpu_ns(pid_t pid);
 

@@ -1,4 +1,4 @@
-// The ways of learning who sent a frame that are measured against each other.
+// The ways of attestation that are compared.
 #pragma once
 
 #include <cstdint>
@@ -8,10 +8,10 @@
 namespace hb::bench {
 
 enum class Way : std::uint8_t {
-  Raw,           // nobody asks: the claim is believed
+  Raw,           // no attestation: the claimed pid is taken as the sender
   Procfs,        // SCM_CREDENTIALS and /proc
-  KernelSocket,  // stamps paired with what the socket delivers
-  KernelRing,    // the stamp carries the frame
+  KernelSocket,  // --delivery socket
+  KernelRing,    // --delivery ring
 };
 
 [[nodiscard]] constexpr const char* name(Way way) {

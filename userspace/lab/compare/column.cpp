@@ -16,7 +16,7 @@
 namespace hb::compare {
 namespace {
 
-constexpr mode_t kAnybody = 0666;  // one scenario's sender has no privilege
+constexpr mode_t kAnybody = 0666;  // the sender of one scenario is unprivileged
 constexpr std::uint64_t kPatience_ns = 2 * kNsPerSecond;
 constexpr std::uint64_t kNoStall_ns = 3'600 * kNsPerSecond;
 constexpr int kLookAgain_ms = 1;
@@ -32,7 +32,7 @@ Result<std::unique_ptr<Column>> Column::open(Mechanism mechanism, const std::str
 }
 
 Result<> Column::open_socket(const std::string& path) {
-  // The queue as the host has it: comparing must not turn a knob of the host.
+  // The host's queue length: `compare` must not change a sysctl.
   auto opened = intake::open_agent_socket(mechanism_ == Mechanism::Kernel ? &program_ : nullptr, 0);
   if (!opened) return opened.error();
   listener_ = std::move(opened.value().listener);
@@ -43,8 +43,7 @@ Result<> Column::open_socket(const std::string& path) {
   return listener_->bind({path, kAnybody, std::nullopt});
 }
 
-// What the mechanism needs on the socket before anybody can send. Yields the observer's own
-// namespace.
+// Prepares the socket for the mechanism before anybody can send. Returns the observer's namespace.
 Result<std::uint32_t> Column::prepare() {
   switch (mechanism_) {
     case Mechanism::Kernel: return program_.observer_ns_inode();

@@ -1,11 +1,7 @@
-// Column: an observer that attests by one mechanism, with a socket of its own.
-//
-// begin() starts an attempt: what waits on the socket is thrown away and a new Observer takes over,
-// which knows of no agent and no nonce. Nothing is received before conclude() or take(): when the
-// column reads is up to the scenario.
-//
-// Owns socket, source and observer; borrows the kernel program, which it shares with nobody. One
-// thread.
+// Column: an observer that attests by one mechanism, with a socket of its own. begin() starts an
+// attempt: queued datagrams are discarded, and a new Observer is created, which has no state.
+// Nothing is received before conclude() or take(), so the scenario decides when the column reads.
+// Owns socket, source and observer; borrows the kernel program exclusively. One thread.
 #pragma once
 
 #include <cstdint>
@@ -24,21 +20,21 @@ namespace hb::compare {
 
 class Column {
  public:
-  // `path`: where its socket will be. The Error says what is missing for this mechanism here.
+  // `path`: of its socket. The Error says what this mechanism lacks here.
   static Result<std::unique_ptr<Column>> open(Mechanism mechanism, const std::string& path,
                                               kernel::StampProgram& program);
 
   void begin();
 
-  // The verdict on the first frame; Unknown if there is none in time.
+  // The verdict on the first frame; Unknown after a timeout.
   Conclusion conclude();
 
-  // Whatever there is to say now.
+  // The next event, if there is one now.
   std::optional<Event> take() { return observer_->poll(); }
 
   [[nodiscard]] int fd() const { return listener_->fd(); }
 
-  // By ring delivery: no datagram ever waits on its socket.
+  // Ring delivery: no datagram is queued on its socket.
   [[nodiscard]] bool reads_ring() const;
 
  private:

@@ -1,5 +1,5 @@
-// Columns: one observer of each mechanism, side by side, in this process. A mechanism that the
-// kernel lacks has a reason instead.
+// Columns: one observer for each mechanism, all in this process. For a mechanism that the kernel
+// lacks there is a reason instead.
 //
 // Owns the columns and the kernel program, which is loaded once for all attempts. One thread.
 #pragma once
@@ -25,11 +25,11 @@ class Columns {
   void begin();
   Conclusions conclude();
 
-  // nullptr: not available, and why.
+  // nullptr: not available; `missing` says why.
   [[nodiscard]] Column* column(Mechanism mechanism) { return columns_[mechanism].get(); }
   [[nodiscard]] const std::string& reason(Mechanism mechanism) const { return reasons_[mechanism]; }
 
-  // Of the columns that are there.
+  // Of the available columns.
   [[nodiscard]] const Sockets& sockets() const { return sockets_; }
 
  private:

@@ -1,5 +1,5 @@
-// Comparison: what came out, scenario by scenario. Pure data; runner.hpp fills it, report_*.cpp
-// tell it.
+// Comparison: the results, scenario by scenario. Pure data; filled by runner.hpp, written by
+// report_*.cpp.
 #pragma once
 
 #include <cstddef>
@@ -12,16 +12,16 @@
 namespace hb::compare {
 
 struct Cell {
-  Conclusion conclusion = Conclusion::Unavailable;  // a wrong one, if any of the repeats was
-  std::uint64_t wrong = 0;                          // how many were
+  Conclusion conclusion = Conclusion::Unavailable;  // a wrong one if any repeat was wrong
+  std::uint64_t wrong = 0;                          // number of wrong repeats
 };
 
 struct Row {
   const Scenario* scenario = nullptr;
-  std::uint64_t repeats = 0;  // that were made; 0: the scenario is not available
+  std::uint64_t repeats = 0;  // that were run; 0: the scenario is not available
   ByMechanism<Cell> cells;
   std::string unavailable;  // why, if it is not
-  std::string note;         // why part of it is not, or not as often as asked
+  std::string note;         // why a part, or some repeats, are missing
 };
 
 struct Comparison {
@@ -33,7 +33,7 @@ struct Comparison {
   [[nodiscard]] std::size_t wrong(Mechanism mechanism) const;
   [[nodiscard]] std::size_t unavailable() const;
 
-  // Something was compared, and the stamps were right about all of it.
+  // At least one scenario was run, and the kernel column was right in all.
   [[nodiscard]] bool proves_kernel() const;
 };
 

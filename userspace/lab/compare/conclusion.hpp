@@ -1,4 +1,4 @@
-// Conclusion: what one mechanism of attesting made of one frame, in the words of the contract.
+// Conclusion: the verdict of one mechanism on one frame.
 #pragma once
 
 #include <array>
@@ -22,12 +22,12 @@ enum class Conclusion : std::uint8_t {
 
 // The mechanisms that are compared: the columns of the comparison.
 enum class Mechanism : std::uint8_t {
-  Kernel,  // the product: stamps
+  Kernel,  // stamps
   Procfs,  // SCM_CREDENTIALS and /proc
   Pidfd,   // SCM_CREDENTIALS, and SCM_PIDFD for the namespace
 };
 
-// The names of reports.
+// The names in reports.
 [[nodiscard]] constexpr const char* name(Conclusion conclusion) {
   switch (conclusion) {
     case Conclusion::Beat: return "beat";
@@ -65,14 +65,14 @@ class ByMechanism {
 
 using Conclusions = ByMechanism<Conclusion>;
 
-// Unknown is wrong too; a mechanism that is not there is neither right nor wrong.
+// Unknown is wrong; Unavailable is neither right nor wrong.
 [[nodiscard]] bool is_wrong(Conclusion conclusion, Conclusion truth);
 
-// Of two halves of one scenario: right only if both are.
+// Combines two parts of a scenario: right only if both are.
 [[nodiscard]] Conclusions both(const Conclusions& first, const Conclusions& second,
                                Conclusion truth);
 
-// Empty for an event that is no verdict on a frame.
+// Empty for an event that is not a verdict on a frame.
 [[nodiscard]] std::optional<Conclusion> conclusion_of(const Event& event);
 
 [[nodiscard]] std::optional<Conclusion> conclusion_named(std::string_view word);

@@ -1,4 +1,4 @@
-// Processes that name somebody else in SCM_CREDENTIALS.
+// Processes that pass another pid in SCM_CREDENTIALS.
 #include <grp.h>
 #include <linux/sched.h>
 #include <sched.h>
@@ -26,7 +26,7 @@ Result<> become_nobody() {
                     ::setresuid(kNobody, kNobody, kNobody) == 0;
   const int code = errno;
   if (!done) return os_error(code, "cannot become an unprivileged user");
-  // Another user is another owner: the kernel has forgotten both.
+  // setresuid(2) has cleared PR_SET_DUMPABLE and PR_SET_PDEATHSIG.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::prctl(PR_SET_DUMPABLE, 1);
   return ok();
@@ -40,7 +40,7 @@ Result<> become_root_in_new_namespaces() {
   return become_root_inside(kNobody, kNobody);
 }
 
-// Forges its sibling's credentials, claiming whatever it is told to.
+// Forges its sibling's credentials, with the claimed pid that it is given.
 Result<> forge_on_command(const Sockets& sockets, std::uint32_t sibling, lab::Line& line) {
   for (;;) {
     const auto claimed = line.hear();
@@ -51,8 +51,8 @@ Result<> forge_on_command(const Sockets& sockets, std::uint32_t sibling, lab::Li
   }
 }
 
-// The first process of the new namespaces: it makes the victim, who introduces itself to the
-// observer with the pid that it has inside, and then forges.
+// The first process in the new namespaces: it creates the victim, which beats with its pid there,
+// and then forges.
 Result<> live_inside(const Sockets& sockets, lab::Line& line) {
   auto victim = lab::Child::start([&](lab::Line& own) {
     line.tell(std::to_string(own_pid()));

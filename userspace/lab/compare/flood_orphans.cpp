@@ -1,5 +1,5 @@
-// Stamps without frames by the thousand: the flooder claims to be the honest process, so any stamp
-// that is paired with another's frame shows.
+// Thousands of stamps without frames: the flooder claims the honest process's pid, so that any
+// wrong pairing is detected.
 #include <ctime>
 
 #include "base/units.hpp"
@@ -17,7 +17,7 @@ constexpr std::uint64_t kPatience_ns = 5 * kNsPerSecond;
 constexpr timespec kBeatInterval{0, 5'000'000};
 constexpr timespec kLookAgain{0, 1'000'000};
 
-// A beat may find the queue full, or the ring, and is lost then; a later one will not.
+// A beat may be lost when the queue or the ring is full; a later one will arrive.
 Result<> keep_beating(const Sockets& sockets, lab::Line& line) {
   const auto sender = Sender::connect(sockets);
   if (!sender) return sender.error();
@@ -37,7 +37,7 @@ Result<> flood(const Sockets& sockets, std::uint32_t claimed) {
   return ok();
 }
 
-// The flooder believed, or the honest process called a forger.
+// The flooder was accepted, or the honest process refused.
 bool is_mispaired(const Event& event, std::uint32_t honest) {
   if (const auto* beat = std::get_if<Beat>(&event)) {
     return beat->payload != kHonestPayload || beat->pid != honest;
@@ -46,7 +46,7 @@ bool is_mispaired(const Event& event, std::uint32_t honest) {
   return failure != nullptr && failure->attested_pid == honest;
 }
 
-// The verdict on the honest process; AuthFailure also when anything is mis-paired.
+// The verdict on the honest process; AuthFailure also after a wrong pairing.
 Conclusion judge(Column& column, std::uint32_t honest) {
   const MonotonicClock clock;
   const std::uint64_t deadline_ns = clock.now_ns() + kPatience_ns;

@@ -1,4 +1,4 @@
-// The observer is started, and then its /proc is hidden.
+// /proc is hidden after the observer has started.
 #include "lab/compare/plays.hpp"
 #include "lab/mount.hpp"
 #include "lab/mount_point.hpp"

@@ -1,4 +1,4 @@
-// Frames that are sent by the kernel on a process's behalf.
+// Frames that are sent with io_uring.
 #include "lab/compare/plays.hpp"
 #include "lab/compare/uring.hpp"
 
@@ -9,7 +9,7 @@ Result<Uring> open_ring(std::uint32_t flags) {
   auto ring = Uring::open(flags);
   const bool polled = (flags & IORING_SETUP_SQPOLL) != 0;
   if (!ring || !polled || ring.value().has(IORING_FEAT_NATIVE_WORKERS)) return ring;
-  return Error{"before Linux 5.12 SQPOLL sends from a kernel thread, which is nobody: refused"};
+  return Error{"before Linux 5.12 SQPOLL sends from a kernel thread, whose frames are refused"};
 }
 
 Result<> send_through_ring(std::uint32_t flags, const Sockets& sockets) {

@@ -1,4 +1,4 @@
-// Senders in other PID namespaces that the observer can look into.
+// Senders in descendant PID namespaces, which have a pid in the observer's.
 #include <linux/sched.h>
 #include <sched.h>
 
@@ -9,8 +9,7 @@
 namespace hb::compare {
 namespace {
 
-// Runs `work` that many PID namespaces down, and there not as the first process: pid 1 is illegal
-// in a frame.
+// Runs `work` that many PID namespaces deeper, and not as pid 1 there, which is illegal in a frame.
 Result<> run_inside(int levels, const lab::Work& work) {
   const lab::Work next =
       levels == 0 ? work : [&](lab::Line&) { return run_inside(levels - 1, work); };

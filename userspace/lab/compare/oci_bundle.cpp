@@ -14,14 +14,14 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-// Where a dynamically linked program and a shell find what they need.
+// The directories that dynamically linked programs and a shell need.
 constexpr const char* kHostDirectories[] = {"bin", "etc", "lib", "lib32", "lib64", "sbin", "usr"};
 
 constexpr const char* kProgram = "/hb-ebpf";
 constexpr const char* kSocketDirectory = "/observer";
 
-// An agent must not be the first process of its namespace, for pid 1 is illegal in a frame: so the
-// shell waits for the agents. Each beats at once, and then not again for an hour.
+// An agent must not be pid 1, which is illegal in a frame, so a shell starts the agents and waits.
+// Each beats at once, and then not again for an hour.
 constexpr const char* kScript =
     "for socket; do \"$0\" beat --interval-ms 3600000 --socket \"$socket\" & done; wait";
 

@@ -1,4 +1,4 @@
-// A bundle (config.json and a root file system) whose container runs this very program as an agent.
+// An OCI bundle (config.json and a root file system) whose container runs hb-ebpf as an agent.
 #pragma once
 
 #include <string>
@@ -8,10 +8,10 @@
 
 namespace hb::compare {
 
-// Makes `directory`/bundle. The root file system holds nothing of its own: the host's programs and
-// libraries are mounted into it, read-only, and the directory of the sockets. The container has its
-// own PID, mount, IPC and UTS namespaces; in it, an agent for each socket beats once and
-// stays alive, claiming the pid that it has inside.
+// Makes `directory`/bundle. The root file system consists of read-only bind mounts of the host's
+// programs and libraries, and of the directory of the sockets. The container has its own PID,
+// mount, IPC and UTS namespaces; in it, an agent for each socket beats once, claiming its pid
+// there, and stays alive.
 [[nodiscard]] Result<> make_bundle(const std::string& directory, const Sockets& sockets);
 
 }  // namespace hb::compare

@@ -1,4 +1,4 @@
-// Agents inside a container, as those who run containers make them.
+// Agents in a container that is run by an OCI runtime.
 #include <linux/sched.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -14,11 +14,11 @@
 namespace hb::compare {
 namespace {
 
-// An emulated machine under load has taken half a minute to start a container.
+// An emulated machine under load needs half a minute to start a container.
 constexpr int kDeadline_ms = 120'000;
 
-// In a PID namespace around the runtime, so that no container can outlive it. Ends with the
-// container, or when told to.
+// Runs the runtime in its own PID namespace, so that the container ends with it. Ends with the
+// container, or on request.
 Result<> keep_container(const std::string& directory, const std::string& name, lab::Line& line) {
   if (auto kept = lab::keep_mounts_private(); !kept) return kept;
   const auto procfs = lab::Mount::make("proc", kProcfsMountPoint);
@@ -29,7 +29,7 @@ Result<> keep_container(const std::string& directory, const std::string& name, l
   return told ? ok() : Result<>(container.value().why_it_ended());
 }
 
-// Readable when either is. The Error says that they cannot be watched.
+// An epoll descriptor of both.
 Result<Fd> either(int first, int second) {
   Fd both(::epoll_create1(EPOLL_CLOEXEC));
   for (const int fd : {first, second}) {
@@ -44,12 +44,12 @@ Result<Fd> either(int first, int second) {
   return both;
 }
 
-// A container speaks only to say why there is none; else it was the whole program that is to end.
+// The container process sends a message only on failure; otherwise the program is to end.
 Error why_stopped(const Stage& stage, const lab::Child& container) {
   const auto spoken = lab::wait_for(container.fd(), {stage.patience().stop_fd, 0}, "the container");
   if (!spoken) return spoken.error();
   const auto told = container.hear();
-  return told ? Error{"the container speaks"} : told.error();
+  return told ? Error{"unexpected message of the container process"} : told.error();
 }
 
 Result<> wait_for_frames(const Stage& stage, const lab::Child& container) {
@@ -57,8 +57,7 @@ Result<> wait_for_frames(const Stage& stage, const lab::Child& container) {
   if (!stop) return stop.error();
   for (const Mechanism mechanism : kMechanisms) {
     const Column* column = stage.columns().column(mechanism);
-    if (column == nullptr || column->reads_ring())
-      continue;  // there, nothing is queued to wait for
+    if (column == nullptr || column->reads_ring()) continue;  // nothing is queued there
     auto arrived = lab::wait_for(column->fd(), {stop.value().get(), kDeadline_ms},
                                  "a frame from the container");
     if (!arrived && arrived.error().code == EINTR) return why_stopped(stage, container);
@@ -69,7 +68,7 @@ Result<> wait_for_frames(const Stage& stage, const lab::Child& container) {
 
 }  // namespace
 
-// Interrupted or not, the runtime gets the time to tidy up the host's cgroups.
+// Even if interrupted, lets the runtime remove its cgroups.
 Outcome oci_container(const Stage& stage) {
   const std::string directory = stage.directory() + "/oci";
   if (auto made = make_bundle(directory, stage.sockets()); !made) return made.error();

@@ -17,7 +17,7 @@ namespace {
 
 constexpr int kOpenLog = O_WRONLY | O_CREAT | O_APPEND;
 
-// From a file system in memory the kernel cannot pivot (pivot_root(2)): an initramfs is one.
+// pivot_root(2) fails on an initramfs.
 bool root_is_in_memory() {
   struct statfs root {};
   if (::statfs("/", &root) != 0) return false;
@@ -26,7 +26,7 @@ bool root_is_in_memory() {
 
 std::string last_line_of(const std::string& path) {
   std::ifstream file(path);
-  std::string last = "it said nothing";
+  std::string last = "no output";
   for (std::string line; std::getline(file, line);) {
     if (!line.empty()) last = line;
   }
@@ -100,7 +100,7 @@ OciRuntime::OciRuntime(OciRuntime&& other) noexcept
       pid_(std::exchange(other.pid_, -1)),
       pidfd_(std::move(other.pidfd_)) {}
 
-// Deleting fails when there is no container (any more); then there is nothing to do.
+// Deleting fails if there is no container, which is no error.
 OciRuntime::~OciRuntime() {
   if (pid_ < 0) return;
   const auto deleting = spawn({"delete", "--force", container_});
@@ -109,7 +109,7 @@ OciRuntime::~OciRuntime() {
 }
 
 Error OciRuntime::why_it_ended() const {
-  return Error{name_ + " runs no container: " + last_line_of(log())};
+  return Error{name_ + " could not run a container: " + last_line_of(log())};
 }
 
 }  // namespace hb::compare

@@ -1,12 +1,11 @@
 // OciRuntime: one container, run by whichever OCI runtime is installed, runc or crun.
 //
 //   auto runtime = OciRuntime::start(directory, "name");
-//   while it runs, runtime.fd() is silent; once it has ended, why_it_ended() tells
-//
-// The runtime is executed with an argument vector, never through a shell, and what it says goes to
-// a file in `directory`. Its owner must be the first process of a PID namespace that has its own
-// /proc: however that ends, the container ends with it. The destructor kills and deletes the
-// container in an orderly way, which also tidies up the host's cgroups.
+//   runtime.fd() becomes readable when the container has ended; then call why_it_ended()
+// The runtime is executed with an argument vector, without a shell, and its output goes to a file
+// in `directory`. The calling process must be pid 1 of a PID namespace with its own /proc, so that
+// the container ends with it. The destructor kills and deletes the container, including its
+// cgroups.
 #pragma once
 
 #include <sys/types.h>
@@ -21,7 +20,7 @@ namespace hb::compare {
 
 class OciRuntime {
  public:
-  // `directory`: writable and ours alone; the bundle, with its config.json, is `directory`/bundle.
+  // `directory`: a private, writable directory; the bundle is `directory`/bundle.
   static Result<OciRuntime> start(const std::string& directory, const std::string& container);
 
   OciRuntime(OciRuntime&& other) noexcept;
@@ -31,7 +30,7 @@ class OciRuntime {
   // Becomes readable when the container has ended.
   [[nodiscard]] int fd() const { return pidfd_.get(); }
 
-  // The runtime's last words.
+  // The last line of the runtime's output.
   [[nodiscard]] Error why_it_ended() const;
 
  private:

@@ -47,7 +47,8 @@ Ancillary ancillary_of(msghdr& message) {
 Result<std::uint32_t> namespace_behind(const Fd& pidfd) {
   const Fd ns(::ioctl(pidfd.get(), kGetPidNamespace, 0));
   int code = errno;
-  if (!ns) return os_error(code, "the kernel does not name a process's PID namespace by pidfd");
+  if (!ns)
+    return os_error(code, "cannot get the PID namespace of a pidfd (PIDFD_GET_PID_NAMESPACE)");
   struct stat seen {};
   const int refused = ::fstat(ns.get(), &seen);
   code = errno;

@@ -1,9 +1,8 @@
-// PidfdSource: attestation by the newest means short of a program in the kernel. The sender is the
-// pid in SCM_CREDENTIALS; its namespace is asked of the process behind SCM_PIDFD (Linux 6.5) with
-// PIDFD_GET_PID_NAMESPACE (Linux 6.11), so no recycled pid can answer for it. But both messages
-// follow the pid that a privileged sender has chosen, and a process that is gone does not answer.
-//
-// For comparison only: one system call and more per frame. Borrows the socket. One thread.
+// PidfdSource: attestation with SCM_PIDFD, without BPF. The sender is the pid in SCM_CREDENTIALS;
+// its namespace is that of the pidfd in SCM_PIDFD (Linux 6.5), by PIDFD_GET_PID_NAMESPACE (Linux
+// 6.11), so a recycled pid is not confused with it. But both messages follow the pid that a
+// privileged sender has chosen, and a process that has ended has no namespace. For comparison only:
+// several system calls per frame. Borrows the socket. One thread.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +16,8 @@ namespace hb::compare {
 
 class PidfdSource final : public Source {
  public:
-  // Asks the kernel, by trying: turns SO_PASSPIDFD on and looks at this process. Yields the inode
-  // of this process's PID namespace; the Error says what the kernel lacks.
+  // Enables SO_PASSPIDFD, and tries PIDFD_GET_PID_NAMESPACE on this process. Returns the inode of
+  // its PID namespace; the Error says what the kernel lacks.
   static Result<std::uint32_t> enable(int socket_fd);
 
   PidfdSource(int socket_fd, std::uint64_t start_ns, std::uint64_t queue_length)

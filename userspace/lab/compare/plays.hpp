@@ -1,4 +1,4 @@
-// The scenarios' functions, one family to a file; scenarios.cpp lists what each is about.
+// The functions of the scenarios, by file; scenarios.cpp describes each.
 #pragma once
 
 #include "lab/compare/scenario.hpp"

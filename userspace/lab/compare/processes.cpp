@@ -1,4 +1,4 @@
-// What a process may do between sending a frame and its being read, short of leaving its namespace.
+// Ordinary processes in the observer's PID namespace.
 #include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -15,7 +15,7 @@ namespace {
 
 constexpr timespec kMoment{0, 2'000'000};
 
-// The kernel clears the word while the main thread exits (set_tid_address(2)), just before that
+// The kernel clears this word when the main thread exits (set_tid_address(2)), just before it
 // becomes a zombie.
 std::atomic<int> main_thread_lives{1};
 
@@ -30,7 +30,7 @@ void outlive_main_thread(const Sockets& sockets, lab::Line& line) {
 Result<> lose_main_thread(const Sockets& sockets, lab::Line& line) {
   ::syscall(SYS_set_tid_address, &main_thread_lives);
   std::thread(outlive_main_thread, std::cref(sockets), std::ref(line)).detach();
-  ::syscall(SYS_exit, 0);  // this thread alone
+  ::syscall(SYS_exit, 0);  // only this thread
   return ok();
 }
 
@@ -89,13 +89,13 @@ Outcome leader_exited(const Stage& stage) {
   return Observed(stage.judge());
 }
 
-// The sender's end of the line closes on exec: that it ended "without a word" is how we know.
+// The sender's end of the line is close-on-exec: EPIPE shows that the exec has happened.
 Outcome exec_between(const Stage& stage) {
   const auto sender = stage.start([&](lab::Line&) { return beat_then_exec(stage.sockets()); });
   if (!sender) return sender.error();
   const auto executed = sender.value().hear();
   if (executed || executed.error().code != EPIPE) {
-    return executed ? Error{"the sender spoke instead of executing"} : executed.error();
+    return executed ? Error{"the sender sent a message instead of executing"} : executed.error();
   }
   return Observed(stage.judge());
 }

@@ -1,4 +1,4 @@
-// Between sending and reading, the sender's pid becomes somebody else's.
+// The sender's pid is reused before its frame is read.
 #include <linux/sched.h>
 
 #include <cerrno>
@@ -9,9 +9,9 @@
 namespace hb::compare {
 namespace {
 
-constexpr int kAttempts = 32;  // somebody else on the host may be faster to take the pid
+constexpr int kAttempts = 32;  // another process on the host may get the pid first
 
-using MakeSender = Result<pid_t> (*)(const Stage& stage);  // yields a pid that has just become free
+using MakeSender = Result<pid_t> (*)(const Stage& stage);  // returns a pid that is free now
 using MakePlace = lab::Place (*)(pid_t pid);
 
 Outcome recycle(const Stage& stage, MakeSender make_sender, MakePlace place_of_new_owner) {
@@ -23,14 +23,14 @@ Outcome recycle(const Stage& stage, MakeSender make_sender, MakePlace place_of_n
     if (new_owner) return Observed(stage.judge());
     if (new_owner.error().code != EEXIST) return new_owner.error();
   }
-  return Error{"the pid of the sender was taken by somebody else again and again"};
+  return Error{"the pid of the sender was always taken by another process"};
 }
 
 Result<pid_t> native_sender(const Stage& stage) {
   return stage.enter_and_leave([&](lab::Line&) { return beat(stage.sockets(), own_pid()); });
 }
 
-// It cannot know how the host sees it, so it is told.
+// The process does not know its pid on the host, so it is sent to it.
 Result<> claim_what_is_told(const Sockets& sockets, lab::Line& line) {
   const auto told = line.hear();
   if (!told) return told.error();

@@ -1,5 +1,4 @@
-// A comparison as text for a person and as JSON, TAP and JUnit XML for machines. Pure functions;
-// each yields whole lines.
+// A comparison as text, JSON, TAP and JUnit XML. Pure functions; each returns whole lines.
 #pragma once
 
 #include <string>
@@ -8,10 +7,10 @@
 
 namespace hb::compare {
 
-// A table; what is wrong stands out, with or without colour.
+// A table; wrong verdicts are marked, also without colour.
 [[nodiscard]] std::string as_text(const Comparison& comparison, bool colour);
 
-// As the contract has it.
+// As contracted.
 [[nodiscard]] std::string as_json(const Comparison& comparison);
 
 // TAP version 13 and JUnit XML: a test for each scenario, which passes when the kernel column is

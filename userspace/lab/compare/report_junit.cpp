@@ -5,7 +5,7 @@
 namespace hb::compare {
 namespace {
 
-// XML 1.0 has no way to write most control characters.
+// XML 1.0 cannot represent most control characters.
 std::string escaped(std::string_view text) {
   std::string xml;
   for (const char c : text) {

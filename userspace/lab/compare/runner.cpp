@@ -31,7 +31,7 @@ void score(Row& row, const Observed& observed) {
   }
 }
 
-// What was seen before an attempt that failed still counts.
+// Results before a failed attempt are kept.
 void give_up(Row& row, const std::string& why) {
   if (row.repeats == 0) {
     row.unavailable = why;

@@ -1,4 +1,4 @@
-// Runs scenarios, each as often as asked, and keeps the score.
+// Runs scenarios repeatedly, and counts wrong verdicts.
 //
 // Borrows the columns. One thread.
 #pragma once
@@ -20,11 +20,11 @@ struct Plan {
   std::string directory;  // for files
   int stop_fd = -1;       // readable: stop, tidy up and return
 
-  // Told before each attempt; for whoever watches.
+  // Called before each attempt, to show progress.
   std::function<void(const Scenario& scenario, std::size_t index, std::uint64_t repeat)> progress;
 };
 
-// The Error says that it was interrupted, with EINTR. What a scenario cannot do is no Error but a
+// The Error says that it was interrupted, with EINTR. A scenario that cannot be run here becomes a
 // row that says so.
 [[nodiscard]] Result<Comparison> run(const Plan& plan, Columns& columns);
 

@@ -1,8 +1,6 @@
-// Scenario: something that real processes do, built so that the truth about it is known.
-//
-// Its function makes the processes, lets them send, lets the columns read at the moment that the
-// scenario is about, and says what they concluded. It leaves nothing behind, whether it succeeds or
-// not. The Error says why the scenario cannot be made here.
+// Scenario: actions of real processes for which the right verdict is known. Its function creates
+// the processes, lets them send, lets the columns read at the intended time, and returns their
+// conclusions. It cleans up in any case. The Error says why the scenario cannot be run here.
 #pragma once
 
 #include <span>
@@ -17,7 +15,7 @@ namespace hb::compare {
 
 struct Observed {
   Conclusions conclusions;
-  std::string note;  // what of the scenario could not be made here, though the rest could
+  std::string note;  // which part of the scenario could not be run here
 
   Observed(const Conclusions& all, std::string remark = {})  // NOLINT(*-explicit-*)
       : conclusions(all), note(std::move(remark)) {}
@@ -32,7 +30,7 @@ struct Scenario {
   Outcome (*play)(const Stage& stage);
 };
 
-// All of them, in the order in which they are told.
+// All scenarios, in the order of the report.
 [[nodiscard]] std::span<const Scenario> scenarios();
 
 // nullptr: there is none of that name.

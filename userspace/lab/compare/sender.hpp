@@ -1,8 +1,6 @@
-// Sender: one process that speaks to every column. The same frame goes to each of their sockets,
-// from the same process, one right after the other.
-//
-// Connects at once, so that the sockets can be handed to another process before anything is sent.
-// Owns its descriptors, one for each socket, in their order. One thread.
+// Sender: sends the same frame to the socket of every column, one right after the other. Connects
+// at construction, so that the sockets can be inherited before anything is sent. Owns its
+// descriptors, one for each socket, in their order. One thread.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +16,7 @@ namespace hb::compare {
 
 using Sockets = std::vector<std::string>;
 
-// An ordinary beat: no two have the same timestamp.
+// A beat with a unique timestamp.
 [[nodiscard]] vlp::Bytes beat_claiming(std::uint32_t pid, std::uint64_t nonce = 1,
                                        std::uint32_t payload = 0);
 
@@ -26,13 +24,13 @@ class Sender {
  public:
   static Result<Sender> connect(const Sockets& sockets);
 
-  // Waits for room in the queue.
+  // Blocks while the queue is full.
   [[nodiscard]] Result<> send(const vlp::Bytes& frame) const;
 
-  // With `pid` in SCM_CREDENTIALS, which takes privilege over it.
+  // With `pid` in SCM_CREDENTIALS, which needs CAP_SYS_ADMIN.
   [[nodiscard]] Result<> send_as(std::uint32_t pid, const vlp::Bytes& frame) const;
 
-  // Whoever has no room misses it.
+  // Does not block: skips a column whose queue is full.
   void offer(const vlp::Bytes& frame) const;
 
   [[nodiscard]] const std::vector<Fd>& fds() const { return fds_; }

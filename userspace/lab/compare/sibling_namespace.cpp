@@ -1,4 +1,4 @@
-// Observer and sender in two PID namespaces side by side: neither can see the other.
+// Observer and sender in two sibling PID namespaces: neither has a pid in the other's.
 #include <linux/sched.h>
 #include <sys/stat.h>
 
@@ -26,7 +26,7 @@ Result<Conclusions> conclusions_in(const std::string& words) {
     std::string word;
     in >> word;
     const auto conclusion = conclusion_named(word);
-    if (!conclusion) return Error{"the observer inside said: " + words};
+    if (!conclusion) return Error{"unexpected message of the inner observer: " + words};
     conclusions[mechanism] = *conclusion;
   }
   return conclusions;
@@ -38,7 +38,7 @@ Result<Columns> open_columns(const std::string& directory) {
   return Columns::open(std::move(program).value(), directory);
 }
 
-// The first process of a container, as it were: its own /proc, and another process beside it.
+// Like pid 1 of a container: with its own /proc, and another process in its namespace.
 Result<> observe_inside(const std::string& directory, lab::Line& line) {
   if (auto kept = lab::keep_mounts_private(); !kept) return kept;
   const auto procfs = lab::Mount::make("proc", kProcfsMountPoint);
@@ -54,7 +54,7 @@ Result<> observe_inside(const std::string& directory, lab::Line& line) {
   return ok();
 }
 
-// As the columns name them, in a directory of another observer.
+// The same socket names as those of the columns, in another directory.
 Sockets moved_to(const std::string& directory, const Sockets& sockets) {
   Sockets moved;
   for (const auto& path : sockets) moved.push_back(directory + path.substr(path.rfind('/')));
@@ -70,7 +70,7 @@ Result<> make_directory(const std::string& directory) {
 
 }  // namespace
 
-// The sender is the first process of its namespace, so the pid that it claims is not its own there.
+// The sender is pid 1 in its namespace, so the pid that it claims is not its own there.
 Outcome sibling_namespace(const Stage& stage) {
   const std::string directory = stage.directory() + "/sibling";
   if (auto made = make_directory(directory); !made) return made.error();

@@ -1,5 +1,5 @@
-// Stage: what a scenario plays on. Its processes send to the stage's sockets, and the columns read
-// when the scenario says so.
+// Stage: the environment of one attempt of a scenario: its processes send to the stage's sockets,
+// and the columns read when the scenario says so.
 //
 // Borrows the columns. One for each attempt; one thread.
 #pragma once
@@ -15,23 +15,23 @@ namespace hb::compare {
 
 class Stage {
  public:
-  // `directory`: for whatever files a scenario needs.
+  // `directory`: for files of the scenario.
   Stage(Columns& columns, std::string directory, int stop_fd)
       : columns_(columns), directory_(std::move(directory)), stop_fd_(stop_fd) {}
 
-  // Makes a process and waits for its first word. It lives as long as its owner wants.
+  // Starts a process and waits for its first message.
   Result<lab::Child> enter(const lab::Work& work, const lab::Place& place = {}) const;
 
-  // Makes a process and waits for its end; when this returns, its pid is free. Yields that pid.
+  // Starts a process, waits for its end and reaps it. Returns its pid, which is then free.
   Result<pid_t> enter_and_leave(const lab::Work& work, const lab::Place& place = {}) const;
 
-  // Makes a process and waits for nothing.
+  // Starts a process and does not wait.
   Result<lab::Child> start(const lab::Work& work, const lab::Place& place = {}) const;
 
-  // What the columns make of the frame that has been sent.
+  // The columns' verdicts on the frame that was sent.
   [[nodiscard]] Conclusions judge() const { return columns_.conclude(); }
 
-  // Forgets what has been sent and judged so far.
+  // Discards what was sent and judged so far.
   void clear() const { columns_.begin(); }
 
   [[nodiscard]] Columns& columns() const { return columns_; }
@@ -47,15 +47,15 @@ class Stage {
   const int stop_fd_;
 };
 
-// What the processes of many scenarios do.
+// Work of processes in many scenarios.
 
 // Sends one beat that claims `pid`.
 [[nodiscard]] Result<> beat(const Sockets& sockets, std::uint32_t pid);
 
-// The same, says so, and stays alive.
+// The same, then sends a message and stays alive.
 [[nodiscard]] Result<> beat_and_stay(const Sockets& sockets, std::uint32_t pid, lab::Line& line);
 
-// Says that it is there, and stays alive.
+// Sends a message, and stays alive.
 [[nodiscard]] Result<> stay(lab::Line& line);
 
 }  // namespace hb::compare

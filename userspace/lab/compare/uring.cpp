@@ -79,7 +79,7 @@ void Uring::queue(int socket_fd, std::span<const std::uint8_t> bytes) {
   store(tail, load(tail) + 1);
 }
 
-// With SQPOLL the kernel's thread finds the entry; it is only woken, should it have dozed off.
+// With SQPOLL the kernel's thread polls for entries; wakes it if it sleeps (IORING_SQ_NEED_WAKEUP).
 Result<> Uring::enter() {
   const bool polled = (parameters_.flags & IORING_SETUP_SQPOLL) != 0;
   auto* flags = queues_.at<std::uint32_t>(parameters_.sq_off.flags);

@@ -1,4 +1,4 @@
-// Uring: just enough of io_uring(7) to send one datagram at a time, by system calls alone.
+// Uring: a minimal io_uring(7) to send one datagram at a time, without liburing.
 //
 // Owns the ring and its mappings. One thread.
 #pragma once
@@ -23,7 +23,7 @@ class Uring {
     return (parameters_.features & feature) != 0;
   }
 
-  // Queues one IORING_OP_SEND and waits for its end.
+  // Queues one IORING_OP_SEND and waits for its completion.
   Result<> send(int socket_fd, std::span<const std::uint8_t> bytes);
 
  private:
