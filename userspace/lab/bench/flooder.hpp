@@ -28,7 +28,7 @@ enum class FloodKind : std::uint8_t {
   WrongLength,        // not the length of a frame
   Descriptors,        // frames that carry one (SCM_RIGHTS): of a pipe
   Linger,             // frames that carry the last reference to a lingering TCP socket
-  Forged,             // frames that claim somebody else's pid
+  Forged,             // frames that claim another process's pid
   ForgedCredentials,  // the same, with that pid in SCM_CREDENTIALS: only root can
 };
 
