@@ -1,7 +1,8 @@
 // OwnNetwork: a new network namespace, for tests of net.unix.max_dgram_qlen: the sysctl is per
 // namespace, other tests start observers meanwhile, and its value differs between hosts (10 by
-// default, 512 with systemd). A new namespace has the default. Needs root; children inherit it. Its
-// loopback is down. The destructor returns to the former one.
+// default, 512 with systemd). A new namespace has the default.
+//
+// Needs root; children inherit it. Its loopback is down. The destructor returns to the former one.
 #pragma once
 
 #include <fcntl.h>

@@ -32,6 +32,7 @@
 //                             pid under one key are one sender, and the lower clock is refused
 //   a shared floor            a new sender whose floor was raised by a sender of another host
 //   late frames               datagrams that were reordered on the network
+//
 // One thread. The instants given to admit() do not decrease. Allocates at construction only.
 #pragma once
 
