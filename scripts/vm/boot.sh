@@ -1,6 +1,5 @@
 # shellcheck shell=bash
-# Boots one guest and collects its results. Sourced by vm-matrix.sh after
-# common.sh.
+# Boots one guest and collects its results. Sourced by vm-matrix.sh after common.sh.
 
 readonly kResultDiskSize=256M # sparse
 readonly kGuestMemoryMib=1024
@@ -22,10 +21,12 @@ kvm_works() {
 }
 
 # accelerator KERNEL INITRD TMP: prints QEMU's arguments for KVM or emulation. The result is cached
-# until this machine reboots. Emulation runs both virtual CPUs on one thread. With one thread each,
-# QEMU 7.2 sometimes lets one CPU execute outdated code that the other has patched: about one boot
-# of Linux 7.3 in a hundred ended in "Oops: int3" on a static key, none of a hundred with one
-# thread; and on a busy host one thread is faster.
+# until this machine reboots.
+#
+# Emulation runs both virtual CPUs on one thread. With one thread each, QEMU 7.2 sometimes lets one
+# CPU execute outdated code that the other has patched: about one boot of Linux 7.3 in a hundred
+# ended in "Oops: int3" on a static key, none of a hundred with one thread; and on a busy host one
+# thread is faster.
 accelerator() {
   local known=$kCache/kvm boot_id answer
   boot_id=$(</proc/sys/kernel/random/boot_id)
