@@ -4,10 +4,11 @@
 #
 #   scripts/bare-root.sh 12|13 [TIER]...     Debian's version; the tiers for test.sh. When not told, all
 #                                            of them, and then each fuzz target for 20 seconds
+#
 # Needs root. Kernel, network, devices and cgroups are this machine's; mount and PID namespaces are
 # new, and end with this script. It is entered by pivot_root(2), since user namespaces and
-# containers, which tests create, do not work in a chroot. The folder is made below TMPDIR
-# (/var/tmp) and needs about 4 GB.
+# containers, which tests create, do not work in a chroot.
+# The folder is made below TMPDIR (/var/tmp) and needs about 4 GB.
 set -euo pipefail
 
 readonly kClone=/root/hb-ebpf # in the new root; where root clones to

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Checks that every flag, event, JSON field, counter, name and exit code in userspace/ is mentioned
 # in some README.md, and that every relative link and anchor of every *.md exists. Needs no build.
+#
 #   scripts/check-docs.sh [TREE]         checks TREE (default: this checkout)
 #   scripts/check-docs.sh --self-test    plants violations in a copy and demands that each is found
 set -euo pipefail

@@ -3,6 +3,7 @@
 # linker checks the same for calls (target hb_closed_layers); this checks #includes, as headers have
 # inline code and types. Also checks that errno is not passed as an argument (base/result.hpp),
 # since the evaluation of other arguments may change it.
+#
 #   scripts/check-layers.sh [TREE]         checks TREE/userspace (default: this checkout)
 #   scripts/check-layers.sh --self-test    plants violations in a copy and demands that each is found
 set -euo pipefail

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Everything that CI checks.
+#
 #   scripts/check.sh [format] [shell] [layers] [docs] [tidy] [tests]     these parts; default: all
 #   scripts/check.sh --fix                                               formats the sources
 set -euo pipefail

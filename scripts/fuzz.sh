@@ -2,6 +2,7 @@
 # Builds the fuzz targets of tests/fuzz with clang and libFuzzer, and runs them one after the other.
 #
 #   scripts/fuzz.sh [SECONDS] [TARGET]...     20 seconds each; all targets when none is named
+#
 # Installs nothing: run scripts/setup.sh build test first. Begins with the inputs in
 # tests/fuzz/corpus/TARGET; new ones are discarded at the end. An input that breaks a target is kept
 # in build/fuzz/findings/, with its log; the exit status is then 1.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing, and nothing else. Debian 12 and 13.
+#
 #   scripts/setup.sh [build] [test] [check]     the purposes; default: all
 #
 # Needs root or sudo only when something is missing. run.sh, test.sh and check.sh call it.

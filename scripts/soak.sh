@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs an observer with each delivery under mixed load for a long time, and checks that memory and
 # descriptors do not grow, and that the counters add up.
+#
 #   scripts/soak.sh [MINUTES]      default: 30; needs root, and build/release
 #
 # The load: 20 steady agents, agents that come and go, forged and junk frames, and every ten seconds

@@ -8,6 +8,7 @@
 #   --preset NAME   release, asan-ubsan, dev or tsan, instead of the first two
 #   TIER            unit, bpf, e2e, flood, vm: only these (a tier is a ctest label;
 #                   tests/CMakeLists.txt). flood takes both cores for minutes; vm boots other kernels.
+#
 # A tier that cannot run here is reported; if CI is set to true, that is a failure. If a preset
 # fails, the next one is run anyway; the last lines say which passed.
 set -euo pipefail

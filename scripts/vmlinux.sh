@@ -3,6 +3,7 @@
 #
 #   scripts/vmlinux.sh                     from the running kernel
 #   scripts/vmlinux.sh BTF-FILE RELEASE    from another one (raw BTF, or a vmlinux with .BTF)
+#
 # First the program is compiled with all kernel types; its CO-RE relocations show which members it
 # reads, and bpftool keeps only these. Padding is left out: offsets are relocated at load time, so
 # those of this header are never used.

@@ -77,7 +77,7 @@ read_suite() {
   return 1
 }
 
-# The archive's newer keys, out of a suite that the installed keys do verify: the chain of trust never breaks.
+# Gets the archive's newer keys from a suite that the installed keys verify.
 renew_keyring() {
   local suite dir=$kCache/keyring.apt status=1
   say "  signed with a newer key than the installed ones; looking for a newer debian-archive-keyring"
@@ -92,8 +92,8 @@ renew_keyring() {
   return $status
 }
 
-# read_suites DIR SUITE...: leaves DIR's apt knowing every suite that could be read; fails if there was none.
-# One at a time, because a suite that has left the mirror must not take its neighbour along.
+# read_suites DIR SUITE...: reads all available suites into DIR's lists; fails if there was none.
+# One at a time, so that a suite that is no longer on the mirror does not fail the others.
 read_suites() {
   local dir=$1 suite read=(); shift
   for suite in "$@"; do

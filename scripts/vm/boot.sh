@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Boots one guest and collects what it left. Sourced by vm-matrix.sh after common.sh.
+# Boots one guest and collects its results. Sourced by vm-matrix.sh after common.sh.
 
 readonly kResultDiskSize=256M # sparse
 readonly kGuestMemoryMib=1024
@@ -8,8 +8,9 @@ readonly kKvmProbeSeconds=8
 # no_timer_check: on a busy host the boot-time test of the timer interrupt can miss its window and panic.
 readonly kKernelArguments="console=ttyS0 panic=-1 oops=panic random.trust_cpu=on no_timer_check"
 
-# kvm_works KERNEL INITRD TMP: a /dev/kvm that opens proves nothing; under some nested hypervisors small programs
-# run and Linux hangs. So the proof is a guest that reaches its init, and says so, since a crash ends QEMU as well.
+# kvm_works KERNEL INITRD TMP: opening /dev/kvm is not enough; under some nested hypervisors small
+# programs run but Linux hangs. So a guest must reach its init and print a message, since a crash
+# ends QEMU as well.
 kvm_works() {
   local console=$3/kvm-probe.log
   [[ -w /dev/kvm ]] || return 1
@@ -19,12 +20,13 @@ kvm_works() {
   grep -q vm-probe-reached-init "$console" 2>/dev/null
 }
 
-# accelerator KERNEL INITRD TMP: the arguments that choose the CPU. The answer holds until this machine reboots,
-# and is remembered that long.
+# accelerator KERNEL INITRD TMP: prints QEMU's arguments for KVM or emulation. The result is cached
+# until this machine reboots.
 #
-# Emulation runs both virtual CPUs on one thread. With a thread for each, QEMU 7.2 now and then lets one CPU go on
-# with code that the other has patched: about one boot of Linux 7.3 in a hundred ended in "Oops: int3" on a static
-# key, none of a hundred this way; and on a busy host it is the faster of the two.
+# Emulation runs both virtual CPUs on one thread. With one thread each, QEMU 7.2 sometimes lets one
+# CPU execute outdated code that the other has patched: about one boot of Linux 7.3 in a hundred
+# ended in "Oops: int3" on a static key, none of a hundred with one thread; and on a busy host one
+# thread is faster.
 accelerator() {
   local known=$kCache/kvm boot_id answer
   boot_id=$(</proc/sys/kernel/random/boot_id)
@@ -45,8 +47,9 @@ accelerator() {
   esac
 }
 
-# boot KERNEL INITRD CMDLINE TIMEOUT DIR: runs the guest to its end; DIR gets console.log and the guest's
-# results. Status 0 if the guest ran all its steps (whatever they said), 1 if it hung or died.
+# boot KERNEL INITRD CMDLINE TIMEOUT DIR: runs the guest to its end; DIR gets console.log and the
+# guest's results. Status 0 if the guest ran all its steps (whatever their results), 1 if it hung or
+# crashed.
 boot() {
   local kernel=$1 initrd=$2 cmdline=$3 deadline=$4 dir=$5
   local disk=$dir/results.raw status=0

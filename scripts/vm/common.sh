@@ -5,7 +5,7 @@ say()  { printf '%s\n' "$*" >&2; }
 warn() { printf 'vm-matrix: warning: %s\n' "$*" >&2; }
 die()  { printf 'vm-matrix: %s\n' "$*" >&2; exit 2; }
 
-# Debian packages by the program we look for; a plain `apt-get install` line serves those who are not root.
+# Debian packages by program.
 readonly -A kToolPackages=(
   [qemu-system-x86_64]=qemu-system-x86
   [busybox]=busybox-static
@@ -15,13 +15,13 @@ readonly -A kToolPackages=(
   [flock]=util-linux
 )
 
-# Installs what is missing when that is allowed, and otherwise says how to.
+# Installs missing packages if permitted; otherwise prints the command.
 need_tools() {
   local tool missing=()
   for tool in "$@"; do
     command -v "$tool" >/dev/null || missing+=("${kToolPackages[$tool]:-$tool}")
   done
-  # A busybox that needs libc would not start in a guest that has only what we pack.
+  # busybox must be static, as the guest has no libc by default.
   if [[ " $* " == *" busybox "* ]] && ! busybox_is_static; then missing+=(busybox-static); fi
   [[ -s $kInstalledKeyring ]] || missing+=(debian-archive-keyring)
   ((${#missing[@]})) || return 0

@@ -4,7 +4,7 @@
 #
 #   $kCache/<source>/vmlinuz, package    the kernel, and the package version it came from
 #   $kCache/<source>/apt/                apt's lists and sources for that source alone
-#   $kCache/<source>/lock                one fetch at a time, whoever runs it
+#   $kCache/<source>/lock                one fetch at a time
 #   $kCache/keyring/                     newer archive keys, when the installed ones were too old
 
 readonly kFreshMinutes=$((24 * 60))
@@ -88,8 +88,8 @@ is_fresh() {
   [[ -s $1/vmlinuz && -n $(find "$1/vmlinuz" -mmin "-$kFreshMinutes") ]]
 }
 
-# fetch_source NAME REFRESH: sees to $kCache/NAME/vmlinuz; the network is touched only when it is older than a
-# day, and an older kernel is better than none. To be run in a subshell, whose end gives the lock back.
+# fetch_source NAME REFRESH: provides $kCache/NAME/vmlinuz; uses the network only if it is older
+# than a day, and falls back to the older kernel. Run it in a subshell, whose end releases the lock.
 fetch_source() {
   local name=$1 refresh=$2 home=$kCache/$1 suites
   suites=$(field "$kSources" "$name" 2)

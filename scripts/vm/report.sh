@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the guests left, told to people and to machines. Sourced by vm-matrix.sh.
+# Reports the results of the guests. Sourced by vm-matrix.sh.
 #
 # OUT/<row>/status.json   {"row","kernel","package","mode","cmdline","accel","outcome","boot_ms","duration_ms",
 #                          "kernel_warnings","passed",
@@ -14,7 +14,7 @@ seconds() { awk -v ms="${1:-0}" 'BEGIN { printf "%.1f", ms / 1000 }'; }
 
 console_lines() { tr -d '\r' | sed 's/^/   | /'; }
 
-# show_trouble DIR: why a guest did not come to its end, and the last that its console said.
+# show_trouble DIR: why a guest did not finish, and the end of its console output.
 show_trouble() {
   [[ -s $1/trouble ]] || return 0
   echo "-- guest $(<"$1/trouble"); its console ended with:"
@@ -29,7 +29,7 @@ show_trouble() {
 # xml_count FILE PATTERN: how often it occurs; gtest writes several attributes to a line.
 xml_count() { { grep -oE "$2" "$1" || true; } | wc -l; }
 
-# step_json DIR STEPS_FILE NAME EXIT MS: what one step came to.
+# step_json DIR STEPS_FILE NAME EXIT MS: the result of one step.
 step_json() {
   local dir=$1 name=$2 file=$3 exit=$4 ms=$5 passed=true tests=null failed=null skipped=null xml=$1/$2.xml
   [[ $exit == 0 ]] || passed=false
@@ -80,7 +80,7 @@ write_status() {
     --argjson steps "$(steps_json "$dir")" >"$dir/status.json"
 }
 
-# write_matrix_json OUT ROW...: missing rows that were allowed to be do not spoil the whole.
+# write_matrix_json OUT ROW...: rows that may be missing (--allow-missing) do not fail the matrix.
 write_matrix_json() {
   local out=$1 commit version files=(); shift
   commit=$(git -C "$here" describe --always --dirty 2>/dev/null || echo unknown)
@@ -101,7 +101,7 @@ suites() {
 
 xml_escape() { tr -cd '\11\12\15\40-\176' | sed 's/&/\&amp;/g; s/</\&lt;/g; s/>/\&gt;/g; s/"/\&quot;/g'; }
 
-# said DIR STEP: the last that a step wrote for people, without gtest's account of what went well.
+# said DIR STEP: the end of a step's output, without gtest's lines about passed tests.
 said() {
   local file
   for file in "$1/$2.log" "$1/$2.stderr"; do
@@ -109,7 +109,7 @@ said() {
   done
 }
 
-# steps_suite DIR ROW: the steps themselves as a suite, with what the failed ones had to say.
+# steps_suite DIR ROW: the steps as a test suite, with the output of failed ones.
 steps_suite() {
   local dir=$1 row=$2 name exit ms passed
   printf '<testsuite name="%s/steps" tests="%s" failures="%s">\n' "$row" \
@@ -137,7 +137,7 @@ write_matrix_junit() {
       if is_skipped_row "$out/$row"; then continue; fi
       steps_suite "$out/$row" "$row"
       for file in "$out/$row"/*.xml; do
-        # A report that its step did not finish would make the whole file unreadable.
+        # An incomplete report would make the whole file invalid.
         if grep -qs '</testsuites>' "$file"; then suites "$file" "$row"; fi
       done
     done
@@ -173,7 +173,7 @@ print_table() {
               sub(/ +$/, "", line); print line } }'
 }
 
-# print_failures OUT ROW...: what the failed steps said, so that a CI log suffices.
+# print_failures OUT ROW...: the output of failed steps, for the CI log.
 print_failures() {
   local out=$1 row step; shift
   for row in "$@"; do
@@ -185,7 +185,8 @@ print_failures() {
   done
 }
 
-# report_standard_set OUT ROW...: moves what the guests left to OUT, writes all of it up; 0 if everything passed.
+# report_standard_set OUT ROW...: moves the guests' results to OUT, writes all reports; 0 if
+# everything passed.
 report_standard_set() {
   local out=$1 row; shift
   mkdir -p "$out"

@@ -9,14 +9,15 @@ tests
 compare       | compare.json      | compare --format json
 compare-junit | compare.junit.xml | compare --format junit
 "
-# Emulated, a datagram takes ten times as long; the million is for the machine that builds.
+# Emulated, a datagram takes ten times as long; the full million is sent on the building machine
+# only.
 readonly kOracleDatagrams=50000
 readonly kTestProcesses=30
 readonly kTestPatience_s=120
 # Packed too when this machine has them: tests and scenarios run them.
 readonly kGuestPrograms="bash unshare nsenter setpriv strace bwrap crun runc"
 
-# find_hb_ebpf BUILD: the binary, wherever the build put it.
+# find_hb_ebpf BUILD: the path of the binary.
 find_hb_ebpf() {
   local found
   found=$(find "$1" -name hb-ebpf -type f -perm -u+x -print -quit 2>/dev/null)

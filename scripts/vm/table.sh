@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Prints the matrix of `hb-ebpf compare` as a Markdown table: scenarios down, kernels across, and for each kernel
-# what the stamps concluded beside what /proc did. Reads the matrix.json and */compare.json of a vm-matrix.sh run.
+# Prints the matrix of `hb-ebpf compare` as a Markdown table: scenarios down, kernels across, and
+# for each kernel the verdict by stamps and by /proc. Reads the matrix.json and */compare.json of a
+# vm-matrix.sh run.
 #   scripts/vm/table.sh [--columns kernel,procfs,pidfd] OUT [ROW...]
 set -euo pipefail
 
@@ -13,7 +14,7 @@ out=$1; shift
 rows=("$@")
 if ((${#rows[@]} == 0)); then mapfile -t rows < <(jq -r '.rows[].row' "$out/matrix.json"); fi
 
-# One line a row: its status, and its comparison or null when that step left none.
+# One line for each row: its status, and its comparison, or null without one.
 for row in "${rows[@]}"; do
   [[ -s $out/$row/status.json ]] || { echo "table.sh: $out has no row $row" >&2; exit 2; }
   comparison=null
@@ -25,7 +26,7 @@ done | jq -rs --arg columns "$columns" --slurpfile matrix "$out/matrix.json" '
   def line: "| " + join(" | ") + " |";
   def right($s): {auth_failure: "auth failure", namespace_conflict: "namespace conflict"}[$s] // $s;
 
-  # A wrong answer shows itself and how often it was given; a right one need only be ticked.
+  # A wrong verdict is shown with its count; a right one is a tick.
   def cell($scenario; $column):
     ($scenario[$column]? // null) as $c
     | if $c == null or $c.verdict == "unavailable" then "–"

@@ -120,9 +120,9 @@ TEST(AuditLine, WithAFieldTwiceIsRefused) {
   EXPECT_EQ(flaw_of(sealed(R"({"seq":1,"seq":2)" + prev)), AuditFlaw::NotARecord);
 }
 
-// The story: values were copied while the line was parsed and to be compared, which nlohmann does
-// by recursion. For 32,000 arrays within each other that took 4 MiB of stack in the release, and
-// all 8 MiB of it, and the process with it, in a build for the debugger.
+// Once values were copied while the line was parsed and compared, which nlohmann does recursively.
+// With 32,000 nested arrays that took 4 MiB of stack in the release build, and overflowed the stack
+// of 8 MiB in a debug build.
 TEST(AuditLine, MayBeDeep) {
   const std::string deep = std::string(32'000, '[') + std::string(32'000, ']');
   const std::string prev = R"(,"prev":")" + std::string(64, '0') + "\"";

@@ -133,9 +133,9 @@ TEST_P(EveryDelivery, KnowsWhereAProcessIsAndNotWhereItsChildrenWillBe) {
   stop(observer);
 }
 
-// It waited 400 ms for the agent's first beat, and a slow machine took longer: stopped before it
-// had been heard of, the agent was never missed. On such a machine the agent may be silent between
-// two beats too, with a stall and a beat more than these.
+// This test once waited 400 ms for the agent's first beat, which a slow machine exceeded: an agent
+// that is stopped before its first beat does not stall. On such a machine the agent may also stall
+// between two beats, with a stall and a beat more than these.
 TEST_P(EveryDelivery, NoticesASilentAgent) {
   ObserverProcess observer = observe({"--threshold-ms", "200", "--beats", "changes"});
   Process agent(hb_ebpf({"beat", "--socket", socket_, "--interval-ms", "20"}));

@@ -54,7 +54,7 @@ TEST_P(Crowds, DoNotEvictHonestSenders) {
   last_words(observer);
 }
 
-// 5,000 live processes of one user held every slot of the tracker: nobody else could be observed.
+// Once 5,000 live processes of one user took every slot of the tracker: no others could be tracked.
 TEST_P(Crowds, LeaveSlotsOfTheTrackerToOthers) {
   ObserverProcess observer = observe_exits();
   assemble(how_many_processes(5'000));
@@ -86,11 +86,11 @@ TEST_P(Crowds, GetAllSlotsWithoutALimit) {
   EXPECT_EQ(last_words(observer)["beats_total"], 64);
 }
 
-// The correlator's table had 65,536 groups whatever the ring's size: when an observer that had been
-// stopped read a large ring, honest frames that still waited in the queue lost their stamps, and
-// were accused of having none.
+// Once the correlator's table had 65,536 groups whatever the ring's size: when an observer that had
+// been stopped read a large ring, stamps of queued honest frames were evicted, and the frames were
+// reported as no_stamp.
 TEST_P(Crowds, DoNotTakeTheStampsOfQueuedFrames) {
-  // A slow machine's test could not read every beat before the observer's last words.
+  // On a slow machine not every beat could be read before the observer's last line.
   ObserverProcess observer =
       observe_patiently({"--ring-bytes", std::to_string(32 << 20), "--beats", "changes"});
   const std::size_t strangers = how_many_processes(100);

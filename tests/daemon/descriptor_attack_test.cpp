@@ -13,7 +13,7 @@ namespace {
 using lab::Line;
 
 // Sends `datagrams` that each carry the last reference to a lingering TCP socket, and keeps the
-// peers alive, so that whoever closes one goes on sleeping.
+// peers open, so that close(2) keeps sleeping.
 Result<> send_lingering(Line& line, const std::string& socket, int datagrams, pid_t owner) {
   const auto connection = connect_unix(socket);
   if (!connection) return connection.error();
@@ -58,7 +58,7 @@ class Descriptors : public EveryDelivery {
     }
   }
 
-  // An agent that goes on beating is heard sooner or later.
+  // Beats of an agent that keeps beating arrive eventually.
   static bool hears_an_agent(ObserverProcess& observer) {
     const auto deadline = std::chrono::steady_clock::now() + kPatience;
     for (std::uint64_t nonce = 1; std::chrono::steady_clock::now() < deadline; ++nonce) {
@@ -72,7 +72,7 @@ class Descriptors : public EveryDelivery {
     return false;
   }
 
-  // It goes on, and it ends when it is told to.
+  // It keeps working, and ends on SIGTERM.
   static void expect_to_turn(ObserverProcess& observer) {
     EXPECT_TRUE(hears_an_agent(observer)) << "the observer is held";
     observer.process().signal(SIGTERM);

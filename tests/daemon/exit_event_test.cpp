@@ -105,7 +105,7 @@ TEST_P(Death, IsNoneWhenTheMainThreadEnds) {
   observer.stop();
 }
 
-// The process goes on under its pid and generation, and begins to count anew: still one agent.
+// The process keeps its pid and generation, and its nonces begin again: still one agent.
 TEST_P(Death, IsNoneByExec) {
   ObserverProcess observer = observe({"--threshold-ms", "60000"});
   Child agent = Child::run([&] {
@@ -221,7 +221,7 @@ TEST_P(Death, OfAFormerProcessIsNotReportedForThePidsNewOwner) {
     EXPECT_EQ(stall["pid"], old);
     EXPECT_EQ(stall["exit_signal"], SIGKILL);
     EXPECT_EQ(beat["pid"], old);
-    observer.expect_nothing(milliseconds(20));  // the newcomer lives
+    observer.expect_nothing(milliseconds(20));  // the new process is alive
     ::kill(next.pid(), SIGTERM);
     next.wait();
     const Json second = observer.expect("stall");

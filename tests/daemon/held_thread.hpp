@@ -1,6 +1,8 @@
 // HeldThread: stops the main thread of another process inside a chosen system call, as if that
-// blocked. The other threads continue. Uses ptrace(2). Needs permission to trace it: root, as the
-// observer is not dumpable. Released by release() or the destructor.
+// blocked. The other threads continue.
+//
+// Uses ptrace(2). Needs permission to trace it: root, as the observer is not dumpable. Released by
+// release() or the destructor.
 #pragma once
 
 #include <sys/ptrace.h>

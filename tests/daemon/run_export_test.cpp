@@ -218,7 +218,7 @@ TEST_F(Export, WithoutItSighupEndsTheObserver) {
   observer.stop(SIGHUP);
 }
 
-// A file system that nobody else sees: small, but larger than what waits in the buffer.
+// A private file system: small, but larger than the buffer.
 void enter_small_disk(const std::string& directory) {
   become(::unshare(CLONE_NEWNS));
   become(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr));

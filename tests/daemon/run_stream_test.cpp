@@ -1,6 +1,7 @@
-// Readers that do not read, and loss notices. A reader of standard output that did not read (Ctrl-S
-// in a terminal, a stuck jq) once blocked the observer: no stalls were detected until it read
-// again.
+// Readers that do not read, and loss notices.
+//
+// A reader of standard output that did not read (Ctrl-S in a terminal, a stuck jq) once blocked the
+// observer: no stalls were detected until it read again.
 #include <fcntl.h>
 #include <unistd.h>
 

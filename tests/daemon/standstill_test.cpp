@@ -127,7 +127,8 @@ TEST_F(StandstillTest, EndsAStuckLoopThatDoesNotHandleASignal) {
   Standstill patient({.limit_ms = kTooLong_ms});
   progress_.begin(Step::Receiving);
   std::uint64_t heard_ms = 0;
-  while (patient.judge(progress_.word(), true) != Verdict::EndDeaf && heard_ms < kTooLong_ms) {
+  while (patient.judge(progress_.word(), true) != Verdict::EndUnresponsive &&
+         heard_ms < kTooLong_ms) {
     heard_ms += patient.next_look_ms();
   }
   EXPECT_EQ(heard_ms, Standstill::kHearing_ms);
@@ -137,7 +138,7 @@ TEST_F(StandstillTest, EndsAStuckLoopThatDoesNotHandleASignal) {
 TEST_F(StandstillTest, EndsALoopThatSleepsThroughASignal) {
   progress_.begin(Step::Sleeping);
   look();
-  EXPECT_LE(ms_until(Verdict::EndDeaf, true), Standstill::kHearing_ms + 2 * kCalm_ms);
+  EXPECT_LE(ms_until(Verdict::EndUnresponsive, true), Standstill::kHearing_ms + 2 * kCalm_ms);
 }
 
 TEST_F(StandstillTest, DoesNotEndAMovingLoopWithAPendingSignal) {
@@ -147,7 +148,7 @@ TEST_F(StandstillTest, DoesNotEndAMovingLoopWithAPendingSignal) {
   }
 }
 
-// Only a signal that nobody took counts from when it came.
+// A pending signal counts from when it came.
 TEST_F(StandstillTest, TimeBeforeTheSignalDoesNotCount) {
   progress_.begin(Step::Sleeping);
   EXPECT_TRUE(stays_fine());

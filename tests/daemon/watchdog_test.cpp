@@ -114,7 +114,7 @@ TEST_F(WatchdogTest, DoesNotInterruptALoopThatSleeps) {
   EXPECT_EQ(::ppoll(nullptr, 0, &a_few_looks, nullptr), 0);
 }
 
-// Whoever started the program may have blocked the signal that it needs.
+// The signal that it needs may be blocked by inheritance.
 TEST_F(WatchdogTest, UnblocksItsSignalForTheLoopAlone) {
   sigset_t urgent;
   ::sigemptyset(&urgent);

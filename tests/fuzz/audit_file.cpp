@@ -1,5 +1,5 @@
-// A whole audit log: the verifier reads a file as it reads its lines one by one, and the observer
-// that goes on with the file agrees with it about the end.
+// A whole audit log: the verifier gives the same result for the file as for its lines one by one,
+// and an observer that continues the file finds the same end.
 #include <string>
 #include <vector>
 

@@ -1,5 +1,5 @@
-// A line of the audit log: what is read of it is what its bytes say at their places, whoever wrote
-// them, and what we write ourselves is read as it was written.
+// A line of the audit log: fields are read from their positions, and lines that we write are read
+// unchanged.
 #include "audit/audit_line.hpp"
 
 #include <nlohmann/json.hpp>

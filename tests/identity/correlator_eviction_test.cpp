@@ -36,8 +36,8 @@ class EvictionTest : public CorrelatorTest {
   std::uint64_t number_ = 1'000'000;
 };
 
-// The story: while the observer was stopped, a flood of stamps without frames pushed out the older
-// stamps of honest frames that were still queued, and those were refused as forged.
+// Once, while the observer was stopped, a flood of stamps without frames evicted the older stamps
+// of honest frames that were still queued, and these were refused as forged.
 TEST_F(EvictionTest, FloodEvictsOnlyItsOwnStamps) {
   use(PairingKey::ContentAndCredentials, 64);
   stamped(kAgent, 1);

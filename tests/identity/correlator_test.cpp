@@ -123,8 +123,8 @@ TEST_F(CorrelatorTest, KernelThreadAndProcessDisagree) {
   expect_refused(Unattested::AmbiguousStamp);
 }
 
-// The story: an orphan of the agent lies in the table, a forger's stamp is behind a record that is
-// still being written. Judged at once, the forger's frame would be the agent's.
+// An orphan of the agent is in the table, and a forger's stamp is behind a record that is still
+// being written. Judged at once, the forger's frame would be attributed to the agent.
 TEST_F(CorrelatorTest, WaitsUntilTheRingHasBeenReadPastTheFrame) {
   stamped_as(kAgent, 1, kAgent);
   ring_reserved_ = 144;

@@ -145,8 +145,8 @@ TEST(Unattested, IsForgedWithItsCauseAndNobodyNamed) {
   }
 }
 
-// Stated once more for every small combination of numbers: whoever is accepted is accepted under
-// the pid that the observer sees, and claimed a number that is its own.
+// For every combination of small numbers: an accepted frame is accepted under the pid in the
+// observer's namespace, and claimed one of the sender's own pids.
 TEST(Accepted, IsAlwaysTheAttestedPidHonestlyClaimed) {
   for (std::uint32_t bits = 0; bits < 4 * 4 * 4 * 3 * 2; ++bits) {
     const std::uint32_t claim = bits % 4;

@@ -1,4 +1,4 @@
-// What the program does with datagrams: which it stamps, which it drops, and what it counts.
+// Which datagrams the program stamps, which it drops, and its counters.
 #include <gtest/gtest.h>
 
 #include <numeric>
@@ -23,7 +23,7 @@ class DatagramTest : public ::testing::Test {
     return ::send(sender_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
   }
 
-  // Sends a frame as somebody else, which root may.
+  // Sends a frame with another pid in SCM_CREDENTIALS, as root may.
   void send_as(const ucred& somebody) {
     const std::string bytes(HB_FRAME_BYTES, 'x');
     ASSERT_EQ(send_with_credentials(sender_.get(), bytes.data(), bytes.size(), somebody),
@@ -32,7 +32,7 @@ class DatagramTest : public ::testing::Test {
 
   hb_counters counters() { return socket_.program().counters(); }
 
-  // False where the kernel does not show the program what a datagram carries (6.1 under lockdown).
+  // False where the program cannot see descriptors (6.1 under lockdown).
   bool queues() { return socket_.program().delivery() == kernel::Delivery::Socket; }
 
   AttestedSocket socket_;

@@ -18,7 +18,7 @@ ssize_t send_with_descriptor(int fd, int passed, std::size_t length = HB_FRAME_B
   return send_with_descriptors(fd, bytes.data(), length, std::span(&passed, 1));
 }
 
-// The read end of a pipe, which says when nobody holds the other end any more.
+// The read end of a pipe, which shows when the other end is closed everywhere.
 class Held {
  public:
   Held() {

@@ -273,7 +273,7 @@ TEST_F(HonestAgentsTest, BeatAsTheirUser) {
 
 TEST_F(HonestAgentsTest, EndWellWhenTheyAreAsked) {
   HonestAgents agents = start({kFast, kFast});
-  socket_.reset();  // so that nobody waits for room
+  socket_.reset();  // wakes blocked senders
   EXPECT_EQ(agents.end(), (std::vector{HonestAgents::End::Well, HonestAgents::End::Well}));
 }
 

@@ -1,4 +1,4 @@
-// Every way of learning who sent a frame, by the path that is measured.
+// Every way of attestation, by the path that is measured.
 #include "lab/bench/station.hpp"
 
 #include <gtest/gtest.h>

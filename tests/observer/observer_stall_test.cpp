@@ -13,7 +13,7 @@ class ObserverStallTest : public ObserverTest {
     log_.clear();
   }
 
-  // Polls once a nanosecond until agent 7 is called silent; how long after its deadline.
+  // Polls once a nanosecond until agent 7 stalls; returns how long after its deadline.
   std::uint64_t stall_is_late_by(std::uint64_t at_most) {
     for (const std::uint64_t began = now(); now() <= began + kThreshold + at_most; advance(1)) {
       if (poll() == "stall 7/1") return now() - (began + kThreshold);

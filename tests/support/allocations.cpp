@@ -8,9 +8,8 @@ namespace {
 std::atomic<std::size_t> count{0};
 }  // namespace
 
-// In a file of their own: where the compiler sees both, it takes free() for a mistake. The form
-// that throws nothing is replaced too: std::stable_sort uses it, and a sanitizer's own does not go
-// with our delete.
+// In a separate file, as the compiler warns about free() where it sees both. The nothrow form is
+// replaced too: std::stable_sort uses it, and a sanitizer's does not match our delete.
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
   ++count;
   return std::malloc(size);

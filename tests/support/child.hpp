@@ -56,7 +56,7 @@ class Child {
     arguments.exit_signal = SIGCHLD;
     const long pid = ::syscall(SYS_clone3, &arguments, sizeof(arguments));
     if (pid == 0) {
-      ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that is killed leaves nobody behind
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // also when the test is killed
       work();
       ::_exit(0);
     }

@@ -1,5 +1,5 @@
-// How many processes a test makes that would rather make a thousand. Emulated machines, which are
-// slow, say so by HB_TEST_PROCESSES.
+// How many processes a test makes: a thousand, or fewer on slow emulated machines
+// (HB_TEST_PROCESSES).
 #pragma once
 
 #include <cstddef>

@@ -32,7 +32,7 @@ class ObserverProcess {
   [[nodiscard]] const Json& ready() const { return ready_; }
   Process& process() { return *process_; }
 
-  // The next event; {} when none comes. Notices of losses come when they come: they are put aside.
+  // The next event; {} when none comes. Loss notices may come at any time, and are stored.
   Json next_event(std::chrono::milliseconds patience = kPatience) {
     Json line = next_line(patience);
     for (; value(line, "event") == "loss"; line = next_line(patience)) losses_.push_back(line);
@@ -78,7 +78,7 @@ class ObserverProcess {
     return event;
   }
 
-  // Ends the test: what comes after an expectation that is not met would fail for that alone.
+  // Ends the test, as later expectations would only fail as a consequence.
   [[noreturn]] void give_up(const std::string& why) {
     std::string log;
     constexpr std::chrono::milliseconds kNoTime{0};
@@ -93,8 +93,9 @@ class ObserverProcess {
     EXPECT_TRUE(event.empty()) << event;
   }
 
-  // Ended by a signal, cleanly; its counters. Events that were not asked for fail the test, except
-  // the ends of agents: those of a test end when they have done their part. `ends` is told of them.
+  // Ends it by a signal, and returns its counters. Unexpected events fail the test, except exits of
+  // agents,
+  // which are passed to `ends`.
   Json stop(int signal = SIGTERM, const std::function<void(const Json&)>& ends = {}) {
     process_->signal(signal);
     Json stopped = next_event();

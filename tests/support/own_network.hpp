@@ -1,8 +1,8 @@
-// OwnNetwork: a network namespace of one's own, for tests of net.unix.max_dgram_qlen: that knob is
-// the namespace's, other tests start observers meanwhile, and its value differs from host to host
-// (10 from the kernel, 512 from systemd). A new namespace has the kernel's.
+// OwnNetwork: a new network namespace, for tests of net.unix.max_dgram_qlen: the sysctl is per
+// namespace, other tests start observers meanwhile, and its value differs between hosts (10 by
+// default, 512 with systemd). A new namespace has the default.
 //
-// Needs root; children inherit it. Its loopback is down. The way back is taken at the end.
+// Needs root; children inherit it. Its loopback is down. The destructor returns to the former one.
 #pragma once
 
 #include <fcntl.h>

@@ -15,8 +15,8 @@
 
 namespace hb::test {
 
-// How long a test waits for what must come. Long, as a wait that is met costs nothing; emulated
-// machines, which are slow, ask for more by HB_TEST_PATIENCE_S.
+// The timeout for what must come. Long, as it costs nothing if it is not reached; slow emulated
+// machines set a longer one with HB_TEST_PATIENCE_S.
 inline std::chrono::seconds patience() {
   const char* asked = std::getenv("HB_TEST_PATIENCE_S");
   return std::chrono::seconds(asked != nullptr ? std::atoi(asked) : 30);
@@ -54,7 +54,7 @@ class Process {
 
   [[nodiscard]] pid_t pid() const { return pid_; }
 
-  // Only while it has not been waited for: to kill(2), -1 is everybody.
+  // Only before wait(): afterwards the pid is -1, which means all processes to kill(2).
   void signal(int number) const {
     if (pid_ > 0) ::kill(pid_, number);
   }
@@ -65,7 +65,7 @@ class Process {
   // The same of standard error.
   std::optional<std::string> next_error(std::chrono::milliseconds patience = kPatience);
 
-  // Nobody reads standard output any more.
+  // Closes the reading end of standard output.
   void close_output() { out_.reset(); }
 
   // Exit code, 128 + signal, or -1 when it does not end in time (then it is killed).

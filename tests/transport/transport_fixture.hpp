@@ -56,7 +56,7 @@ class Transport : public ::testing::Test {
     ::setsockopt(listener_->fd(), SOL_SOCKET, UnixListener::kPassRights, &on, sizeof(on));
   }
 
-  // What kill -9 leaves: a socket file and a lock file, and nobody behind them.
+  // What SIGKILL leaves: a socket file and a lock file without a process.
   void leave_stale_socket() {
     Child::run([&] {
       bind_well();

@@ -122,7 +122,7 @@ TEST_F(Transport, RefusesALockFileWithAnotherHardLink) {
   EXPECT_TRUE(std::filesystem::exists(path_ + ".lock"));
   std::filesystem::remove(path_ + ".lock");
   ASSERT_EQ(::mkfifo((path_ + ".lock").c_str(), 0600), 0);
-  EXPECT_NE(refusal(path_).find("no regular file"), std::string::npos);
+  EXPECT_NE(refusal(path_).find("not a regular file"), std::string::npos);
 }
 
 TEST_F(Transport, MakesTheDirectory) {

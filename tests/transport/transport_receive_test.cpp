@@ -57,7 +57,7 @@ TEST_F(Transport, KnowsEveryOtherLength) {
   EXPECT_EQ(receive_one(), Kind::Frame);
 }
 
-// As of Linux 6.16 whoever tries is told; on older kernels they are cut off on receipt.
+// From Linux 6.16 on the sender gets EPERM; on older kernels they are truncated on receipt.
 TEST_F(Transport, SendersOfDescriptorsGetEperm) {
   bind_well();
   const Fd sender = raw_sender();

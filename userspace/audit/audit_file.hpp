@@ -23,9 +23,11 @@ struct AuditPlace {
   [[nodiscard]] Result<> sync() const;
 };
 
-// AuditFile: appends whole lines or nothing. It holds an flock(2) on the file, and notices if the
-// size was changed by another process. The file is regular, has one hard link, belongs to the
-// effective user, and is accessible to no other user. One thread.
+// AuditFile: appends whole lines or nothing.
+//
+// It holds an flock(2) on the file, and notices if the size was changed by another process. The
+// file is regular, has one hard link, belongs to the effective user, and is accessible to no other
+// user. One thread.
 class AuditFile {
  public:
   // Opens or creates PATH + suffix. The Error says why the file cannot be used, or that another

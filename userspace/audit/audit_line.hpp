@@ -9,6 +9,7 @@
 // the hash of the record before. In a shell:
 //
 //   sed -n 7p FILE | sed 's/,"hash":"[0-9a-f]*"}$//' | tr -d '\n' | sha256sum
+//
 // seq counts from 1 and continues over restarts and rotations; the prev of record 1 is 64 zeros.
 // What is not known is null; what does not apply to a kind of record is left out. Invalid UTF-8 in
 // strings is written as U+FFFD.

@@ -5,6 +5,7 @@
 //   AuditLog& log = *opened.value();
 //   for (const auto& note : log.take_notes()) spdlog::warn("{}", note);
 //   log.append(boot);
+//
 // One thread. append() blocks until the record is on disk. It leaves no partial line, and the chain
 // continues from what is on disk, so after an Error the next append() is a new attempt. Other
 // problems (a torn end was moved away, a rotation failed) are in the notes.

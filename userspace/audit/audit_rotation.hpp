@@ -1,5 +1,7 @@
-// Rotation: PATH becomes PATH.1, PATH.1 becomes PATH.2, and so on; PATH is a new file. A crash in
-// the middle loses nothing: if PATH is missing or empty, the chain of PATH.1 is continued.
+// Rotation: PATH becomes PATH.1, PATH.1 becomes PATH.2, and so on; PATH is a new file.
+//
+// A crash in the middle loses nothing: if PATH is missing or empty, the chain of PATH.1 is
+// continued.
 #pragma once
 
 #include "audit/audit_file.hpp"

@@ -1,8 +1,9 @@
-// Verification of audit logs. A hash chain without a key proves that the records between the first
-// and the last are, byte for byte and in order, what one writer wrote, unless somebody recomputed
-// all hashes from a change on. It does not detect such a recomputation, nor that records were cut
-// off at the end. Both are detected only by comparison with a hash that was stored elsewhere: the
-// anchor.
+// Verification of audit logs.
+//
+// A hash chain without a key proves that the records between the first and the last are, byte for
+// byte and in order, what one writer wrote, unless somebody recomputed all hashes from a change on.
+// It does not detect such a recomputation, nor that records were cut off at the end. Both are
+// detected only by comparison with a hash that was stored elsewhere: the anchor.
 #pragma once
 
 #include <cstdint>

@@ -5,6 +5,7 @@
 //   strict-namespace-check = true
 //   recovery-env = A=1
 //   recovery-env = B=2
+//
 // One `key=value` a line; the key is a flag without its dashes. A repeatable flag may have several
 // lines. A flag without a value takes `true` or `false`. Spaces around key and value are ignored;
 // there is no quoting or escaping, and a `#` within a value is part of it. Lines end with LF or

@@ -2,8 +2,9 @@
 // lines, and reports lost ones.
 //
 // A terminal can poll as writable and yet write nothing (a newline needs room for two bytes), so
-// after such a write there is a pause instead of a busy loop. Borrows the writer, which may be
-// nullptr. One thread.
+// after such a write there is a pause instead of a busy loop.
+//
+// Borrows the writer, which may be nullptr. One thread.
 #pragma once
 
 #include <poll.h>

@@ -1,5 +1,7 @@
 // RunLoop: waits for frames, deadlines and signals, and gives every event to the sink and to the
-// members of the loop. Borrows everything. One thread; the only place where `run` sleeps.
+// members of the loop.
+//
+// Borrows everything. One thread; the only place where `run` sleeps.
 #pragma once
 
 #include <poll.h>

@@ -37,7 +37,7 @@ void Standstill::moved(Progress::Word seen, bool told_to_end) {
 }
 
 Standstill::Verdict Standstill::verdict(Step step) {
-  if (told_ms_ >= kHearing_ms) return Verdict::EndDeaf;
+  if (told_ms_ >= kHearing_ms) return Verdict::EndUnresponsive;
   if (step == Step::Sleeping) return Verdict::Fine;
   const bool awaits_commands = step == Step::AwaitingCommands;
   const std::uint64_t limit_ms = config_.limit_ms + (awaits_commands ? config_.commands_ms : 0);

@@ -32,9 +32,9 @@ class Standstill {
 
   enum class Verdict : std::uint8_t {
     Fine,
-    Interrupt,  // the same step as at the last look, and not Sleeping: maybe in a system call
-    EndStuck,   // the same step for the limit
-    EndDeaf,    // stuck, with an ending signal pending for kHearing_ms
+    Interrupt,        // the same step as at the last look, and not Sleeping: maybe in a system call
+    EndStuck,         // the same step for the limit
+    EndUnresponsive,  // stuck, with an ending signal pending for kHearing_ms
   };
 
   explicit Standstill(const Config& config) : config_(config), next_look_ms_(config.calm_ms) {}

@@ -93,7 +93,7 @@ void Watchdog::watch() {
       case Standstill::Verdict::Fine: break;
       case Standstill::Verdict::Interrupt: interrupt(); break;
       case Standstill::Verdict::EndStuck:
-      case Standstill::Verdict::EndDeaf: end(verdict);
+      case Standstill::Verdict::EndUnresponsive: end(verdict);
     }
   }
 }
@@ -118,8 +118,8 @@ void Watchdog::interrupt() {
 void Watchdog::end(Standstill::Verdict why) {
   std::array<char, 64> room{};
   const std::string_view channel = wait_channel(loop_tid_, room);
-  const auto signal =
-      why == Standstill::Verdict::EndDeaf ? signals_.next_ending() : std::optional<Signal>();
+  const auto signal = why == Standstill::Verdict::EndUnresponsive ? signals_.next_ending()
+                                                                  : std::optional<Signal>();
   std::array<char, 512> text{};
   const auto made = fmt::format_to_n(
       text.data(), text.size(),

@@ -41,8 +41,8 @@ class Receiver {
  public:
   virtual ~Receiver() = default;
 
-  // Fills the front of `batch` in the order of the queue and says how many; 0: nothing waits.
-  // The Error is what recvmmsg(2) said; the socket may be used again after it.
+  // Fills the front of `batch` in the order of the queue and says how many; 0: nothing waits. The
+  // Error is that of recvmmsg(2); the socket may be used again after it.
   virtual Result<std::size_t> receive(std::span<Datagram> batch) = 0;
 };
 

@@ -55,7 +55,7 @@ StampKey skb_key(std::uint64_t skb, const FrameBytes& bytes) {
 
 StampTable::StampTable(std::size_t capacity, std::size_t slots, Seed seed)
     : capacity_(capacity),
-      nobody_(static_cast<SlotCounts::Slot>(slots)),
+      ambiguous_slot_(static_cast<SlotCounts::Slot>(slots)),
       seed_(seed),
       bucket_mask_(std::bit_ceil(capacity) - 1),
       bucket_memory_((bucket_mask_ + 1) * sizeof(Index)),
@@ -130,7 +130,7 @@ StampTable::Index StampTable::allocate() {
 
 SlotCounts::Slot StampTable::slot_of(const Group& group) const {
   const auto* process = std::get_if<Identity>(&group.sender);
-  return process != nullptr && process->slot < nobody_ ? process->slot : nobody_;
+  return process != nullptr && process->slot < ambiguous_slot_ ? process->slot : ambiguous_slot_;
 }
 
 std::uint32_t StampTable::evict() { return release(slots_[counts_.fullest()].oldest); }

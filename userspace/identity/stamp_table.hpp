@@ -97,7 +97,7 @@ class StampTable {
   void remove(Ends& ends, Index index);
 
   const std::size_t capacity_;
-  const SlotCounts::Slot nobody_;  // the extra slot, after those of senders
+  const SlotCounts::Slot ambiguous_slot_;  // the extra slot, after those of senders
   const Seed seed_;
   const std::size_t bucket_mask_;
   const ZeroedPages bucket_memory_;

@@ -1,6 +1,7 @@
 // Intake: the sockets, the kernel program, and the sources that the observer reads; also the exits
-// of senders, and UDP if configured. Owns all of them; members are in order of construction. One
-// thread.
+// of senders, and UDP if configured.
+//
+// Owns all of them; members are in order of construction. One thread.
 #pragma once
 
 #include <memory>

@@ -1,4 +1,6 @@
-// UdpIntake: the UDP socket, its wrapping and its source. Owns them. One thread.
+// UdpIntake: the UDP socket, its wrapping and its source.
+//
+// Owns them. One thread.
 #pragma once
 
 #include <cstdint>

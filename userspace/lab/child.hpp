@@ -1,8 +1,10 @@
 // Child: a process of a scenario. The destructor kills and reaps it; if the parent process ends,
 // the kernel kills it (PR_SET_PDEATHSIG).
+//
 //   auto child =
 //       Child::start([](Line& line) -> Result<> { line.tell("here"); return line.hold(); });
 //   child.value().hear();          "here"
+//
 // Its work runs as after fork(2), on a copy of memory, but its parent's destructors do not run. The
 // parent gets an Error of the work from hear() or finish(). Children may have children. One thread.
 #pragma once

@@ -1,7 +1,9 @@
 // Line: messages between two processes of a scenario, each with the pid of its sender, over a
-// SOCK_SEQPACKET pair. Both ends may be inherited, so a grandchild may send on its grandparent's
-// line; the pid is then the grandchild's. Waiting ends with a message, when all senders have ended,
-// at the deadline, or when `stop_fd` is readable.
+// SOCK_SEQPACKET pair.
+//
+// Both ends may be inherited, so a grandchild may send on its grandparent's line; the pid is then
+// the grandchild's. Waiting ends with a message, when all senders have ended, at the deadline, or
+// when `stop_fd` is readable.
 #pragma once
 
 #include <sys/types.h>

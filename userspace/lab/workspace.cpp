@@ -42,7 +42,7 @@ void Workspace::reap_orphans() {
     pid_t reaped = 0;
     while ((reaped = ::waitpid(-1, nullptr, WNOHANG)) > 0) {
     }
-    if (reaped < 0) return;  // nobody is left
+    if (reaped < 0) return;  // ECHILD
     ::nanosleep(&kReapPause, nullptr);
   }
 }

@@ -1,6 +1,8 @@
-// Workspace: a mount namespace for scenarios and measurements. It has an empty tmpfs for sockets
-// and bundles, so nothing remains when this process ends. This process is a subreaper: orphans of
-// the scenarios become its children. One per process; created first.
+// Workspace: a mount namespace for scenarios and measurements.
+//
+// It has an empty tmpfs for sockets and bundles, so nothing remains when this process ends. This
+// process is a subreaper: orphans of the scenarios become its children. One per process; created
+// first.
 #pragma once
 
 #include <string>

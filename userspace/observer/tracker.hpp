@@ -41,8 +41,9 @@
 // number of agents that are not dead.
 //
 // For each agent without a beat for the threshold, expire() calls is_silent(), which returns false
-// if the agent is only unheard. It is then checked again after a quarter of a threshold. One
-// thread. The instants given to record() do not decrease.
+// if the agent is only unheard. It is then checked again after a quarter of a threshold.
+//
+// One thread. The instants given to record() do not decrease.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,7 @@
 // TextSink: one aligned text line an event.
 //
 //   seconds since the start, the event, its pid, and further fields
+//
 // With colours if `colour` is set. Borrows the writer. One thread. Like JsonSink, keeps its buffer.
 #pragma once
 

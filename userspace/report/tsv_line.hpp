@@ -11,6 +11,7 @@
 //   namespace_conflict  claimed  -           -                      -        -         sender's
 //   io, ctrl_truncated  -        -           ENOMEM, ...            -        -         -
 //   loss                whose    -           ring_full, ...         count    -         -
+//
 // "-": does not apply, or is not known. The status of a stall is its cause: "stall" is a silence,
 // "exited" the exit of the process. Fields contain no tabs, newlines, or strings that senders
 // choose.

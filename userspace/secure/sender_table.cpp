@@ -39,13 +39,13 @@ SenderTable::SenderTable(std::size_t capacity, std::uint64_t live_ns, std::uint6
 SenderTable::Answer SenderTable::admit(const Sender& sender, const Place& place,
                                        std::uint64_t now_ns) {
   const Number number = find(sender);
-  if (number == 0) return admit_newcomer(sender, place, now_ns);
+  if (number == 0) return admit_new_sender(sender, place, now_ns);
   if (!is_fresh(place, slots_[number].highest)) return Answer::Replayed;
   return hear(number, place, now_ns);
 }
 
-SenderTable::Answer SenderTable::admit_newcomer(const Sender& sender, const Place& place,
-                                                std::uint64_t now_ns) {
+SenderTable::Answer SenderTable::admit_new_sender(const Sender& sender, const Place& place,
+                                                  std::uint64_t now_ns) {
   if (place.timestamp < floor_of(sender)) return Answer::Replayed;
   const Number number = make_room(now_ns);
   if (number == 0) return Answer::Full;

@@ -32,6 +32,7 @@
 //                             pid under one key are one sender, and the lower clock is refused
 //   a shared floor            a new sender whose floor was raised by a sender of another host
 //   late frames               datagrams that were reordered on the network
+//
 // One thread. The instants given to admit() do not decrease. Allocates at construction only.
 #pragma once
 
@@ -96,7 +97,7 @@ class SenderTable {
   };
 
   [[nodiscard]] Number find(const Sender& sender) const;
-  Answer admit_newcomer(const Sender& sender, const Place& place, std::uint64_t now_ns);
+  Answer admit_new_sender(const Sender& sender, const Place& place, std::uint64_t now_ns);
   Answer hear(Number number, const Place& place, std::uint64_t now_ns);
   Number make_room(std::uint64_t now_ns);
   void forget(Number number);
@@ -112,7 +113,7 @@ class SenderTable {
   const PidHash floor_hash_;
   std::vector<Slot> slots_;            // [0] and one for each sender
   std::vector<Number> buckets_;        // first slot of each chain
-  std::vector<std::uint64_t> floors_;  // the lowest timestamp that a newcomer may have
+  std::vector<std::uint64_t> floors_;  // the lowest timestamp that a new sender may have
   std::size_t size_ = 0;
   std::uint64_t forgotten_ = 0;
 };

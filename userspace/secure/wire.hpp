@@ -7,7 +7,7 @@
 // iv_counter counts its datagrams from 0, so that no nonce is used twice under one key. With the
 // master key, the key is the agent's own (agent_keys.hpp) and the associated data are the four
 // bytes of agent_pid, which must also be the pid in the frame; with the shared key there are none.
-// Numbers are unsigned, little-endian. The two forms are told apart by their length.
+// Numbers are unsigned, little-endian. The two forms differ in length.
 #pragma once
 
 #include <array>

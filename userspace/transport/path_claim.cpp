@@ -102,7 +102,7 @@ Result<> clear_socket(const std::string& path, const sockaddr_un& address) {
     case ENOENT: return ok();
     case 0:
     case EPROTOTYPE:  // a live socket of another type
-    case EPERM:       // a live one that is connected to somebody else
+    case EPERM:       // a live one that is connected to another socket
       return Error{"a live process receives at " + path + ": stop it, or " + kElsewhere,
                    EADDRINUSE};
     default:

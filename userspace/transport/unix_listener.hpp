@@ -1,8 +1,11 @@
-// UnixListener: the Unix datagram socket that agents send to. Created in two steps, since the
-// kernel program must be attached before anybody can send:
+// UnixListener: the Unix datagram socket that agents send to.
+//
+// Created in two steps, since the kernel program must be attached before anybody can send:
+//
 //   auto listener = UnixListener::open();         creates the socket, not bound yet
 //   attach a filter to listener.value()->fd();
 //   listener.value()->bind({path, 0660, group});  now agents can send
+//
 // Owns the descriptor, the claim on the path and the socket file; withdraw() or the destructor
 // removes the file if it is still this socket's. One thread. receive() neither blocks nor
 // allocates.

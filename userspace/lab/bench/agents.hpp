@@ -1,6 +1,8 @@
-// Agents: processes that beat at a fixed rate, at different phases. The socket that they send to is
-// set while they run, so that observers can take turns with the same agents. They are children of
-// one process that ends with its owner, and end with it (PR_SET_PDEATHSIG). One thread.
+// Agents: processes that beat at a fixed rate, at different phases.
+//
+// The socket that they send to is set while they run, so that observers can take turns with the
+// same agents. They are children of one process that ends with its owner, and end with it
+// (PR_SET_PDEATHSIG). One thread.
 #pragma once
 
 #include <cstddef>

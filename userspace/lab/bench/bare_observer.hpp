@@ -1,5 +1,7 @@
 // BareObserver: a process that polls and receives as `hb-ebpf run` does, but neither attests nor
-// reports: the cost of waking up alone. The destructor kills and reaps it. One thread.
+// reports: the cost of waking up alone.
+//
+// The destructor kills and reaps it. One thread.
 #pragma once
 
 #include <sys/types.h>

@@ -1,5 +1,7 @@
-// Findings: the results of a run, row by row, and what could not be measured, with the reason. Rows
-// that are compared are measured alternately: their n-th samples are of the same round. One thread.
+// Findings: the results of a run, row by row, and what could not be measured, with the reason.
+//
+// Rows that are compared are measured alternately: their n-th samples are of the same round. One
+// thread.
 #pragma once
 
 #include <string>

@@ -1,7 +1,8 @@
 // FloodTrial: honest agents during a flood, and `hb-ebpf run` with --recovery-signal KILL. One of
-// the agents hangs during the flood; the others must not be affected. The results come from the
-// event stream, with the observer's times, and from the agents' exit status, so reading the stream
-// late on a busy machine does not change them.
+// the agents hangs during the flood; the others must not be affected.
+//
+// The results come from the event stream, with the observer's times, and from the agents' exit
+// status, so reading the stream late on a busy machine does not change them.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,9 @@
 // Flooder: processes of ordinary users that flood an observer until they are told to stop or their
-// time is over. Owns its processes: the destructor ends and reaps them; if the owner ends, the
-// kernel kills them (PR_SET_PDEATHSIG). Their short-lived children end by themselves; if their
-// parent was killed, the nearest subreaper reaps them. Needs root, to change to those users. One
-// thread.
+// time is over.
+//
+// Owns its processes: the destructor ends and reaps them; if the owner ends, the kernel kills them
+// (PR_SET_PDEATHSIG). Their short-lived children end by themselves; if their parent was killed, the
+// nearest subreaper reaps them. Needs root, to change to those users. One thread.
 #pragma once
 
 #include <array>
@@ -28,7 +29,7 @@ enum class FloodKind : std::uint8_t {
   WrongLength,        // not the length of a frame
   Descriptors,        // frames that carry one (SCM_RIGHTS): of a pipe
   Linger,             // frames that carry the last reference to a lingering TCP socket
-  Forged,             // frames that claim somebody else's pid
+  Forged,             // frames that claim another process's pid
   ForgedCredentials,  // the same, with that pid in SCM_CREDENTIALS: only root can
 };
 

@@ -1,7 +1,8 @@
 // HonestAgents: processes that only beat, each as its user and at its rate, from start() on. They
-// must not be reported as silent, refused or killed. Owns its processes: the destructor kills and
-// reaps them, and they end with their owner (PR_SET_PDEATHSIG). Needs root, to change to their
-// users. One thread.
+// must not be reported as silent, refused or killed.
+//
+// Owns its processes: the destructor kills and reaps them, and they end with their owner
+// (PR_SET_PDEATHSIG). Needs root, to change to their users. One thread.
 #pragma once
 
 #include <array>

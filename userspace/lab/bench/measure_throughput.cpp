@@ -1,8 +1,9 @@
 // The highest rate of one sender without loss. For comparison, a loop of recvmmsg(2) on a plain
-// socket. With socket delivery the sender blocks on a full queue, so nothing is lost. With ring
-// delivery a send never blocks, and frames are dropped when the ring is full. So the sender first
-// sends as fast as it can; if anything is lost, the highest rate without loss is found by
-// bisection.
+// socket.
+//
+// With socket delivery the sender blocks on a full queue, so nothing is lost. With ring delivery a
+// send never blocks, and frames are dropped when the ring is full. So the sender first sends as
+// fast as it can; if anything is lost, the highest rate without loss is found by bisection.
 #include <poll.h>
 
 #include <array>

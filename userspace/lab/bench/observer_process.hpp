@@ -1,6 +1,8 @@
-// ObserverProcess: `hb-ebpf run` as a child process: its CPU time, its memory and its events. Its
-// event stream is a pipe; a line's time is when it was read, so measurements include the reader.
-// The destructor kills and reaps it, and it ends with this process (PR_SET_PDEATHSIG). One thread.
+// ObserverProcess: `hb-ebpf run` as a child process: its CPU time, its memory and its events.
+//
+// Its event stream is a pipe; a line's time is when it was read, so measurements include the
+// reader. The destructor kills and reaps it, and it ends with this process (PR_SET_PDEATHSIG). One
+// thread.
 #pragma once
 
 #include <sys/types.h>

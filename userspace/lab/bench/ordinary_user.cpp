@@ -41,7 +41,7 @@ Result<> join_cgroup(const std::string& directory) {
   const Fd members(::open((directory + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
   int code = errno;
   if (!members) return os_error(code, "cannot open the cgroup " + directory);
-  const ssize_t written = ::write(members.get(), "0", 1);  // whoever writes it
+  const ssize_t written = ::write(members.get(), "0", 1);  // 0: this process
   code = errno;
   if (written != 1) return os_error(code, "cannot join the cgroup " + directory);
   return ok();

@@ -1,7 +1,7 @@
 // Pump: one process that sends correct frames as fast as it can, or at a given rate, until a time
 // is over or it is told to stop.
 //
-// Owns its process, which dies with it. One thread.
+// Owns its process, which ends with it. One thread.
 #pragma once
 
 #include <atomic>

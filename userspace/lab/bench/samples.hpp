@@ -1,6 +1,8 @@
-// Statistics of samples. Pure. Values that are compared are measured alternately (A B A B ...), and
-// reported as median, minimum and maximum. A ratio is computed for each round, as the load of the
-// machine may change between rounds, and the median of these ratios is reported.
+// Statistics of samples. Pure.
+//
+// Values that are compared are measured alternately (A B A B ...), and reported as median, minimum
+// and maximum. A ratio is computed for each round, as the load of the machine may change between
+// rounds, and the median of these ratios is reported.
 #pragma once
 
 #include <optional>

@@ -1,6 +1,7 @@
-// Shared<T>: a T in memory that is shared with child processes (MAP_SHARED). T consists of
-// lock-free atomics, initially zero; no constructor or destructor is called. Owned by the parent; a
-// child's mapping ends with the child.
+// Shared<T>: a T in memory that is shared with child processes (MAP_SHARED).
+//
+// T consists of lock-free atomics, initially zero; no constructor or destructor is called. Owned by
+// the parent; a child's mapping ends with the child.
 #pragma once
 
 #include <sys/mman.h>

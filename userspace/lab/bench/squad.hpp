@@ -1,5 +1,6 @@
-// Squad: processes that each send a burst on request, and report the CPU time of their sends. The
-// frames of a burst are encoded before its first send, so that only sending is counted. A burst
+// Squad: processes that each send a burst on request, and report the CPU time of their sends.
+//
+// The frames of a burst are encoded before its first send, so that only sending is counted. A burst
 // must fit into the observer's queue, which must be empty before; otherwise it is an Error. Owns
 // its processes. One thread.
 #pragma once

@@ -1,6 +1,8 @@
 // Station: an observer in this process that attests in one way, with its own socket: from
-// recvmmsg(2), or the ring, to an event that is not written anywhere. Owns socket, program, source
-// and observer. One thread. There are no stalls, as the threshold is never reached.
+// recvmmsg(2), or the ring, to an event that is not written anywhere.
+//
+// Owns socket, program, source and observer. One thread. There are no stalls, as the threshold is
+// never reached.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,9 @@
-// Column: an observer that attests by one mechanism, with a socket of its own. begin() starts an
-// attempt: queued datagrams are discarded, and a new Observer is created, which has no state.
-// Nothing is received before conclude() or take(), so the scenario decides when the column reads.
+// Column: an observer that attests by one mechanism, with a socket of its own.
+//
+// begin() starts an attempt: queued datagrams are discarded, and a new Observer is created, which
+// has no state. Nothing is received before conclude() or take(), so the scenario decides when the
+// column reads.
+//
 // Owns socket, source and observer; borrows the kernel program exclusively. One thread.
 #pragma once
 

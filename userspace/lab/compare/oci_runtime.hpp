@@ -2,6 +2,7 @@
 //
 //   auto runtime = OciRuntime::start(directory, "name");
 //   runtime.fd() becomes readable when the container has ended; then call why_it_ended()
+//
 // The runtime is executed with an argument vector, without a shell, and its output goes to a file
 // in `directory`. The calling process must be pid 1 of a PID namespace with its own /proc, so that
 // the container ends with it. The destructor kills and deletes the container, including its

@@ -1,8 +1,9 @@
 // PidfdSource: attestation with SCM_PIDFD, without BPF. The sender is the pid in SCM_CREDENTIALS;
 // its namespace is that of the pidfd in SCM_PIDFD (Linux 6.5), by PIDFD_GET_PID_NAMESPACE (Linux
 // 6.11), so a recycled pid is not confused with it. But both messages follow the pid that a
-// privileged sender has chosen, and a process that has ended has no namespace. For comparison only:
-// several system calls per frame. Borrows the socket. One thread.
+// privileged sender has chosen, and a process that has ended has no namespace.
+//
+// For comparison only: several system calls per frame. Borrows the socket. One thread.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,8 @@
-// Scenario: actions of real processes for which the right verdict is known. Its function creates
-// the processes, lets them send, lets the columns read at the intended time, and returns their
-// conclusions. It cleans up in any case. The Error says why the scenario cannot be run here.
+// Scenario: actions of real processes for which the right verdict is known.
+//
+// Its function creates the processes, lets them send, lets the columns read at the intended time,
+// and returns their conclusions. It cleans up in any case. The Error says why the scenario cannot
+// be run here.
 #pragma once
 
 #include <span>

@@ -1,5 +1,6 @@
-// Sender: sends the same frame to the socket of every column, one right after the other. Connects
-// at construction, so that the sockets can be inherited before anything is sent. Owns its
+// Sender: sends the same frame to the socket of every column, one right after the other.
+//
+// Connects at construction, so that the sockets can be inherited before anything is sent. Owns its
 // descriptors, one for each socket, in their order. One thread.
 #pragma once
 
