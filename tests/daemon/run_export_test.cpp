@@ -278,7 +278,7 @@ TEST_F(Export, SurvivesAFullDisk) {
   EXPECT_EQ(counters["export_lines_total"].get<std::uint64_t>() + lost, 5'011U);
   const std::string errors = observer.errors();
   EXPECT_EQ(count(errors, "No space left"), 1U) << errors;
-  EXPECT_EQ(count(errors, "can be written again"), 1U) << errors;
+  EXPECT_EQ(count(errors, "can be written again; "), 1U) << errors;
 }
 
 }  // namespace
