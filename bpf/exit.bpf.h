@@ -17,18 +17,19 @@ struct {
 } exits SEC(".maps");
 
 /*
- * Since Linux 7.0 a program on a tracepoint runs with preemption enabled, and where it has been
- * preempted __bpf_trace_run() in kernel/trace/bpf_trace.c skips it for whoever else comes by on that
- * CPU. An exit that woke the observer at once was preempted by it, and of 80 processes that were
- * killed together up to 30 were missed. So the observer is woken a little later, by a timer, and the
- * program is attached more than once: skipped in one copy, an exit is reported by the next.
+ * Since Linux 7.0 a program on a tracepoint can be preempted, and until it has ended the kernel skips
+ * it for all other processes that exit on this CPU (__bpf_trace_run() in kernel/trace/bpf_trace.c,
+ * counted as recursion_misses). A program that woke the observer was preempted by it: of 80 processes
+ * that were killed together up to 30 exits were not reported. So a timer wakes the observer, after the
+ * program has ended, and the program is attached three times: if one copy is skipped, the next one
+ * reports the exit.
  */
 enum { HB_EXIT_WAKE_DELAY_NS = 250 * 1000 };
 
 struct exit_wake {
 	struct bpf_timer timer; /* Linux 5.15 */
+	__u64 due_ns;		/* when it fires; 0 or past: it is not armed */
 	__u32 is_set_up;
-	__u32 is_pending;
 };
 
 struct {
@@ -38,7 +39,7 @@ struct {
 	__type(value, struct exit_wake);
 } exit_wakes SEC(".maps");
 
-/* A record that is thrown away wakes as well, and the reader passes over it. */
+/* Discarding a record wakes the reader too, and the reader skips the record. */
 static __always_inline void wake_now(void)
 {
 	void *nothing = bpf_ringbuf_reserve(&exits, sizeof(__u64), 0);
@@ -50,17 +51,22 @@ static __always_inline void wake_now(void)
 static int on_exit_timer(void *map, __u32 *key, struct exit_wake *wake)
 {
 	(void)map, (void)key;
-	/* Before the wake-up: an exit that is reported from here on asks for another one. */
-	*(volatile __u32 *)&wake->is_pending = 0;
+	/* Before the wake-up, so that an exit which is reported from now on arms the timer again. */
+	*(volatile __u64 *)&wake->due_ns = 0;
 	wake_now();
 	return 0;
 }
 
-/* After the record is in the ring. */
+/*
+ * Call it when the record is in the ring. This can be preempted anywhere, for as long as the exiting
+ * process's priority lets it be: so the timer is armed before due_ns says so, and a due_ns that is
+ * written late is in the past and holds up nobody.
+ */
 static __always_inline void wake_soon(void)
 {
 	__u32 first = 0;
 	struct exit_wake *wake = bpf_map_lookup_elem(&exit_wakes, &first);
+	__u64 now_ns;
 
 	if (!wake)
 		return;
@@ -69,13 +75,13 @@ static __always_inline void wake_soon(void)
 		bpf_timer_set_callback(&wake->timer, on_exit_timer);
 		wake->is_set_up = 1;
 	}
-	if (*(volatile __u32 *)&wake->is_pending)
+	now_ns = bpf_ktime_get_ns();
+	if (now_ns < *(volatile __u64 *)&wake->due_ns)
 		return;
-	*(volatile __u32 *)&wake->is_pending = 1;
-	if (bpf_timer_start(&wake->timer, HB_EXIT_WAKE_DELAY_NS, 0)) {
-		*(volatile __u32 *)&wake->is_pending = 0;
+	if (bpf_timer_start(&wake->timer, HB_EXIT_WAKE_DELAY_NS, 0))
 		wake_now();
-	}
+	else
+		*(volatile __u64 *)&wake->due_ns = now_ns + HB_EXIT_WAKE_DELAY_NS;
 }
 
 static __always_inline int report_exit(struct task_struct *task, bool direct)

@@ -214,6 +214,7 @@ int BPF_PROG(hb_exit_direct, struct task_struct *task)
 	return report_exit(task, true);
 }
 
+/* Run for exits that the kernel skipped the first for, see exit.bpf.h; else they find nothing to do. */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(hb_exit_direct_2, struct task_struct *task)
 {

@@ -259,7 +259,8 @@ std::uint64_t StampProgram::exits_missed() const {
     if (one.method != method_) continue;
     bpf_prog_info info{};
     std::uint32_t length = sizeof(info);
-    if (bpf_obj_get_info_by_fd(bpf_program__fd(one.program), &info, &length) != 0) return 0;
+    const int fd = bpf_program__fd(one.program);
+    if (bpf_obj_get_info_by_fd(fd, &info, &length) != 0) return exits_missed_;
     const std::uint64_t before = std::exchange(exits_skipped_[copy++], info.recursion_misses);
     fewest = std::min<std::uint64_t>(fewest, info.recursion_misses - before);
   }
