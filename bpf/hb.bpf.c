@@ -208,27 +208,27 @@ int hb_stamp_probe_read(struct __sk_buff *ctx)
 	return stamp_datagram(ctx, (void *)bpf_get_current_task(), false);
 }
 
+/* Two programs report exits, see exit.bpf.h. */
+SEC("tp/sched/sched_process_exit")
+int hb_exit_perf_direct(void *ctx)
+{
+	return report_exit(bpf_get_current_task_btf(), true);
+}
+
+SEC("tp/sched/sched_process_exit")
+int hb_exit_perf_probe_read(void *ctx)
+{
+	return report_exit((void *)bpf_get_current_task(), false);
+}
+
 SEC("tp_btf/sched_process_exit")
-int BPF_PROG(hb_exit_direct, struct task_struct *task)
+int BPF_PROG(hb_exit_raw_direct, struct task_struct *task)
 {
 	return report_exit(task, true);
 }
 
-/* Run for exits that the kernel skipped the first for, see exit.bpf.h; else they find nothing to do. */
 SEC("tp_btf/sched_process_exit")
-int BPF_PROG(hb_exit_direct_2, struct task_struct *task)
-{
-	return report_exit(task, true);
-}
-
-SEC("tp_btf/sched_process_exit")
-int BPF_PROG(hb_exit_direct_3, struct task_struct *task)
-{
-	return report_exit(task, true);
-}
-
-SEC("tp_btf/sched_process_exit")
-int BPF_PROG(hb_exit_probe_read, struct task_struct *task)
+int BPF_PROG(hb_exit_raw_probe_read, struct task_struct *task)
 {
 	return report_exit(task, false);
 }

@@ -179,7 +179,7 @@ print_failures() {
   for row in "$@"; do
     if [[ -s $out/$row/trouble ]]; then echo; echo "$row:"; show_trouble "$out/$row"; fi
     while read -r step; do
-      echo; echo "$row: $step:"
+      echo; echo "$row: $step: FAILED"
       said "$out/$row" "$step" | sed 's/^/   | /'
     done < <(jq -r '.steps[] | select(.passed | not) | select(.exit) | .name' "$out/$row/status.json")
   done

@@ -36,14 +36,17 @@ void expect_every_word_in(const Totals& totals) {
 }
 
 void expect_described(const Totals& totals) {
-  for (const auto& [metric, label, value] : totals) {
+  for (const Total& total : totals) {
+    const Metric& metric = *total.metric;
     const auto all = daemon::all_metrics();
-    EXPECT_NE(std::find(all.begin(), all.end(), metric), all.end()) << metric->name;
-    EXPECT_EQ(label == nullptr, metric->values.empty()) << metric->name;
-    if (label == nullptr) continue;
-    EXPECT_TRUE(std::any_of(metric->values.begin(), metric->values.end(),
-                            [&](const LabelValue& known) { return known.name == label->name; }))
-        << metric->name << " " << label->name;
+    EXPECT_NE(std::find(all.begin(), all.end(), &metric), all.end()) << metric.name;
+    EXPECT_EQ(total.label == nullptr, metric.values.empty()) << metric.name;
+    if (total.label == nullptr) continue;
+    const auto is_its_label = [&](const LabelValue& known) {
+      return known.name == total.label->name;
+    };
+    EXPECT_TRUE(std::any_of(metric.values.begin(), metric.values.end(), is_its_label))
+        << metric.name << " " << total.label->name;
   }
 }
 

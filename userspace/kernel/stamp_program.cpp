@@ -17,6 +17,7 @@
 #include "hb.skel.h"
 #include "kernel/libbpf_log.hpp"
 #include "kernel/self_test.hpp"
+#include "kernel/trace_event.hpp"
 
 namespace hb::kernel {
 namespace {
@@ -242,41 +243,65 @@ int StampProgram::ring_fd() const { return bpf_map__fd(skeleton_->maps.stamps); 
 std::array<StampProgram::ExitProgram, 4> StampProgram::exit_programs() const {
   auto& programs = skeleton_->progs;
   auto& links = skeleton_->links;
-  return {{{ReadMethod::DirectLoads, programs.hb_exit_direct, links.hb_exit_direct},
-           {ReadMethod::DirectLoads, programs.hb_exit_direct_2, links.hb_exit_direct_2},
-           {ReadMethod::DirectLoads, programs.hb_exit_direct_3, links.hb_exit_direct_3},
-           {ReadMethod::ProbeRead, programs.hb_exit_probe_read, links.hb_exit_probe_read}}};
+  using enum ReadMethod;
+  return {{{DirectLoads, true, programs.hb_exit_perf_direct, links.hb_exit_perf_direct},
+           {DirectLoads, false, programs.hb_exit_raw_direct, links.hb_exit_raw_direct},
+           {ProbeRead, true, programs.hb_exit_perf_probe_read, links.hb_exit_perf_probe_read},
+           {ProbeRead, false, programs.hb_exit_raw_probe_read, links.hb_exit_raw_probe_read}}};
 }
 
-// Only an exit for which every copy was skipped is missed. The kernel counts for each copy, and
-// does not say whose exit it was: since the last call at most as many were missed as every copy was
+// Only an exit for which both programs were skipped is missed. The kernel counts for each program,
+// and does not say whose exit it was: since the last call at most as many were missed as each was
 // skipped since then. Counted since Linux 5.12; before that none is skipped.
 std::uint64_t StampProgram::exits_missed() const {
   if (exits_ == nullptr) return 0;
   std::uint64_t fewest = ~std::uint64_t{0};
-  std::size_t copy = 0;
+  std::size_t place = 0;
   for (const ExitProgram& one : exit_programs()) {
-    if (one.method != method_) continue;
+    if (one.link == nullptr) continue;
     bpf_prog_info info{};
     std::uint32_t length = sizeof(info);
     const int fd = bpf_program__fd(one.program);
     if (bpf_obj_get_info_by_fd(fd, &info, &length) != 0) return exits_missed_;
-    const std::uint64_t before = std::exchange(exits_skipped_[copy++], info.recursion_misses);
+    const std::uint64_t before = std::exchange(exits_skipped_[place++], info.recursion_misses);
     fewest = std::min<std::uint64_t>(fewest, info.recursion_misses - before);
   }
   exits_missed_ += fewest;
   return exits_missed_;
 }
 
-// Before the self-test, so that no exit of a later sender is missed.
+// Without the perf event (no CAP_SYS_ADMIN, or a seccomp filter refuses it) one program remains.
+Result<> StampProgram::attach_to_perf_event(const ExitProgram& one) {
+  Result<Fd> event = open_trace_event("sched/sched_process_exit");
+  if (!event) return event.error();
+  bpf_link* link = bpf_program__attach_perf_event(one.program, event.value().get());
+  const int error = errno;
+  if (link == nullptr) return os_error(error, "attach: tracing exits (perf event)");
+  event.value().release();  // the link closes it
+  one.link = link;          // the skeleton detaches it
+  return ok();
+}
+
+Result<> StampProgram::attach_to_raw_tracepoint(const ExitProgram& one) {
+  bpf_link* link = bpf_program__attach(one.program);
+  const int error = errno;
+  if (link == nullptr) return os_error(error, "attach: tracing exits (sched_process_exit)");
+  one.link = link;  // the skeleton detaches it
+  return ok();
+}
+
+// Before the self-test, so that no exit of a later sender is missed. The perf event's program comes
+// first and is run first, see exit.bpf.h.
 Result<> StampProgram::watch_exits() {
   if (exits_problem_) return *exits_problem_;  // not loaded
   for (const ExitProgram& one : exit_programs()) {
     if (one.method != method_) continue;
-    bpf_link* link = bpf_program__attach(one.program);
-    const int error = errno;
-    if (link == nullptr) return os_error(error, "attach: tracing exits (sched_process_exit)");
-    one.link = link;  // the skeleton detaches it
+    if (one.is_perf_event) {
+      if (auto attached = attach_to_perf_event(one); !attached)
+        explain(attached.error().message, /*is_last=*/false);
+    } else if (auto attached = attach_to_raw_tracepoint(one); !attached) {
+      return attached;
+    }
   }
   auto ring = map(skeleton_->maps.exits);
   if (!ring) return ring.error();

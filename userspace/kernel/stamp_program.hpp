@@ -117,10 +117,13 @@ class StampProgram {
 
   struct ExitProgram {
     ReadMethod method;
+    bool is_perf_event;  // else a raw tracepoint
     bpf_program* program;
     bpf_link*& link;  // the skeleton's
   };
   [[nodiscard]] std::array<ExitProgram, 4> exit_programs() const;
+  static Result<> attach_to_perf_event(const ExitProgram& one);
+  static Result<> attach_to_raw_tracepoint(const ExitProgram& one);
   [[nodiscard]] std::uint64_t exits_missed() const;
   Result<> trace_receipts();
   Result<> calibrate();
@@ -133,7 +136,7 @@ class StampProgram {
   bool reads_credentials_ = false;
   std::unique_ptr<RingReader> ring_;
   std::unique_ptr<RingReader> exits_;
-  mutable std::array<std::uint64_t, 3> exits_skipped_{};  // by copy of the program, as last read
+  mutable std::array<std::uint64_t, 2> exits_skipped_{};  // by attached program, as last read
   mutable std::uint64_t exits_missed_ = 0;
   std::unique_ptr<SenderTable> senders_;
   std::optional<Error> exits_problem_;
