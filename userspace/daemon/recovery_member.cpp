@@ -25,6 +25,19 @@ bool uids_are_initial() {
   return are && are.value();
 }
 
+// How long a new process may take to its first beat, unless the operator knows better.
+constexpr std::uint64_t kStartUp_ms = 10'000;
+
+ServiceRules rules_of(const RecoveryConfig& options, std::uint64_t threshold_ms) {
+  ServiceRules rules;
+  rules.recover_on = options.recover_on;
+  rules.attempts = options.attempts;
+  rules.settle_ns = options.settle_ms * kNsPerMs;
+  rules.verify_ns = options.verify_ms.value_or(threshold_ms + kStartUp_ms) * kNsPerMs;
+  rules.stable_ns = options.stable_ms * kNsPerMs;
+  return rules;
+}
+
 Recovery::Config config_of(const RecoveryConfig& options,
                            const RecoveryMember::Surroundings& observer, std::uint64_t now_ns) {
   Recovery::Config config;
@@ -39,6 +52,8 @@ Recovery::Config config_of(const RecoveryConfig& options,
   policy.budget = options.budget;
   policy.budget_per_uid = options.budget_per_uid;
   policy.seed = random_seed();
+  config.services = {rules_of(options, observer.threshold_ms), observer.tracker_capacity,
+                     random_seed()};
   config.dry_run = options.dry_run;
   config.audit_required = options.audit_required;
   return config;
@@ -187,7 +202,7 @@ Result<std::unique_ptr<RecoveryMember>> RecoveryMember::open(const RecoveryConfi
 RecoveryMember::RecoveryMember(const Recovery::Config& config, std::unique_ptr<RecoveryMeans> means,
                                const Clock& clock, AuditTrail* trail,
                                std::uint64_t shutdown_grace_ms)
-    : recovery_(config, std::move(means), clock, trail, *this),
+    : recovery_(config, std::move(means), nullptr, clock, trail, *this),
       shutdown_grace_ms_(shutdown_grace_ms) {}
 
 // CAP_KILL: a command that became another user must still meet its deadline.
@@ -232,6 +247,37 @@ void RecoveryMember::reported(const RecoveryReport& report) {
               who(report.stall), report.discarded_bytes);
 }
 
+void RecoveryMember::changed(const Services::Change& change) {
+  const std::string& service = change.served->facts.name;
+  switch (change.news) {
+    case ServiceNews::WentDown: spdlog::info("service {} is down", service); return;
+    case ServiceNews::Flapped:
+      spdlog::warn("service {} is flapping: it is down again soon after it was recovered", service);
+      return;
+    case ServiceNews::RecoveredElsewhere:
+      spdlog::info("service {} is healthy again without recovery", service);
+      return;
+    case ServiceNews::Stopped:
+      spdlog::info(
+          "service {} was stopped: its process ended in a way that --recovery-on leaves out",
+          service);
+      return;
+    case ServiceNews::Recovered:
+      spdlog::info("service {} is recovered, by attempt {}", service, change.attempt);
+      return;
+    case ServiceNews::Ended: spdlog::info("service {} has ended", service); return;
+    case ServiceNews::AttemptFailed:
+      spdlog::warn("service {}: attempt {} to recover it has failed", service, change.attempt);
+      return;
+    case ServiceNews::GaveUp:
+      spdlog::error(
+          "service {} is given up after attempt {}: it is left alone until it beats again or "
+          "SIGHUP is sent to the observer",
+          service, change.attempt);
+      return;
+  }
+}
+
 void RecoveryMember::budget_is_exhausted() {
   spdlog::error(
       "the recovery budget is exhausted: no agent is recovered until it allows for it again "
@@ -256,6 +302,7 @@ void RecoveryMember::is_unprepared(const Error& error) {
 void append_totals(Totals& totals, const RecoveryCounters& counters) {
   append(totals, RecoveryCounters::kOutcomes, counters.outcomes);
   append(totals, RecoveryCounters::kRefusals, counters.refusals);
+  append(totals, RecoveryCounters::kChanges, counters.changes);
   append(totals, RecoveryCounters::kUnaudited, counters.unaudited);
   append(totals, RecoveryCounters::kUnrecorded, counters.unrecorded);
   append(totals, RecoveryCounters::kUnprepared, counters.unprepared);

@@ -49,6 +49,9 @@ class RecoveryMember final : public LoopMember, private RecoveryListener {
   [[nodiscard]] Status begin() { return recovery_.begin(); }
 
   void handle(const Event& event) override;
+  // SIGHUP: what was given up is tried again.
+  [[nodiscard]] bool has_files() const override { return true; }
+  void reopen() override { recovery_.reset(); }
   void tick(std::uint64_t now_ns) override { recovery_.tick(now_ns); }
   [[nodiscard]] int fd() const override { return recovery_.fd(); }
   [[nodiscard]] Step step() const override { return Step::Recovering; }
@@ -65,6 +68,7 @@ class RecoveryMember final : public LoopMember, private RecoveryListener {
 
   void refused(const Stall& stall, RecoveryRefusal reason) override;
   void reported(const RecoveryReport& report) override;
+  void changed(const Services::Change& change) override;
   void budget_is_exhausted() override;
   void uid_budget_is_exhausted(const Stall& stall) override;
   void is_without_audit(const Error& error) override;
