@@ -1,5 +1,5 @@
-// Paths of cgroups, which whoever may make a cgroup has written: no name below a unit or a container
-// makes it another one, and only what systemd can start again is restarted.
+// Paths of cgroups, written by whoever may make a cgroup: no name below a unit or a container makes
+// it another one, and a scope, a slice or a user's manager is never restarted.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>

@@ -21,13 +21,13 @@ constexpr std::array<std::string_view, 11> kUnitTypes = {"service", "socket",   
                                                          "mount",   "automount", "swap",   "timer",
                                                          "path",    "slice",     "scope"};
 
-// What runtimes put before the id of a container: docker-ID.scope below systemd, and libpod-ID where
-// the runtime makes the cgroup itself. ("libpod-conmon-" and "crio-conmon-" are not containers, but
+// What runtimes put before a container's id: docker-ID.scope with systemd, libpod-ID where the
+// runtime makes the cgroup itself. ("libpod-conmon-" and "crio-conmon-" are not containers, but
 // processes that watch one.)
 constexpr std::array<std::string_view, 6> kRuntimes = {"",      "docker-", "cri-containerd-",
                                                        "crio-", "libpod-", "nerdctl-"};
 
-// Not those of <cctype>, which go by the locale.
+// Not those of <cctype>, which depend on the locale.
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_letter_or_digit(char c) { return is_letter(c) || is_digit(c); }
@@ -43,7 +43,7 @@ bool all(std::string_view text, Test test) {
 
 // --- Paths ---
 
-// Takes the first directory off the path. Empty at its end.
+// Removes the first directory from `path` and returns it. Empty at the end.
 std::string_view take_directory(std::string_view& path) {
   path.remove_prefix(std::min(path.find_first_not_of('/'), path.size()));
   const auto directory = path.substr(0, path.find('/'));
@@ -51,13 +51,13 @@ std::string_view take_directory(std::string_view& path) {
   return directory;
 }
 
-// systemd puts one '_' before names that could be a file of the kernel's ("cpu.service").
+// systemd puts one '_' before a name that the kernel could use for a file ("cpu.service").
 std::string_view unescaped(std::string_view directory) {
   if (directory.starts_with('_')) directory.remove_prefix(1);
   return directory;
 }
 
-// What is between the two; nullopt where they are not there, or nothing is between.
+// The text between the two; nullopt where one of them is missing, or nothing is between them.
 std::optional<std::string_view> between(std::string_view text, std::string_view prefix,
                                         std::string_view suffix) {
   if (text.size() <= prefix.size() + suffix.size()) return std::nullopt;
@@ -73,7 +73,7 @@ bool is_slice_name(std::string_view unit) {
   return unit.ends_with(".slice") && unit.find('@') == std::string_view::npos && is_unit_name(unit);
 }
 
-// The first directory that is no slice, as it is on disk; `path` is then what is below it.
+// Returns the first directory that is not a slice, not unescaped; leaves the rest in `path`.
 std::string_view skip_slices(std::string_view& path) {
   for (;;) {
     const auto directory = take_directory(path);
@@ -104,7 +104,7 @@ bool is_capsule_name(std::string_view text) {
          all(text, [](char c) { return is_letter_or_digit(c) || c == '-' || c == '_'; });
 }
 
-// Below it are units that are not the system manager's own. These names are never escaped.
+// Below these, units are not the system manager's own. systemd never escapes these names.
 bool has_user_units(std::string_view directory) {
   if (const auto uid = between(directory, "user@", ".service")) return is_uid(*uid);
   if (const auto name = between(directory, "capsule@", ".service")) return is_capsule_name(*name);
@@ -133,8 +133,8 @@ std::optional<std::string> container_id_of(std::string_view directory) {
   return std::nullopt;
 }
 
-// A UUID, or, of a pod that the kubelet has from a file, the 32 digits of that file's hash. With the
-// systemd driver, '_' stands for '-', which separates slices.
+// A UUID; for a static pod, the 32 digits of its file's hash. In the name of a slice, where '-'
+// separates parents, there is '_' instead of '-'.
 std::optional<std::string> pod_uid_of(std::string_view text) {
   std::string uid(text);
   std::replace(uid.begin(), uid.end(), '_', '-');
@@ -147,8 +147,8 @@ std::optional<std::string> pod_uid_of(std::string_view text) {
   return uid;
 }
 
-// kubepods.slice, kubepods-burstable.slice, kubepods-besteffort.slice, without the suffix; with what
-// --cgroup-root of the kubelet puts before them ("kubelet-kubepods").
+// kubepods.slice, kubepods-burstable.slice or kubepods-besteffort.slice, without the suffix; the
+// kubelet's --cgroup-root may put more before it ("kubelet-kubepods").
 bool is_slice_of_pods(std::string_view stem) {
   for (const std::string_view quality : {"-burstable", "-besteffort"}) {
     if (stem.ends_with(quality)) {
@@ -185,7 +185,7 @@ class PodDirectories {
   bool is_among_pods_ = false;  // the directory above may hold pods
 };
 
-// Not below the first container: what is there is the container's own word.
+// Stops at the first container: names below it are the container's own choice.
 void read_container(std::string_view path, CgroupNames& names) {
   PodDirectories pods;
   for (auto directory = take_directory(path); !directory.empty();
