@@ -119,7 +119,7 @@ class FakeListener final : public RecoveryListener {
 };
 
 // Answers what it knows, once it is asked.
-class FakeNames final : public CgroupNames {
+class FakeNames final : public ServiceNames {
  public:
   void ask(std::uint64_t cgroup_id, std::uint64_t /*now_ns*/) override {
     asked.push_back(cgroup_id);

@@ -50,7 +50,7 @@ void fill(AuditRecord& record, const Stall& stall) {
 
 }  // namespace
 
-Recovery::Recovery(const Config& config, std::unique_ptr<RecoveryMeans> means, CgroupNames* names,
+Recovery::Recovery(const Config& config, std::unique_ptr<RecoveryMeans> means, ServiceNames* names,
                    const Clock& clock, AuditTrail* trail, RecoveryListener& listener)
     : config_(config),
       means_(std::move(means)),

@@ -92,7 +92,7 @@ class Recovery {
     bool audit_required = false;
   };
 
-  Recovery(const Config& config, std::unique_ptr<RecoveryMeans> means, CgroupNames* names,
+  Recovery(const Config& config, std::unique_ptr<RecoveryMeans> means, ServiceNames* names,
            const Clock& clock, AuditTrail* trail, RecoveryListener& listener);
 
   // The record's first line. The Error: it cannot be kept, and is required.

@@ -17,7 +17,7 @@ std::string own_key(const ProcessKey& process) {
 
 }  // namespace
 
-Services::Services(const Config& config, CgroupNames* names)
+Services::Services(const Config& config, ServiceNames* names)
     : config_(config), names_(names), seeds_(config.seed) {}
 
 void Services::hear(const Beat& beat, std::uint64_t now_ns) {
@@ -109,7 +109,7 @@ void Services::ask(const Beat& beat, std::uint64_t now_ns) {
   names_->ask(beat.cgroup_id, now_ns);
 }
 
-void Services::answer(const CgroupNames::Answer& answer, std::uint64_t now_ns) {
+void Services::answer(const ServiceNames::Answer& answer, std::uint64_t now_ns) {
   const auto known = known_.find(answer.cgroup_id);
   if (known == known_.end() || known->second) return;
   known->second = answer.facts.value_or(ServiceFacts{});

@@ -52,7 +52,7 @@ class Services {
   };
 
   // `names`: nullptr where no cgroup can be named; every process is then a service of its own.
-  Services(const Config& config, CgroupNames* names);
+  Services(const Config& config, ServiceNames* names);
 
   void hear(const Beat& beat, std::uint64_t now_ns);
   // false: too many are remembered.
@@ -92,7 +92,7 @@ class Services {
 
   [[nodiscard]] bool is_pending(std::uint64_t cgroup_id) const;
   void ask(const Beat& beat, std::uint64_t now_ns);
-  void answer(const CgroupNames::Answer& answer, std::uint64_t now_ns);
+  void answer(const ServiceNames::Answer& answer, std::uint64_t now_ns);
   void deliver_beat(std::uint64_t cgroup_id, const ProcessKey& process, bool is_first,
                     std::uint64_t now_ns);
   [[nodiscard]] bool deliver_stall(const Stall& stall, std::uint64_t now_ns);
@@ -103,7 +103,7 @@ class Services {
   void forget_idle();
 
   const Config config_;
-  CgroupNames* const names_;
+  ServiceNames* const names_;
   Known known_;
   std::deque<std::uint64_t> known_order_;  // oldest first
   std::vector<Held> held_;
