@@ -2,9 +2,11 @@
 
 #include <linux/capability.h>
 #include <spdlog/spdlog.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <string>
 #include <utility>
 
@@ -177,33 +179,69 @@ spdlog::level::level_enum level_of(RecoveryOutcome outcome) {
 
 }  // namespace
 
-Result<std::unique_ptr<Signaller>> RecoveryMember::start_signaller(
-    const RecoveryConfig& options, const std::optional<User>& user) {
-  if (!options.signal) return std::unique_ptr<Signaller>();
-  auto started = Signaller::start([&user] { return become_signaller(user); });
-  if (started) warn_of_limits(started.value()->authority());
-  return started;
+Result<RecoveryMember::Helpers> RecoveryMember::start_helpers(const RecoveryConfig& options,
+                                                              const std::optional<User>& user) {
+  Helpers helpers;
+  if (!options.is_on()) return helpers;
+  auto cgroups = CgroupPaths::start({}, [&user] { return user ? become_user(*user) : ok(); });
+  if (cgroups) {
+    helpers.cgroups = std::make_unique<CgroupServices>(std::move(cgroups).value());
+  } else {
+    spdlog::warn("recovery: {}: each agent is a service of its own, and {{unit}} is not known",
+                 cgroups.error().message);
+  }
+  if (!options.signal) return helpers;
+  auto signaller = Signaller::start([&user] { return become_signaller(user); });
+  if (!signaller) return signaller.error();
+  warn_of_limits(signaller.value()->authority());
+  helpers.signaller = std::move(signaller).value();
+  return helpers;
 }
 
 Result<std::unique_ptr<RecoveryMember>> RecoveryMember::open(const RecoveryConfig& options,
                                                              const Surroundings& observer,
-                                                             std::unique_ptr<Signaller> signaller,
-                                                             const Clock& clock,
+                                                             Helpers helpers, const Clock& clock,
                                                              AuditTrail* trail) {
   if (!options.is_on()) return std::unique_ptr<RecoveryMember>();
-  auto means = options.signal ? signal_means(options, observer, std::move(signaller), clock)
+  auto means = options.signal ? signal_means(options, observer, std::move(helpers.signaller), clock)
                               : command_means(options, observer, clock);
   if (!means) return means.error();
-  return std::unique_ptr<RecoveryMember>(
+  std::unique_ptr<RecoveryMember> member(
       new RecoveryMember(config_of(options, observer, clock.now_ns()), std::move(means).value(),
-                         clock, trail, options.shutdown_grace_ms));
+                         std::move(helpers.cgroups), clock, trail, options.shutdown_grace_ms));
+  if (auto watched = member->watch_descriptors(); !watched) return watched.error();
+  return member;
 }
 
 RecoveryMember::RecoveryMember(const Recovery::Config& config, std::unique_ptr<RecoveryMeans> means,
-                               const Clock& clock, AuditTrail* trail,
-                               std::uint64_t shutdown_grace_ms)
-    : recovery_(config, std::move(means), nullptr, clock, trail, *this),
+                               std::unique_ptr<CgroupServices> cgroups, const Clock& clock,
+                               AuditTrail* trail, std::uint64_t shutdown_grace_ms)
+    : cgroups_(std::move(cgroups)),
+      recovery_(config, std::move(means), cgroups_.get(), clock, trail, *this),
       shutdown_grace_ms_(shutdown_grace_ms) {}
+
+Status RecoveryMember::watch_descriptors() {
+  epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
+  const int made = errno;
+  if (!epoll_) return os_error(made, "recovery: epoll_create1");
+  for (const int fd : {recovery_.fd(), cgroups_ ? cgroups_->fd() : -1}) {
+    if (fd < 0) continue;
+    epoll_event readable{};
+    readable.events = EPOLLIN;
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &readable) != 0) {
+      const int code = errno;
+      return os_error(code, "recovery: epoll_ctl");
+    }
+  }
+  return ok();
+}
+
+void RecoveryMember::tick(std::uint64_t now_ns) {
+  recovery_.tick(now_ns);
+  if (!cgroups_ || !cgroups_->problem() || std::exchange(has_told_problem_, true)) return;
+  spdlog::error("recovery: {}: each agent is a service of its own from now on",
+                cgroups_->problem()->message);
+}
 
 // CAP_KILL: a command that became another user must still meet its deadline.
 KeptPrivileges RecoveryMember::needed_privileges(const RecoveryConfig& options) {
