@@ -61,14 +61,20 @@ void check_nothing_is_lost(std::string_view text, const Words& words) {
 void check_command(std::string_view text, const Words& words) {
   const auto command = CommandLine::parse(text);
   if (!command) return;
-  const Words argv = command.value().argv_for(4194303);
-  require(argv.size() == words.size(), "no pid makes a second argument");
+  const ServiceFacts service{
+      .name = "{unit}", .unit = "{pid}", .user_unit = {}, .cgroup = "/{service} x"};
+  Stall stall{};
+  stall.pid = 4194303;
+  stall.uid = 1000;
+  const auto filled = command.value().argv_for({stall, service});
+  require(filled.has_value(), "all that can be named is known");
+  const Words& argv = *filled;
+  require(argv.size() == words.size(), "nothing that is put in makes a second argument");
   require(argv.front().starts_with('/'), "the program is named by an absolute path");
   require(argv.front().ends_with(words.front()), "the program is the one that was named");
   for (std::size_t i = 1; i < argv.size(); ++i) {
-    require(argv[i].find("{pid}") == std::string::npos, "every {pid} is replaced");
-    const bool had_pid = words[i].find("{pid}") != std::string::npos;
-    require(had_pid || argv[i] == words[i], "other arguments stay as they are");
+    const bool had_any = words[i].find('{') != std::string::npos;
+    require(had_any || argv[i] == words[i], "other arguments stay as they are");
   }
 }
 

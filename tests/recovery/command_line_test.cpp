@@ -9,6 +9,7 @@
 
 #include "recovery/command_means.hpp"
 #include "recovery/printable.hpp"
+#include "tests/recovery/stalls.hpp"
 #include "tests/support/needs.hpp"
 #include "tests/support/process.hpp"
 
@@ -57,7 +58,8 @@ TEST(Split, RefusesWhatIsLeftOpen) {
 
 Words argv(std::string_view text, std::uint32_t pid = 42) {
   const auto command = CommandLine::parse(text);
-  return command ? command.value().argv_for(pid) : Words{"error: " + command.error().message};
+  if (!command) return Words{"error: " + command.error().message};
+  return command.value().argv_for(about(stall_of(pid))).value_or(Words{"nothing"});
 }
 
 TEST(Command, IsLookedUpOnceInTheSystemsDirectories) {
@@ -138,6 +140,35 @@ TEST(Printable, HasNothingThatATerminalWouldObey) {
   EXPECT_EQ(printable_lines(""), Words{});
   EXPECT_EQ(printable_lines("no end"), Words{"no end"});
   EXPECT_EQ(printable_lines(std::string("a\0b", 3)), Words{"a?b"});
+}
+
+Words argv_of(std::string_view text, const ServiceFacts& service, const Stall& stall) {
+  return CommandLine::parse(text).value().argv_for({stall, service}).value_or(Words{"nothing"});
+}
+
+TEST(CommandLine, NamesTheService) {
+  const ServiceFacts service{.name = "a.service",
+                             .unit = "a.service",
+                             .user_unit = {},
+                             .cgroup = "/system.slice/a.service"};
+  EXPECT_EQ(
+      argv_of("/bin/true restart {unit} {service}:{cgroup} {uid}", service, stall_of(7)),
+      (Words{"/bin/true", "restart", "a.service", "a.service:/system.slice/a.service", "1000"}));
+}
+
+// `systemctl restart ""` is refused by systemctl, but `kill-all ""` might not be.
+TEST(CommandLine, NeverPutsNothingInThePlaceOfWhatIsNotKnown) {
+  const ServiceFacts nothing{.name = "process 7", .unit = {}, .user_unit = {}, .cgroup = {}};
+  EXPECT_EQ(argv_of("/bin/true {unit}", nothing, stall_of(7)), Words{"nothing"});
+  EXPECT_EQ(argv_of("/bin/true a{cgroup}b", nothing, stall_of(7)), Words{"nothing"});
+  EXPECT_EQ(argv_of("/bin/true {uid}", nothing, stall_of(7, 5, std::nullopt)), Words{"nothing"});
+  EXPECT_EQ(argv_of("/bin/true {pid}", nothing, stall_of(7)), (Words{"/bin/true", "7"}));
+}
+
+TEST(CommandLine, WhatIsPutInIsNotLookedAtAgain) {
+  const ServiceFacts odd{.name = "{pid}", .unit = "{uid} x", .user_unit = {}, .cgroup = "/{unit}"};
+  EXPECT_EQ(argv_of("/bin/true {service}{unit} {cgroup}", odd, stall_of(7)),
+            (Words{"/bin/true", "{pid}{uid} x", "/{unit}"}));
 }
 
 }  // namespace

@@ -47,7 +47,7 @@ TEST_F(Command, IsToldWhatHasStalled) {
       means(R"(sh -c 'echo "$@" $HB_PID $HB_GENERATION $HB_CAUSE $PATH $X' - {pid})",
             {"X=y", "PATH=/bin"});
   const Stall stall = stall_of(42, 99);
-  const RecoveryReport started = command->act(stall, clock_.now_ns()).value();
+  const RecoveryReport started = command->act(about(stall), clock_.now_ns()).value();
   EXPECT_EQ(started.outcome, RecoveryOutcome::Spawned);
   const RecoveryReport ended = end_of(*command);
   EXPECT_EQ(ended.outcome, RecoveryOutcome::CompletedZero);
@@ -58,30 +58,30 @@ TEST_F(Command, IsToldWhatHasStalled) {
 
 TEST_F(Command, IsWholeInTheRecord) {
   const auto command = means("/bin/true {pid} x");
-  EXPECT_EQ(command->intent(stall_of(42)).argv, (Words{"/bin/true", "42", "x"}));
-  EXPECT_EQ(command->intent(stall_of(42)).kind, AuditRecord::Kind::Spawn);
+  EXPECT_EQ(command->intent(about(stall_of(42))).argv, (Words{"/bin/true", "42", "x"}));
+  EXPECT_EQ(command->intent(about(stall_of(42))).kind, AuditRecord::Kind::Spawn);
 }
 
 TEST_F(Command, IsRefusedWhileOneRunsForTheSameProcessOrTooManyDo) {
   const auto command = means("sleep 30", {}, {.max_running = 2});
-  command->act(stall_of(1), clock_.now_ns());
-  EXPECT_EQ(command->refusal(stall_of(1)), RecoveryRefusal::Debounced);
-  EXPECT_EQ(command->refusal(stall_of(2)), std::nullopt);
-  command->act(stall_of(2), clock_.now_ns());
-  EXPECT_EQ(command->refusal(stall_of(3)), RecoveryRefusal::TooManyRunning);
+  command->act(about(stall_of(1)), clock_.now_ns());
+  EXPECT_EQ(command->refusal(about(stall_of(1))), RecoveryRefusal::Debounced);
+  EXPECT_EQ(command->refusal(about(stall_of(2))), std::nullopt);
+  command->act(about(stall_of(2)), clock_.now_ns());
+  EXPECT_EQ(command->refusal(about(stall_of(3))), RecoveryRefusal::TooManyRunning);
 }
 
 TEST_F(Command, HasAnOutcomeForEveryEnd) {
   const auto outcome = [&](const std::string& line, const CommandRunner::Config& config = {}) {
     const auto command = means(line, {}, config);
-    command->act(stall_of(1), clock_.now_ns());
+    command->act(about(stall_of(1)), clock_.now_ns());
     return end_of(*command).outcome;
   };
   EXPECT_EQ(outcome("sh -c 'exit 3'"), RecoveryOutcome::CompletedNonzero);
   EXPECT_EQ(outcome("sh -c 'kill -9 $$'"), RecoveryOutcome::EndedBySignal);
   EXPECT_EQ(outcome("sleep 30", {.timeout_ns = 1}), RecoveryOutcome::KilledTimeout);
   const auto killed = means("sleep 30");
-  killed->act(stall_of(1), clock_.now_ns());
+  killed->act(about(stall_of(1)), clock_.now_ns());
   killed->kill_all();
   EXPECT_EQ(end_of(*killed).outcome, RecoveryOutcome::KilledShutdown);
 }
@@ -93,7 +93,7 @@ TEST_F(Command, ThatHasGoneSinceTheStartFailsToSpawn) {
   ::chmod(script.c_str(), 0755);
   const auto command = means(script);
   std::filesystem::remove(script);
-  const RecoveryReport report = command->act(stall_of(1), clock_.now_ns()).value();
+  const RecoveryReport report = command->act(about(stall_of(1)), clock_.now_ns()).value();
   EXPECT_EQ(report.outcome, RecoveryOutcome::SpawnFailed);
   EXPECT_NE(report.detail.find("No such file"), std::string::npos) << report.detail;
 }
@@ -118,7 +118,7 @@ class CommandFor : public Command {
   std::uint32_t pid() const { return static_cast<std::uint32_t>(child_.pid()); }
 
   std::string said(const Stall& stall) {
-    means_->act(stall, clock_.now_ns());
+    means_->act(about(stall), clock_.now_ns());
     return end_of(*means_).output;
   }
 
@@ -155,19 +155,21 @@ TEST_F(CommandFor, OneThatIsGoneIsToldNoPresentUid) {
 
 TEST_F(CommandFor, AnAgentThatHasChangedItsUidIsRefusedWhereItMustNot) {
   open(true);
-  EXPECT_EQ(means_->refusal(stall_of(pid(), 5, own_)), RecoveryRefusal::CredentialsChanged)
+  EXPECT_EQ(means_->refusal(about(stall_of(pid(), 5, own_))), RecoveryRefusal::CredentialsChanged)
       << "not known";
   prove();
-  EXPECT_EQ(means_->refusal(stall_of(pid(), 5, own_)), std::nullopt);
-  EXPECT_EQ(means_->refusal(stall_of(pid(), 5, own_ + 1)), RecoveryRefusal::CredentialsChanged);
-  EXPECT_EQ(means_->refusal(stall_of(pid(), 5, std::nullopt)), RecoveryRefusal::CredentialsChanged);
+  EXPECT_EQ(means_->refusal(about(stall_of(pid(), 5, own_))), std::nullopt);
+  EXPECT_EQ(means_->refusal(about(stall_of(pid(), 5, own_ + 1))),
+            RecoveryRefusal::CredentialsChanged);
+  EXPECT_EQ(means_->refusal(about(stall_of(pid(), 5, std::nullopt))),
+            RecoveryRefusal::CredentialsChanged);
 }
 
 TEST_F(CommandFor, AnAgentThatHasEndedIsNotRefused) {
   open(true);
   Stall stall = stall_of(pid(), 5, own_ + 1);
   stall.cause = StallCause::Exited;
-  EXPECT_EQ(means_->refusal(stall), std::nullopt);
+  EXPECT_EQ(means_->refusal(about(stall)), std::nullopt);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <deque>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -53,18 +54,20 @@ class FakeMeans final : public RecoveryMeans {
     return ok();
   }
   void forget(const Stall& stall) override { log_.push_back("forget " + of(stall)); }
-  [[nodiscard]] std::optional<RecoveryRefusal> refusal(const Stall& /*stall*/) override {
+  [[nodiscard]] std::optional<RecoveryRefusal> refusal(const RecoveryTarget& /*target*/) override {
     return refuses;
   }
-  [[nodiscard]] AuditRecord intent(const Stall& /*stall*/) const override {
+  [[nodiscard]] AuditRecord intent(const RecoveryTarget& /*target*/) const override {
     AuditRecord record;
     record.kind = AuditRecord::Kind::Spawn;
     return record;
   }
-  std::optional<RecoveryReport> act(const Stall& stall, std::uint64_t /*now_ns*/) override {
-    log_.push_back("act " + of(stall));
+  std::optional<RecoveryReport> act(const RecoveryTarget& target,
+                                    std::uint64_t /*now_ns*/) override {
+    log_.push_back("act " + of(target.stall));
+    ++acts;
     if (!outcome) return std::nullopt;
-    return RecoveryReport{*outcome, stall};
+    return RecoveryReport{*outcome, target.stall};
   }
   std::optional<Ended> next(std::uint64_t /*now_ns*/) override {
     if (ended.empty()) return std::nullopt;
@@ -73,6 +76,7 @@ class FakeMeans final : public RecoveryMeans {
     return first;
   }
 
+  std::size_t acts = 0;
   bool unprepared = false;
   std::optional<RecoveryRefusal> refuses;
   std::optional<RecoveryOutcome> outcome = RecoveryOutcome::Spawned;
@@ -94,6 +98,9 @@ class FakeListener final : public RecoveryListener {
   void reported(const RecoveryReport& report) override {
     log_.push_back(std::string("tell ") + name(report.outcome));
   }
+  void changed(const Services::Change& change) override {
+    changes.push_back(change.served->facts.name + " " + name(change.news));
+  }
   void budget_is_exhausted() override { log_.emplace_back("tell exhausted"); }
   void uid_budget_is_exhausted(const Stall& stall) override {
     log_.push_back("tell exhausted for " + std::to_string(stall.uid.value_or(0)));
@@ -105,8 +112,41 @@ class FakeListener final : public RecoveryListener {
     log_.push_back("tell unprepared: " + error.message);
   }
 
+  Log changes;  // apart from the rest
+
  private:
   Log& log_;
+};
+
+// Answers what it knows, once it is asked.
+class FakeNames final : public ServiceNames {
+ public:
+  void ask(std::uint64_t cgroup_id, std::uint64_t /*now_ns*/) override {
+    asked.push_back(cgroup_id);
+    waiting_.push_back(cgroup_id);
+  }
+  std::optional<Answer> next(std::uint64_t /*now_ns*/) override {
+    for (const std::uint64_t id : waiting_) {
+      const auto found = known_.find(id);
+      if (found == known_.end()) continue;
+      std::erase(waiting_, id);
+      return Answer{found->first, found->second};
+    }
+    return std::nullopt;
+  }
+  [[nodiscard]] int fd() const override { return -1; }
+  [[nodiscard]] std::uint64_t wake_ns() const override { return ~std::uint64_t{0}; }
+
+  void know(std::uint64_t cgroup_id, const std::string& unit) {
+    known_[cgroup_id] = ServiceFacts{unit, unit, std::nullopt, "/system.slice/" + unit};
+  }
+  void know_nothing_of(std::uint64_t cgroup_id) { known_[cgroup_id] = std::nullopt; }
+
+  std::vector<std::uint64_t> asked;
+
+ private:
+  std::vector<std::uint64_t> waiting_;
+  std::map<std::uint64_t, std::optional<ServiceFacts>> known_;
 };
 
 }  // namespace hb::test

@@ -65,7 +65,7 @@ class Race : public testing::Test {
     config.policy.observer_ns_inode = kHome;
     config.policy.debounce_ns = 0;
     config.policy.budget = {.acts = 2 * kRounds, .window_ns = 1};
-    recovery_.emplace(config, means(), clock_, nullptr, listener_);
+    recovery_.emplace(config, means(), nullptr, clock_, nullptr, listener_);
   }
 
   std::unique_ptr<SignalMeans> means() {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "tests/observer/fake_clock.hpp"
@@ -27,7 +28,7 @@ class RecoveryFlow : public testing::Test {
     }
     auto means = std::make_unique<FakeMeans>(log_);
     means_ = means.get();
-    recovery_.emplace(config, std::move(means), clock_, &trail_, listener_);
+    recovery_.emplace(config, std::move(means), &names_, clock_, &trail_, listener_);
   }
 
   Log on(const Stall& stall) {
@@ -40,7 +41,26 @@ class RecoveryFlow : public testing::Test {
   std::uint64_t count(RecoveryOutcome outcome) { return recovery_->counters().outcomes[outcome]; }
   std::uint64_t count(RecoveryRefusal reason) { return recovery_->counters().refusals[reason]; }
 
+  // A beat that is its process's first.
+  void first_beat_of(std::uint32_t pid, std::uint64_t cgroup_id = 0) {
+    Beat beat = beat_of(pid, 5, clock_.now_ns());
+    beat.first_or_changed = beat.is_first = true;
+    beat.cgroup_id = cgroup_id;
+    recovery_->hear(beat);
+  }
+  void end_with(RecoveryOutcome outcome, std::uint32_t pid) {
+    means_->ended.push_back(RecoveryReport{outcome, stall_of(pid)});
+    recovery_->tick(clock_.now_ns());
+  }
+  Log pass(std::uint64_t span_ns) {
+    log_.clear();
+    clock_.advance(span_ns);
+    recovery_->tick(clock_.now_ns());
+    return std::exchange(log_, {});
+  }
+
   Log log_;
+  FakeNames names_;
   FakeClock clock_{kSecond};
   FakeTrail trail_{log_};
   FakeListener listener_{log_};
@@ -88,7 +108,7 @@ TEST_F(RecoveryFlow, DoesNothingInADryRun) {
   restart(config);
   EXPECT_EQ(on_stall_of(7), (Log{"record spawn 7 dry", "tell dry_run", "record dry_run 7 dry"}));
   EXPECT_EQ(count(RecoveryOutcome::DryRun), 1U);
-  EXPECT_EQ(on_stall_of(7).front(), "tell refused debounced") << "but all gates are in force";
+  EXPECT_EQ(pass(3600 * kSecond), Log{}) << "once, as nothing comes of it";
 }
 
 TEST_F(RecoveryFlow, RecordsARefusal) {
@@ -99,13 +119,179 @@ TEST_F(RecoveryFlow, RecordsARefusal) {
   EXPECT_EQ(count(RecoveryRefusal::OriginUnattested), 1U);
 }
 
-// What the means refuse spends neither debounce nor budget.
+// What the means refuse spends neither debounce nor budget; and is told once.
 TEST_F(RecoveryFlow, ActsLaterOnWhatTheMeansRefusedAtFirst) {
   means_->refuses = RecoveryRefusal::TooManyRunning;
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(on_stall_of(7).front(), "tell refused too_many_running");
+  EXPECT_EQ(on_stall_of(7).front(), "tell refused too_many_running");
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(pass(kSecond), Log{});
   means_->refuses.reset();
-  EXPECT_EQ(on_stall_of(7).back(), "tell spawned");
+  EXPECT_EQ(pass(kSecond), (Log{"record spawn 7", "act 7", "tell spawned"}));
+  EXPECT_EQ(count(RecoveryRefusal::TooManyRunning), 1U);
 }
+
+// The story: refused once, for the start-up grace or the budget, an agent was never recovered.
+TEST_F(RecoveryFlow, ActsOnWhatWasRefusedForAWhileWhenThatIsOver) {
+  Recovery::Config config;
+  config.policy.act_from_ns = 100 * kSecond;
+  restart(config);
+  EXPECT_EQ(on_stall_of(7).front(), "tell refused startup_grace");
+  EXPECT_EQ(pass(kSecond), Log{});
+  EXPECT_EQ(pass(100 * kSecond).back(), "tell spawned");
+}
+
+TEST_F(RecoveryFlow, WhatIsExhaustedIsMadeUpForWhenTheBudgetAllows) {
+  for (std::uint32_t pid = 1; pid <= 6; ++pid) on_stall_of(pid);
+  EXPECT_EQ(means_->acts, 2U);
+  pass(60 * kSecond);
+  EXPECT_EQ(means_->acts, 4U);
+  pass(60 * kSecond);
+  EXPECT_EQ(means_->acts, 6U);
+}
+
+// The story: a command that failed once was never run again.
+TEST_F(RecoveryFlow, ACommandThatFailedIsRunAgain) {
+  on_stall_of(7);
+  end_with(RecoveryOutcome::CompletedNonzero, 7);
+  EXPECT_EQ(pass(kSecond / 2), Log{});
+  EXPECT_EQ(pass(kSecond), (Log{"record spawn 7", "act 7", "tell spawned"}));
+  EXPECT_EQ(trail_.records.back().attempt, 2U);
+}
+
+TEST_F(RecoveryFlow, ACommandThatCouldNotBeStartedSpendsNothing) {
+  means_->outcome = RecoveryOutcome::SpawnFailed;
+  on_stall_of(7);
+  for (int i = 0; i < 5; ++i) pass(70 * kSecond);
+  EXPECT_EQ(means_->acts, 6U);
+  means_->outcome = RecoveryOutcome::Spawned;
+  pass(70 * kSecond);
+  EXPECT_EQ(trail_.records.back().attempt, 1U);
+  EXPECT_EQ(recovery_->counters().changes[ServiceNews::GaveUp], 0U);
+}
+
+TEST_F(RecoveryFlow, AnAgentThatBeatsAgainIsLeftAlone) {
+  means_->refuses = RecoveryRefusal::TooManyRunning;
+  on_stall_of(7);
+  means_->refuses.reset();
+  Beat beat = beat_of(7, 5, clock_.now_ns());
+  beat.first_or_changed = true;
+  recovery_->hear(beat);
+  EXPECT_EQ(pass(kSecond), Log{});
+  EXPECT_EQ(listener_.changes, (Log{"process 7 went_down", "process 7 recovered_elsewhere"}));
+}
+
+// --- Services ---
+
+constexpr std::uint64_t kCgroup = 42;
+constexpr std::uint64_t kCgroupAfterwards = 43;  // systemd makes another one at each start
+
+Stall crash_of(std::uint32_t pid, std::uint64_t cgroup_id = kCgroup) {
+  Stall stall = stall_of(pid);
+  stall.cause = StallCause::Exited;
+  stall.exit.signal = 11;
+  stall.cgroup_id = cgroup_id;
+  return stall;
+}
+
+TEST_F(RecoveryFlow, AsksOnceForEachCgroup) {
+  first_beat_of(1, kCgroup);
+  first_beat_of(2, kCgroup);
+  first_beat_of(3, 1);
+  first_beat_of(4, 0);
+  EXPECT_EQ(names_.asked, std::vector<std::uint64_t>{kCgroup}) << "not for the root cgroup";
+}
+
+// The story: one restart by hand led to ten more.
+TEST_F(RecoveryFlow, ARestartByHandIsLeftAlone) {
+  names_.know(kCgroup, "a.service");
+  names_.know(kCgroupAfterwards, "a.service");
+  first_beat_of(1, kCgroup);
+  recovery_->tick(clock_.now_ns());
+  on(crash_of(1));
+  clock_.advance(kSecond / 2);
+  first_beat_of(2, kCgroupAfterwards);
+  EXPECT_EQ(pass(60 * kSecond), Log{});
+  EXPECT_EQ(listener_.changes, (Log{"a.service went_down", "a.service recovered_elsewhere"}));
+}
+
+TEST_F(RecoveryFlow, AServiceIsActedUponOnceForAllItsProcesses) {
+  names_.know(kCgroup, "a.service");
+  for (std::uint32_t pid = 1; pid <= 3; ++pid) first_beat_of(pid, kCgroup);
+  recovery_->tick(clock_.now_ns());
+  for (std::uint32_t pid = 1; pid <= 3; ++pid) on(crash_of(pid));
+  pass(kSecond);
+  EXPECT_EQ(means_->acts, 1U);
+  end_with(RecoveryOutcome::CompletedZero, 1);
+  pass(kSecond);
+  EXPECT_EQ(means_->acts, 1U);
+  EXPECT_EQ(trail_.records.back().kind, AuditRecord::Kind::Complete);
+}
+
+TEST_F(RecoveryFlow, PutsTheServiceOnRecord) {
+  names_.know(kCgroup, "a.service");
+  first_beat_of(1, kCgroup);
+  recovery_->tick(clock_.now_ns());
+  on(crash_of(1));
+  pass(kSecond);
+  const auto spawn =
+      std::find_if(trail_.records.begin(), trail_.records.end(),
+                   [](const auto& one) { return one.kind == AuditRecord::Kind::Spawn; });
+  ASSERT_NE(spawn, trail_.records.end());
+  EXPECT_EQ(spawn->service, "a.service");
+  EXPECT_EQ(spawn->unit, "a.service");
+  EXPECT_EQ(spawn->attempt, 1U);
+}
+
+TEST_F(RecoveryFlow, AFailureWaitsForTheNameOfItsService) {
+  first_beat_of(1, kCgroup);
+  on(crash_of(1));
+  pass(kSecond);
+  EXPECT_EQ(listener_.changes, Log{});
+  names_.know(kCgroup, "a.service");
+  recovery_->tick(clock_.now_ns());
+  EXPECT_EQ(listener_.changes, Log{"a.service went_down"});
+}
+
+TEST_F(RecoveryFlow, WithoutAnAnswerAProcessIsItsOwnService) {
+  first_beat_of(1, kCgroup);
+  names_.know_nothing_of(kCgroup);
+  recovery_->tick(clock_.now_ns());
+  EXPECT_EQ(on(crash_of(1)), (Log{"record spawn 1", "act 1", "tell spawned", "forget 1"}));
+}
+
+TEST_F(RecoveryFlow, ARecoveredServiceIsForgottenInTime) {
+  names_.know(kCgroup, "a.service");
+  names_.know(kCgroupAfterwards, "a.service");
+  first_beat_of(1, kCgroup);
+  recovery_->tick(clock_.now_ns());
+  on(crash_of(1));
+  pass(kSecond);
+  end_with(RecoveryOutcome::CompletedZero, 1);
+  first_beat_of(2, kCgroupAfterwards);
+  for (int i = 0; i < 10; ++i) pass(10 * kSecond);
+  EXPECT_EQ(listener_.changes, (Log{"a.service went_down", "a.service recovered"}));
+  EXPECT_EQ(means_->acts, 1U);
+}
+
+// A user's processes that fail can be as many as he likes.
+TEST_F(RecoveryFlow, OneUserTakesAtMostAQuarterOfTheServices) {
+  Recovery::Config config;
+  config.services.capacity = 8;
+  restart(config);
+  for (std::uint32_t pid = 1; pid <= 8; ++pid) on(stall_of(pid, 5, 1000));
+  EXPECT_EQ(count(RecoveryRefusal::DebounceFull), 6U);
+  on(stall_of(9, 5, 0));
+  EXPECT_EQ(count(RecoveryRefusal::DebounceFull), 6U);
+}
+
+TEST_F(RecoveryFlow, AThousandServicesAtOnce) {
+  Recovery::Config config;
+  restart(config);
+  for (std::uint32_t pid = 1; pid <= 1000; ++pid) on(stall_of(pid, 5, 0));
+  for (int i = 0; i < 1000; ++i) pass(60 * kSecond);
+  EXPECT_EQ(means_->acts, 1000U) << "as root's share of the budget allows, one a minute";
+}
+
+// --- Budgets ---
 
 TEST_F(RecoveryFlow, SaysOnceThatTheBudgetIsExhausted) {
   on_stall_of(1);
@@ -113,10 +299,8 @@ TEST_F(RecoveryFlow, SaysOnceThatTheBudgetIsExhausted) {
   EXPECT_EQ(on_stall_of(3).front(), "tell exhausted");
   EXPECT_EQ(on_stall_of(4).front(), "tell refused budget_exhausted");
   EXPECT_EQ(count(RecoveryRefusal::BudgetExhausted), 2U);
-  clock_.advance(60 * kSecond);
-  EXPECT_EQ(on_stall_of(5).back(), "tell spawned");
-  on_stall_of(6);
-  EXPECT_EQ(on_stall_of(7).front(), "tell exhausted") << "the next exhaustion is another one";
+  EXPECT_EQ(pass(60 * kSecond).back(), "tell spawned");
+  EXPECT_EQ(on_stall_of(5).front(), "tell exhausted") << "the next exhaustion is another one";
 }
 
 TEST_F(RecoveryFlow, SaysOnceThatAUsersBudgetIsExhausted) {
@@ -128,9 +312,8 @@ TEST_F(RecoveryFlow, SaysOnceThatAUsersBudgetIsExhausted) {
   EXPECT_EQ(on(stall_of(3, 5, 1000)).front(), "tell refused uid_budget_exhausted");
   EXPECT_EQ(on(stall_of(4, 5, 1001)).back(), "tell spawned") << "others have theirs";
   EXPECT_EQ(count(RecoveryRefusal::UidBudgetExhausted), 2U);
-  clock_.advance(60 * kSecond);
-  on(stall_of(5, 5, 1000));
-  EXPECT_EQ(on(stall_of(6, 5, 1000)).front(), "tell exhausted for 1000") << "it is another one";
+  EXPECT_EQ(pass(60 * kSecond).back(), "tell spawned");
+  EXPECT_EQ(on(stall_of(5, 5, 1000)).front(), "tell exhausted for 1000") << "it is another one";
 }
 
 TEST_F(RecoveryFlow, ReportsAnActThatTakesItsTimeWhenItHasEnded) {
@@ -168,7 +351,7 @@ TEST_F(RecoveryFlow, DoesNotActWithoutARecordThatIsRequired) {
             (Log{"tell without audit: the disk is full", "tell refused audit_unavailable"}));
   EXPECT_EQ(count(RecoveryRefusal::AuditUnavailable), 1U);
   trail_.fails = false;
-  EXPECT_EQ(on_stall_of(7).back(), "tell spawned") << "and nothing was spent on it";
+  EXPECT_EQ(pass(kSecond).back(), "tell spawned") << "and nothing was spent on it";
 }
 
 TEST_F(RecoveryFlow, PutsItsStartOnRecord) {
@@ -189,7 +372,7 @@ TEST_F(RecoveryFlow, NeedsNoTrail) {
   auto means = std::make_unique<FakeMeans>(log_);
   Recovery::Config config;
   config.policy.observer_ns_inode = kHome;
-  Recovery recovery(config, std::move(means), clock_, nullptr, listener_);
+  Recovery recovery(config, std::move(means), nullptr, clock_, nullptr, listener_);
   EXPECT_TRUE(recovery.begin());
   recovery.handle(stall_of(7));
   EXPECT_EQ(log_, (Log{"act 7", "tell spawned"}));
@@ -198,15 +381,18 @@ TEST_F(RecoveryFlow, NeedsNoTrail) {
 
 // A record takes the disk's time, and a refusal costs whoever causes it nothing.
 TEST_F(RecoveryFlow, PutsOnlySoManyRefusalsASecondOnRecord) {
-  Stall stranger = stall_of(7);
-  stranger.origin = BeatOrigin::NetworkUnverified;
-  for (int i = 0; i < 1000; ++i) on(stranger);
+  const auto stranger = [](std::uint32_t pid) {
+    Stall stall = stall_of(pid, 5, 0);
+    stall.origin = BeatOrigin::NetworkUnverified;
+    return stall;
+  };
+  for (std::uint32_t pid = 1; pid <= 1000; ++pid) on(stranger(pid));
   EXPECT_EQ(trail_.records.size(), 20U);
   EXPECT_EQ(count(RecoveryRefusal::OriginUnattested), 1000U);
   EXPECT_EQ(recovery_->counters().unrecorded, 980U);
-  EXPECT_EQ(on_stall_of(8).front(), "record spawn 8") << "an act is always on record";
+  EXPECT_EQ(on_stall_of(1001).front(), "record spawn 1001") << "an act is always on record";
   clock_.advance(kSecond);
-  EXPECT_EQ(on(stranger).back(), "record refused origin_unattested 7");
+  EXPECT_EQ(on(stranger(1002)).back(), "record refused origin_unattested 1002");
 }
 
 TEST_F(RecoveryFlow, ForgetsAProcessThatHasExited) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "observer/event.hpp"
+#include "recovery/recovery_means.hpp"
 
 namespace hb::test {
 
@@ -21,6 +22,13 @@ inline Stall stall_of(std::uint32_t pid, std::uint64_t generation_ns = 5,
   stall.generation_ns = generation_ns;
   stall.uid = uid;
   return stall;
+}
+
+// The first attempt upon a service of which nothing but its name is known. `stall` must live as long.
+inline RecoveryTarget about(const Stall& stall) {
+  static const ServiceFacts kOnlyAName{
+      .name = "process", .unit = {}, .user_unit = {}, .cgroup = {}};
+  return {stall, kOnlyAName};
 }
 
 inline Beat beat_of(std::uint32_t pid, std::uint64_t generation_ns, std::uint64_t sent_ns,

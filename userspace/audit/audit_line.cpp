@@ -58,6 +58,9 @@ void put_process(Json& line, const AuditRecord& r) {
   line["origin"] = name_or_null(r.origin);
   line["cgroup_id"] = known(r.cgroup_id);
   line["cause"] = name_or_null(r.cause);
+  if (!r.service.empty()) line["service"] = r.service;
+  if (!r.unit.empty()) line["unit"] = r.unit;
+  if (r.attempt != 0) line["attempt"] = r.attempt;
 }
 
 void put_child(Json& line, const AuditRecord& r) {

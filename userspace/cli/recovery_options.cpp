@@ -1,7 +1,9 @@
 #include "cli/recovery_options.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <cstring>
+#include <sstream>
 
 #include "base/units.hpp"
 #include "cli/options.hpp"
@@ -17,12 +19,18 @@ constexpr std::uint64_t kMaxOutput_bytes = std::uint64_t{1} << 20;
 constexpr const char* kExec = "--recovery-exec";
 constexpr const char* kSignal = "--recovery-signal";
 constexpr const char* kAccept = "--i-accept-recovery-on-unauthenticated-transport";
+constexpr const char* kOn = "--recovery-on";
 constexpr const char* kBudget = "--recovery-budget";
 constexpr const char* kBudgetPerUid = "--recovery-budget-per-uid";
 constexpr const char* kAuditFile = "--recovery-audit-file";
 
 // Worth nothing without one of the two. Those of a command alone need --recovery-exec by name.
-constexpr const char* kModifiers[] = {"--recovery-debounce-ms",
+constexpr const char* kModifiers[] = {kOn,
+                                      "--recovery-settle-ms",
+                                      "--recovery-verify-ms",
+                                      "--recovery-stable-ms",
+                                      "--recovery-attempts",
+                                      "--recovery-debounce-ms",
                                       kBudget,
                                       kBudgetPerUid,
                                       "--recovery-startup-grace-ms",
@@ -96,12 +104,47 @@ void declare_means(CLI::App& run, daemon::RecoveryConfig& o) {
   const auto signal = [&o](const std::string& text) { set_signal(o, text); };
   auto* exec =
       run.add_option_function<std::string>(
-             kExec, command, "On a stall, run this; {pid} in an argument is the agent's; no shell")
+             kExec, command,
+             "On a stall, run this, without a shell; {pid}, {unit}, {service}, {cgroup} and {uid} in "
+             "an argument are the agent's")
           ->type_name("CMD");
   run.add_option_function<std::string>(kSignal, signal,
                                        "On a silence, send this to the agent, and to nobody else")
       ->type_name("SIG")
       ->excludes(exec);
+}
+
+RecoverOn kinds_of(const std::string& text) {
+  RecoverOn kinds{};
+  std::stringstream words(text);
+  for (std::string word; std::getline(words, word, ',');) {
+    const auto kind = std::find_if(kEnumValues<DownKind>.begin(), kEnumValues<DownKind>.end(),
+                                   [&](DownKind one) { return word == name(one); });
+    if (kind == kEnumValues<DownKind>.end()) {
+      throw CLI::ValidationError(
+          kOn, "'" + word + "' is none of silence, signal, code, stop-signal, clean, last-word");
+    }
+    kinds.add(*kind);
+  }
+  return kinds;
+}
+
+void declare_service(CLI::App& run, daemon::RecoveryConfig& o) {
+  const auto on = [&o](const std::string& text) { o.recover_on = kinds_of(text); };
+  run.add_option_function<std::string>(
+         kOn, on,
+         "What is recovered: silence; ends by signal, code (not 0), stop-signal (SIGTERM, SIGINT, "
+         "SIGHUP), clean (code 0), last-word [silence,signal,code]")
+      ->type_name("KIND,...");
+  add_number(run, "--recovery-settle-ms", o.settle_ms, 0, kMsPerDay,
+             "After an end, so long somebody else may restart the service");
+  add_number(run, "--recovery-verify-ms", o.verify_ms, 1, kMsPerDay,
+             "After an act, so long it may take until a process of the service beats "
+             "[one threshold and 10 s]");
+  add_number(run, "--recovery-stable-ms", o.stable_ms, 0, kMsPerDay,
+             "So long it has to beat then, or the act counts as failed");
+  add_number(run, "--recovery-attempts", o.attempts, 1, 1000,
+             "Then the service is given up until it beats again, or SIGHUP");
 }
 
 void declare_limits(CLI::App& run, daemon::RecoveryConfig& o) {
@@ -161,6 +204,7 @@ bool is_given(const CLI::App& run, const char* name) {
 
 void declare_recovery_options(CLI::App& run, daemon::RecoveryConfig& o) {
   declare_means(run, o);
+  declare_service(run, o);
   declare_limits(run, o);
   declare_command(run, o);
 }

@@ -15,6 +15,7 @@
 #include "observer/tracker.hpp"
 #include "recovery/act_budget.hpp"
 #include "recovery/command_line.hpp"
+#include "recovery/service.hpp"
 #include "report/event_sink.hpp"
 #include "transport/unix_listener.hpp"
 
@@ -25,6 +26,11 @@ struct RecoveryConfig {
   std::optional<CommandLine> command;  // at most one of these two; neither: no recovery
   std::optional<int> signal;
 
+  RecoverOn recover_on = ServiceRules{}.recover_on;
+  std::uint64_t settle_ms = 1000;
+  std::optional<std::uint64_t> verify_ms;  // unset: one threshold and ten seconds
+  std::uint64_t stable_ms = 10'000;
+  std::uint32_t attempts = 5;
   std::uint64_t debounce_ms = 1000;
   ActBudget::Config budget;
   std::optional<ActBudget::Config> budget_per_uid;  // unset: a quarter of it

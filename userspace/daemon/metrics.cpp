@@ -56,6 +56,7 @@ constexpr std::array kAll = {
     &AppendFile::kLost,
     &RecoveryCounters::kOutcomes,
     &RecoveryCounters::kRefusals,
+    &RecoveryCounters::kChanges,
     &RecoveryCounters::kUnaudited,
     &RecoveryCounters::kUnrecorded,
     &RecoveryCounters::kUnprepared,

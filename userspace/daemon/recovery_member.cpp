@@ -2,9 +2,11 @@
 
 #include <linux/capability.h>
 #include <spdlog/spdlog.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <string>
 #include <utility>
 
@@ -25,6 +27,19 @@ bool uids_are_initial() {
   return are && are.value();
 }
 
+// How long a new process may take to its first beat, unless the operator knows better.
+constexpr std::uint64_t kStartUp_ms = 10'000;
+
+ServiceRules rules_of(const RecoveryConfig& options, std::uint64_t threshold_ms) {
+  ServiceRules rules;
+  rules.recover_on = options.recover_on;
+  rules.attempts = options.attempts;
+  rules.settle_ns = options.settle_ms * kNsPerMs;
+  rules.verify_ns = options.verify_ms.value_or(threshold_ms + kStartUp_ms) * kNsPerMs;
+  rules.stable_ns = options.stable_ms * kNsPerMs;
+  return rules;
+}
+
 Recovery::Config config_of(const RecoveryConfig& options,
                            const RecoveryMember::ObserverFacts& observer, std::uint64_t now_ns) {
   Recovery::Config config;
@@ -39,6 +54,8 @@ Recovery::Config config_of(const RecoveryConfig& options,
   policy.budget = options.budget;
   policy.budget_per_uid = options.budget_per_uid;
   policy.seed = random_seed();
+  config.services = {rules_of(options, observer.threshold_ms), observer.tracker_capacity,
+                     random_seed()};
   config.dry_run = options.dry_run;
   config.audit_required = options.audit_required;
   return config;
@@ -162,33 +179,69 @@ spdlog::level::level_enum level_of(RecoveryOutcome outcome) {
 
 }  // namespace
 
-Result<std::unique_ptr<Signaller>> RecoveryMember::start_signaller(
-    const RecoveryConfig& options, const std::optional<User>& user) {
-  if (!options.signal) return std::unique_ptr<Signaller>();
-  auto started = Signaller::start([&user] { return become_signaller(user); });
-  if (started) warn_of_limits(started.value()->authority());
-  return started;
+Result<RecoveryMember::Helpers> RecoveryMember::start_helpers(const RecoveryConfig& options,
+                                                              const std::optional<User>& user) {
+  Helpers helpers;
+  if (!options.is_on()) return helpers;
+  auto cgroups = CgroupPaths::start({}, [&user] { return user ? become_user(*user) : ok(); });
+  if (cgroups) {
+    helpers.cgroups = std::make_unique<CgroupServices>(std::move(cgroups).value());
+  } else {
+    spdlog::warn("recovery: {}: each agent is a service of its own, and {{unit}} is not known",
+                 cgroups.error().message);
+  }
+  if (!options.signal) return helpers;
+  auto signaller = Signaller::start([&user] { return become_signaller(user); });
+  if (!signaller) return signaller.error();
+  warn_of_limits(signaller.value()->authority());
+  helpers.signaller = std::move(signaller).value();
+  return helpers;
 }
 
 Result<std::unique_ptr<RecoveryMember>> RecoveryMember::open(const RecoveryConfig& options,
                                                              const ObserverFacts& observer,
-                                                             std::unique_ptr<Signaller> signaller,
-                                                             const Clock& clock,
+                                                             Helpers helpers, const Clock& clock,
                                                              AuditTrail* trail) {
   if (!options.is_on()) return std::unique_ptr<RecoveryMember>();
-  auto means = options.signal ? signal_means(options, observer, std::move(signaller), clock)
+  auto means = options.signal ? signal_means(options, observer, std::move(helpers.signaller), clock)
                               : command_means(options, observer, clock);
   if (!means) return means.error();
-  return std::unique_ptr<RecoveryMember>(
+  std::unique_ptr<RecoveryMember> member(
       new RecoveryMember(config_of(options, observer, clock.now_ns()), std::move(means).value(),
-                         clock, trail, options.shutdown_grace_ms));
+                         std::move(helpers.cgroups), clock, trail, options.shutdown_grace_ms));
+  if (auto watched = member->watch_descriptors(); !watched) return watched.error();
+  return member;
 }
 
 RecoveryMember::RecoveryMember(const Recovery::Config& config, std::unique_ptr<RecoveryMeans> means,
-                               const Clock& clock, AuditTrail* trail,
-                               std::uint64_t shutdown_grace_ms)
-    : recovery_(config, std::move(means), clock, trail, *this),
+                               std::unique_ptr<CgroupServices> cgroups, const Clock& clock,
+                               AuditTrail* trail, std::uint64_t shutdown_grace_ms)
+    : cgroups_(std::move(cgroups)),
+      recovery_(config, std::move(means), cgroups_.get(), clock, trail, *this),
       shutdown_grace_ms_(shutdown_grace_ms) {}
+
+Result<> RecoveryMember::watch_descriptors() {
+  epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
+  const int made = errno;
+  if (!epoll_) return os_error(made, "recovery: epoll_create1");
+  for (const int fd : {recovery_.fd(), cgroups_ ? cgroups_->fd() : -1}) {
+    if (fd < 0) continue;
+    epoll_event readable{};
+    readable.events = EPOLLIN;
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &readable) != 0) {
+      const int code = errno;
+      return os_error(code, "recovery: epoll_ctl");
+    }
+  }
+  return ok();
+}
+
+void RecoveryMember::tick(std::uint64_t now_ns) {
+  recovery_.tick(now_ns);
+  if (!cgroups_ || !cgroups_->problem() || std::exchange(has_told_problem_, true)) return;
+  spdlog::error("recovery: {}: each agent is a service of its own from now on",
+                cgroups_->problem()->message);
+}
 
 // CAP_KILL: a command that became another user must still meet its deadline.
 KeptPrivileges RecoveryMember::needed_privileges(const RecoveryConfig& options) {
@@ -232,6 +285,37 @@ void RecoveryMember::reported(const RecoveryReport& report) {
               who(report.stall), report.discarded_bytes);
 }
 
+void RecoveryMember::changed(const Services::Change& change) {
+  const std::string& service = change.served->facts.name;
+  switch (change.news) {
+    case ServiceNews::WentDown: spdlog::info("service {} is down", service); return;
+    case ServiceNews::Flapped:
+      spdlog::warn("service {} is flapping: it is down again soon after it was recovered", service);
+      return;
+    case ServiceNews::RecoveredElsewhere:
+      spdlog::info("service {} is healthy again without recovery", service);
+      return;
+    case ServiceNews::Stopped:
+      spdlog::info(
+          "service {} was stopped: its process ended in a way that --recovery-on leaves out",
+          service);
+      return;
+    case ServiceNews::Recovered:
+      spdlog::info("service {} is recovered, by attempt {}", service, change.attempt);
+      return;
+    case ServiceNews::Ended: spdlog::info("service {} has ended", service); return;
+    case ServiceNews::AttemptFailed:
+      spdlog::warn("service {}: attempt {} to recover it has failed", service, change.attempt);
+      return;
+    case ServiceNews::GaveUp:
+      spdlog::error(
+          "service {} is given up after attempt {}: it is left alone until it beats again or "
+          "SIGHUP is sent to the observer",
+          service, change.attempt);
+      return;
+  }
+}
+
 void RecoveryMember::budget_is_exhausted() {
   spdlog::error(
       "the recovery budget is exhausted: no agent is recovered until it allows for it again "
@@ -256,6 +340,7 @@ void RecoveryMember::is_unprepared(const Error& error) {
 void append_totals(Totals& totals, const RecoveryCounters& counters) {
   append(totals, RecoveryCounters::kOutcomes, counters.outcomes);
   append(totals, RecoveryCounters::kRefusals, counters.refusals);
+  append(totals, RecoveryCounters::kChanges, counters.changes);
   append(totals, RecoveryCounters::kUnaudited, counters.unaudited);
   append(totals, RecoveryCounters::kUnrecorded, counters.unrecorded);
   append(totals, RecoveryCounters::kUnprepared, counters.unprepared);

@@ -1,7 +1,7 @@
 // RecoveryMember: recovery as a member of the run loop, and its voice in the log.
 //
 // Owns the recovery; borrows clock and trail, which must live as long. Order of calls:
-// start_signaller() before a key is read, open() before privileges are dropped, begin() when
+// start_helpers() before a key is read, open() before privileges are dropped, begin() when
 // everything is open, finish() after the loop. One thread.
 #pragma once
 
@@ -9,11 +9,13 @@
 #include <memory>
 #include <optional>
 
+#include "base/fd.hpp"
 #include "daemon/config.hpp"
 #include "daemon/loop_member.hpp"
 #include "daemon/privileges.hpp"
 #include "daemon/user.hpp"
 #include "observer/clock.hpp"
+#include "recovery/cgroup_services.hpp"
 #include "recovery/recovery.hpp"
 #include "recovery/signaller.hpp"
 #include "report/totals.hpp"
@@ -30,16 +32,20 @@ class RecoveryMember final : public LoopMember, private RecoveryListener {
     std::uint64_t tracker_capacity = 0;
   };
 
-  // The process that signals agents, with what privileges it needs and no other; as `user`, if the
-  // observer is to become one. nullptr: no signal is wanted. Warns where it cannot act as every
-  // agent's user.
-  static Result<std::unique_ptr<Signaller>> start_signaller(const RecoveryConfig& options,
-                                                            const std::optional<User>& user);
+  // Processes beside the observer, each with what privileges it needs and no other.
+  struct Helpers {
+    std::unique_ptr<Signaller> signaller;     // signals agents; nullptr: no signal is wanted
+    std::unique_ptr<CgroupServices> cgroups;  // nullptr: no recovery, or no cgroup v2 hierarchy
+  };
+
+  // As `user`, if the observer is to become one. Warns where agents cannot be signalled with their
+  // users' authority, or not be told apart by their units.
+  static Result<Helpers> start_helpers(const RecoveryConfig& options,
+                                       const std::optional<User>& user);
 
   // nullptr: the options ask for no recovery. `trail`: nullptr when none is kept.
   static Result<std::unique_ptr<RecoveryMember>> open(const RecoveryConfig& options,
-                                                      const ObserverFacts& observer,
-                                                      std::unique_ptr<Signaller> signaller,
+                                                      const ObserverFacts& observer, Helpers helpers,
                                                       const Clock& clock, AuditTrail* trail);
 
   // What the process must keep to act: nothing to signal, which another process does.
@@ -49,8 +55,11 @@ class RecoveryMember final : public LoopMember, private RecoveryListener {
   [[nodiscard]] Result<> begin() { return recovery_.begin(); }
 
   void handle(const Event& event) override;
-  void tick(std::uint64_t now_ns) override { recovery_.tick(now_ns); }
-  [[nodiscard]] int fd() const override { return recovery_.fd(); }
+  // SIGHUP: what was given up is tried again.
+  [[nodiscard]] bool has_files() const override { return true; }
+  void reopen() override { recovery_.reset(); }
+  void tick(std::uint64_t now_ns) override;
+  [[nodiscard]] int fd() const override { return epoll_.get(); }
   [[nodiscard]] Step step() const override { return Step::Recovering; }
   [[nodiscard]] std::uint64_t wake_ns() const override { return recovery_.wake_ns(); }
 
@@ -61,16 +70,24 @@ class RecoveryMember final : public LoopMember, private RecoveryListener {
 
  private:
   RecoveryMember(const Recovery::Config& config, std::unique_ptr<RecoveryMeans> means,
-                 const Clock& clock, AuditTrail* trail, std::uint64_t shutdown_grace_ms);
+                 std::unique_ptr<CgroupServices> cgroups, const Clock& clock, AuditTrail* trail,
+                 std::uint64_t shutdown_grace_ms);
+
+  // Of what fd() stands for.
+  Result<> watch_descriptors();
 
   void refused(const Stall& stall, RecoveryRefusal reason) override;
   void reported(const RecoveryReport& report) override;
+  void changed(const Services::Change& change) override;
   void budget_is_exhausted() override;
   void uid_budget_is_exhausted(const Stall& stall) override;
   void is_without_audit(const Error& error) override;
   void is_unprepared(const Error& error) override;
 
+  const std::unique_ptr<CgroupServices> cgroups_;
   Recovery recovery_;
+  Fd epoll_;
+  bool has_told_problem_ = false;
   const std::uint64_t shutdown_grace_ms_;
 };
 

@@ -37,8 +37,8 @@ ExitCode run(const RunConfig& config) {
   open_log(config.log, signals ? signals.value().fd() : LineWriter::kNoStop);
   if (!signals) return give_up(signals.error());
   const MonotonicClock clock;
-  auto signaller = RecoveryMember::start_signaller(config.recovery, config.user);
-  if (!signaller) return give_up(signaller.error());
+  auto helpers = RecoveryMember::start_helpers(config.recovery, config.user);
+  if (!helpers) return give_up(helpers.error());
   Watchdog watchdog({config.standstill(), config.log, config.recovery.command.has_value()},
                     signals.value());
   auto keys = intake::read_key_files(config.udp.key_file, config.udp.master_key_file);
@@ -54,7 +54,7 @@ ExitCode run(const RunConfig& config) {
   if (!intake) return give_up(intake.error());
   const auto udp = intake.value()->open_udp(wanted, std::move(keys).value(), clock.now_ns());
   if (!udp) return give_up(udp.error());
-  const auto code = observe(config, signals.value(), *intake.value(), std::move(signaller).value(),
+  const auto code = observe(config, signals.value(), *intake.value(), std::move(helpers).value(),
                             clock, watchdog);
   return code ? code.value() : give_up(code.error());
 }

@@ -102,10 +102,10 @@ struct Members {
   std::unique_ptr<RecoveryMember> recovery;
 
   Result<> open(const RunConfig& options, const intake::Intake& intake,
-                std::unique_ptr<Signaller> signaller, const Clock& clock) {
+                RecoveryMember::Helpers helpers, const Clock& clock) {
     if (auto opened = open_exporter(options); !opened) return opened;
     if (auto opened = open_audit(options); !opened) return opened;
-    return open_recovery(options, intake, std::move(signaller), clock);
+    return open_recovery(options, intake, std::move(helpers), clock);
   }
 
   Result<> open_exporter(const RunConfig& options) {
@@ -124,13 +124,13 @@ struct Members {
   }
 
   Result<> open_recovery(const RunConfig& options, const intake::Intake& intake,
-                         std::unique_ptr<Signaller> signaller, const Clock& clock) {
+                         RecoveryMember::Helpers helpers, const Clock& clock) {
     const RecoveryMember::ObserverFacts observer{intake.observer_ns_inode(),
                                                  options.allow_cross_namespace,
                                                  options.threshold_ms, options.tracker_capacity};
     AuditTrail* trail = audit ? &audit->trail() : nullptr;
     auto opened =
-        RecoveryMember::open(options.recovery, observer, std::move(signaller), clock, trail);
+        RecoveryMember::open(options.recovery, observer, std::move(helpers), clock, trail);
     if (!opened) return opened.error();
     recovery = std::move(opened).value();
     return recovery ? recovery->begin() : ok();
@@ -185,8 +185,7 @@ void say_if_unwritten(LineWriter& out) {
 }  // namespace
 
 Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Intake& intake,
-                         std::unique_ptr<Signaller> signaller, const Clock& clock,
-                         Watchdog& watchdog) {
+                         RecoveryMember::Helpers helpers, const Clock& clock, Watchdog& watchdog) {
   LineWriter out(STDOUT_FILENO, signals.fd());
   const auto sink = make_sink(options.events, out);
   Observer observer(clock, observer_config(options, intake));
@@ -194,7 +193,7 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
   if (ExitWatch* exits = intake.exits()) observer.watch(*exits);
   if (const AttemptWatch* attempts = intake.attempts()) observer.watch(*attempts);
   Members members;
-  if (auto opened = members.open(options, intake, std::move(signaller), clock); !opened) {
+  if (auto opened = members.open(options, intake, std::move(helpers), clock); !opened) {
     return opened.error();
   }
   if (auto set = set_hangup_apart(signals, members); !set) return set.error();

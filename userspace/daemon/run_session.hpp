@@ -6,19 +6,18 @@
 #include "base/result.hpp"
 #include "daemon/config.hpp"
 #include "daemon/exit_code.hpp"
+#include "daemon/recovery_member.hpp"
 #include "daemon/signals.hpp"
 #include "daemon/watchdog.hpp"
 #include "intake/intake.hpp"
 #include "observer/clock.hpp"
-#include "recovery/signaller.hpp"
 
 namespace hb::daemon {
 
 // Opens all that is configured, binds the socket, drops privileges, starts the watchdog, runs the
 // loop and writes the last line. The Error says what could not be opened; everything is closed
-// then. `signaller`: see RecoveryMember::start_signaller().
+// then. `helpers`: see RecoveryMember::start_helpers().
 Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Intake& intake,
-                         std::unique_ptr<Signaller> signaller, const Clock& clock,
-                         Watchdog& watchdog);
+                         RecoveryMember::Helpers helpers, const Clock& clock, Watchdog& watchdog);
 
 }  // namespace hb::daemon

@@ -47,6 +47,8 @@ struct Beat {
   std::uint64_t sent_ns;        // CLOCK_MONOTONIC inside the sender's sendmsg; 0: not known
   // Real uid of the sender as it sent this, in the initial user namespace; only from a stamp.
   std::optional<std::uint32_t> uid = std::nullopt;
+  bool is_first = false;        // of its process, as far as the tracker remembers
+  std::uint64_t cgroup_id = 0;  // cgroup v2 directory inode; 0: not known
 };
 
 // A tracked agent has not beaten for the threshold (once per silence), or has ended (once).

@@ -308,6 +308,8 @@ std::optional<Event> Observer::track(const vlp::Frame& frame, std::uint32_t pid,
       .generation_ns = sender.generation_ns,
       .sent_ns = sender.sent_ns,
       .uid = uid_of(sender.generation_ns, sender.uid),
+      .is_first = true,
+      .cgroup_id = sender.cgroup_id,
   };
   return std::visit([&](const auto& outcome) { return event_for(outcome, beat); },
                     tracker_.record(tracked, now_ns));
@@ -338,6 +340,7 @@ std::optional<Event> Observer::event_for(const Tracker::Refreshed& outcome, Beat
   ++counters_.beats;
   if (outcome.new_session) ++counters_.sessions_restarted;
   beat.first_or_changed = outcome.changed;
+  beat.is_first = false;
   return beat;
 }
 

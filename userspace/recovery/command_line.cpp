@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <optional>
@@ -10,7 +11,23 @@
 namespace hb {
 namespace {
 
-constexpr std::string_view kPid = "{pid}";
+struct Placeholder {
+  std::string_view name;
+  std::optional<std::string> (*value)(const RecoveryTarget& target);
+};
+
+std::optional<std::string> uid_of(const RecoveryTarget& target) {
+  const auto uid = target.stall.uid;
+  return uid ? std::optional(std::to_string(*uid)) : std::nullopt;
+}
+
+constexpr std::array<Placeholder, 5> kPlaceholders = {{
+    {"{pid}", [](const RecoveryTarget& t) { return std::optional(std::to_string(t.stall.pid)); }},
+    {"{uid}", uid_of},
+    {"{service}", [](const RecoveryTarget& t) { return std::optional(t.service.name); }},
+    {"{unit}", [](const RecoveryTarget& t) { return t.service.unit; }},
+    {"{cgroup}", [](const RecoveryTarget& t) { return t.service.cgroup; }},
+}};
 constexpr std::array<const char*, 2> kSearched = {"/usr/bin/", "/bin/"};
 
 class Splitter {
@@ -103,10 +120,24 @@ Result<> check(const std::string& path) {
   return ok();
 }
 
-void replace_all(std::string& text, std::string_view what, const std::string& by) {
-  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size())) {
-    text.replace(at, what.size(), by);
+// In one pass: what is put in is not looked at again, whatever a cgroup may be called.
+std::optional<std::string> filled(std::string_view word, const RecoveryTarget& target) {
+  std::string text;
+  while (!word.empty()) {
+    const auto* found = std::find_if(
+        kPlaceholders.begin(), kPlaceholders.end(),
+        [&](const Placeholder& placeholder) { return word.starts_with(placeholder.name); });
+    if (found == kPlaceholders.end()) {
+      text += word.front();
+      word.remove_prefix(1);
+      continue;
+    }
+    const auto value = found->value(target);
+    if (!value || value->empty()) return std::nullopt;
+    text += *value;
+    word.remove_prefix(found->name.size());
   }
+  return text;
 }
 
 }  // namespace
@@ -120,8 +151,10 @@ Result<CommandLine> CommandLine::parse(std::string_view text) {
   if (!words) return words.error();
   if (words.value().empty() || words.value().front().empty()) return Error{"no program is named"};
   std::string& program = words.value().front();
-  if (program.find(kPid) != std::string::npos) {
-    return Error{"{pid} may stand in an argument, not in the program's name"};
+  for (const Placeholder& placeholder : kPlaceholders) {
+    if (program.find(placeholder.name) == std::string::npos) continue;
+    return Error{std::string(placeholder.name) +
+                 " may stand in an argument, not in the program's name"};
   }
   auto path = find(program);
   if (!path) return path.error();
@@ -130,9 +163,13 @@ Result<CommandLine> CommandLine::parse(std::string_view text) {
   return CommandLine(std::move(words).value());
 }
 
-std::vector<std::string> CommandLine::argv_for(std::uint32_t pid) const {
+std::optional<std::vector<std::string>> CommandLine::argv_for(const RecoveryTarget& target) const {
   std::vector<std::string> argv = words_;
-  for (std::size_t i = 1; i < argv.size(); ++i) replace_all(argv[i], kPid, std::to_string(pid));
+  for (std::size_t i = 1; i < argv.size(); ++i) {
+    auto word = filled(words_[i], target);
+    if (!word) return std::nullopt;
+    argv[i] = std::move(*word);
+  }
   return argv;
 }
 

@@ -1,20 +1,24 @@
 // CommandLine: the operator's recovery command, as words. No shell ever sees it: what comes out of
-// an event is a number and goes into an argument.
+// an event goes into an argument.
 //
-//   systemctl restart agent@{pid}        three words; {pid} becomes the stalled agent's pid
+//   systemctl restart {unit}             three words; {unit} becomes the agent's systemd unit
 //   /usr/local/bin/page 'on call' "{pid}"
+//
+// {pid}, {uid}, {service}, {unit} and {cgroup} stand for what is known of the agent, and never for
+// nothing: where it is not known, there is no command. Other words in braces stand for themselves.
 //
 // Words are separated by spaces and tabs. Within '...' every byte stands for itself; within "..." a
 // backslash takes the meaning from a following " or \; outside of quotes from any byte. Nothing
 // else means anything: no variable, no glob, no redirection, no operator.
 #pragma once
 
-#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
+#include "recovery/recovery_means.hpp"
 
 namespace hb {
 
@@ -28,8 +32,9 @@ class CommandLine {
   // Error says which of this is not so.
   [[nodiscard]] static Result<CommandLine> parse(std::string_view text);
 
-  // argv[0] is the path of the program.
-  [[nodiscard]] std::vector<std::string> argv_for(std::uint32_t pid) const;
+  // argv[0] is the path of the program. nullopt: something that it names is not known.
+  [[nodiscard]] std::optional<std::vector<std::string>> argv_for(
+      const RecoveryTarget& target) const;
 
  private:
   explicit CommandLine(std::vector<std::string> words) : words_(std::move(words)) {}

@@ -8,6 +8,7 @@
 namespace hb {
 namespace {
 
+constexpr std::uint64_t kTerminalNonce = ~std::uint64_t{0};
 constexpr const char* kPath = "PATH=/usr/bin:/bin";
 constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
 constexpr std::string_view kDigits = "0123456789";
@@ -30,7 +31,8 @@ RecoveryOutcome outcome_of(const EndedCommand& ended) {
   return ended.exit.code == 0 ? RecoveryOutcome::CompletedZero : RecoveryOutcome::CompletedNonzero;
 }
 
-std::string number_or_nothing(const std::optional<std::uint32_t>& number) {
+template <typename Number>
+std::string number_or_nothing(const std::optional<Number>& number) {
   return number ? std::to_string(*number) : std::string();
 }
 
@@ -71,17 +73,19 @@ Result<> CommandMeans::hear(const Beat& beat) {
   return require_same_uid_ ? heard : ok();
 }
 
-std::optional<RecoveryRefusal> CommandMeans::refusal(const Stall& stall) {
+std::optional<RecoveryRefusal> CommandMeans::refusal(const RecoveryTarget& target) {
+  const Stall& stall = target.stall;
+  if (!command_.argv_for(target)) return RecoveryRefusal::UnknownUnit;
   if (require_same_uid_ && !has_same_uid(stall)) return RecoveryRefusal::CredentialsChanged;
   if (runner_->is_running_for(process_of(stall))) return RecoveryRefusal::Debounced;
   if (!runner_->has_room()) return RecoveryRefusal::TooManyRunning;
   return std::nullopt;
 }
 
-AuditRecord CommandMeans::intent(const Stall& stall) const {
+AuditRecord CommandMeans::intent(const RecoveryTarget& target) const {
   AuditRecord record;
   record.kind = AuditRecord::Kind::Spawn;
-  record.argv = command_.argv_for(stall.pid);
+  record.argv = command_.argv_for(target).value_or(std::vector<std::string>{});
   return record;
 }
 
@@ -102,9 +106,10 @@ std::optional<std::uint32_t> CommandMeans::uid_now(const Stall& stall) const {
   return has_exited(**proven) ? std::nullopt : uid;
 }
 
-std::optional<RecoveryReport> CommandMeans::act(const Stall& stall, std::uint64_t now_ns) {
-  const auto started =
-      runner_->start(command_.argv_for(stall.pid), environment_for(stall), stall, now_ns);
+std::optional<RecoveryReport> CommandMeans::act(const RecoveryTarget& target,
+                                                std::uint64_t now_ns) {
+  const Stall& stall = target.stall;
+  const auto started = runner_->start(intent(target).argv, environment_for(target), stall, now_ns);
   RecoveryReport report{RecoveryOutcome::Spawned, stall};
   if (started) {
     report.record.child_pid = started.value();
@@ -116,13 +121,24 @@ std::optional<RecoveryReport> CommandMeans::act(const Stall& stall, std::uint64_
   return report;
 }
 
-std::vector<std::string> CommandMeans::environment_for(const Stall& stall) const {
+std::vector<std::string> CommandMeans::environment_for(const RecoveryTarget& target) const {
+  const Stall& stall = target.stall;
   std::vector<std::string> all = environment_;
-  all.push_back("HB_PID=" + std::to_string(stall.pid));
-  all.push_back("HB_GENERATION=" + std::to_string(stall.generation_ns));
-  all.push_back(std::string("HB_CAUSE=") + name(stall.cause));
-  all.push_back("HB_UID=" + number_or_nothing(stall.uid));
-  all.push_back("HB_UID_NOW=" + number_or_nothing(uid_now(stall)));
+  const auto add = [&all](const char* name, const std::string& value) {
+    all.push_back(std::string(name) + "=" + value);
+  };
+  add("HB_PID", std::to_string(stall.pid));
+  add("HB_GENERATION", std::to_string(stall.generation_ns));
+  add("HB_CAUSE", name(stall.cause));
+  add("HB_EXIT_CODE", number_or_nothing(stall.exit.code));
+  add("HB_EXIT_SIGNAL", number_or_nothing(stall.exit.signal));
+  add("HB_LAST_WORD", stall.last_nonce == kTerminalNonce ? "1" : "0");
+  add("HB_UID", number_or_nothing(stall.uid));
+  add("HB_UID_NOW", number_or_nothing(uid_now(stall)));
+  add("HB_SERVICE", target.service.name);
+  add("HB_UNIT", target.service.unit.value_or(""));
+  add("HB_CGROUP", target.service.cgroup.value_or(""));
+  add("HB_ATTEMPT", std::to_string(target.attempt));
   return all;
 }
 

@@ -1,10 +1,9 @@
 // CommandMeans: the operator's command, told which process has stalled.
 //
-// {pid} in its arguments, and in its environment HB_PID, HB_GENERATION (0: not known), HB_CAUSE
-// (silence, exited), HB_UID (real uid as it sent its last accepted beat) and HB_UID_NOW (real uid
-// as the command is started); the last two are empty where they are not known. A command gets a
-// number and may come too late, when the number is somebody else's: one that kills by pid should be
-// --recovery-signal instead; one that restarts a unit by its name is safe.
+// What it is told, in its arguments (command_line.hpp) and in its environment (environment_for()), is
+// in README.md. A command that gets a pid may come too late, when the pid is somebody else's: one
+// that kills by pid should be --recovery-signal instead; one that restarts a unit by its name is
+// safe.
 #pragma once
 
 #include <cstdint>
@@ -44,9 +43,9 @@ class CommandMeans final : public RecoveryMeans {
   Result<> hear(const Beat& beat) override;
   void forget(const Stall& stall) override { pidfds_.forget(process_of(stall)); }
 
-  [[nodiscard]] std::optional<RecoveryRefusal> refusal(const Stall& stall) override;
-  [[nodiscard]] AuditRecord intent(const Stall& stall) const override;
-  std::optional<RecoveryReport> act(const Stall& stall, std::uint64_t now_ns) override;
+  [[nodiscard]] std::optional<RecoveryRefusal> refusal(const RecoveryTarget& target) override;
+  [[nodiscard]] AuditRecord intent(const RecoveryTarget& target) const override;
+  std::optional<RecoveryReport> act(const RecoveryTarget& target, std::uint64_t now_ns) override;
 
   [[nodiscard]] int fd() const override { return runner_->fd(); }
   [[nodiscard]] std::uint64_t wake_ns() const override { return runner_->wake_ns(); }
@@ -60,7 +59,7 @@ class CommandMeans final : public RecoveryMeans {
 
   [[nodiscard]] std::optional<std::uint32_t> uid_now(const Stall& stall) const;
   [[nodiscard]] bool has_same_uid(const Stall& stall) const;
-  [[nodiscard]] std::vector<std::string> environment_for(const Stall& stall) const;
+  [[nodiscard]] std::vector<std::string> environment_for(const RecoveryTarget& target) const;
 
   const CommandLine command_;
   std::vector<std::string> environment_;

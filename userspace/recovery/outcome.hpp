@@ -34,10 +34,11 @@ enum class RecoveryRefusal : std::uint8_t {
   AlreadyExited,       // a signal for a process that has ended
   StartupGrace,        // the observer has just started
   Debounced,           // this very process was acted upon just before
-  DebounceFull,        // too many were to be remembered
+  DebounceFull,        // too many services or acts were to be remembered
   UidBudgetExhausted,  // too many acts in too short a time, for agents of one user
   UidBudgetFull,       // too many were to be remembered
   BudgetExhausted,     // too many acts in too short a time, over all agents
+  UnknownUnit,         // a command that names what nobody knows of the service (recovery/README.md)
   UidUnknown,          // a signal, and no stamp says which user's authority it is to have
   CannotActAsUid,      // a signal, and the observer cannot act as the agent's user
   NoPidfd,             // no descriptor refers to the process
@@ -79,6 +80,7 @@ enum class RecoveryRefusal : std::uint8_t {
     case RecoveryRefusal::UidBudgetExhausted: return "uid_budget_exhausted";
     case RecoveryRefusal::UidBudgetFull: return "uid_budget_full";
     case RecoveryRefusal::BudgetExhausted: return "budget_exhausted";
+    case RecoveryRefusal::UnknownUnit: return "unknown_unit";
     case RecoveryRefusal::UidUnknown: return "uid_unknown";
     case RecoveryRefusal::CannotActAsUid: return "cannot_act_as_uid";
     case RecoveryRefusal::NoPidfd: return "no_pidfd";
@@ -88,6 +90,33 @@ enum class RecoveryRefusal : std::uint8_t {
     case RecoveryRefusal::AuditUnavailable: return "audit_unavailable";
   }
   return kNoName;
+}
+
+// Whether waiting may help. The others are about the process itself and hold until it beats again.
+[[nodiscard]] constexpr bool passes_with_time(RecoveryRefusal reason) {
+  switch (reason) {
+    case RecoveryRefusal::ShuttingDown:
+    case RecoveryRefusal::StartupGrace:
+    case RecoveryRefusal::Debounced:
+    case RecoveryRefusal::DebounceFull:
+    case RecoveryRefusal::UidBudgetExhausted:
+    case RecoveryRefusal::UidBudgetFull:
+    case RecoveryRefusal::BudgetExhausted:
+    case RecoveryRefusal::TooManyRunning:
+    case RecoveryRefusal::AuditUnavailable: return true;
+    case RecoveryRefusal::OriginUnattested:
+    case RecoveryRefusal::NamespaceUnknown:
+    case RecoveryRefusal::NamespaceForeign:
+    case RecoveryRefusal::GenerationUnknown:
+    case RecoveryRefusal::AlreadyExited:
+    case RecoveryRefusal::UnknownUnit:
+    case RecoveryRefusal::UidUnknown:
+    case RecoveryRefusal::CannotActAsUid:
+    case RecoveryRefusal::NoPidfd:
+    case RecoveryRefusal::GenerationUnproven:
+    case RecoveryRefusal::CredentialsChanged: return false;
+  }
+  return false;
 }
 
 }  // namespace hb

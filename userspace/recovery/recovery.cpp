@@ -21,6 +21,24 @@ AuditRecord of_kind(AuditRecord::Kind kind, const char* reason) {
   return record;
 }
 
+bool was_successful(RecoveryOutcome outcome) {
+  switch (outcome) {
+    case RecoveryOutcome::Signalled:
+    case RecoveryOutcome::Gone:
+    case RecoveryOutcome::CompletedZero: return true;
+    case RecoveryOutcome::Spawned:
+    case RecoveryOutcome::SignalFailed:
+    case RecoveryOutcome::SignalUnanswered:
+    case RecoveryOutcome::SpawnFailed:
+    case RecoveryOutcome::CompletedNonzero:
+    case RecoveryOutcome::EndedBySignal:
+    case RecoveryOutcome::KilledTimeout:
+    case RecoveryOutcome::KilledShutdown:
+    case RecoveryOutcome::DryRun: return false;
+  }
+  return false;
+}
+
 void fill(AuditRecord& record, const Stall& stall) {
   record.pid = stall.pid;
   record.generation_ns = stall.generation_ns;
@@ -32,14 +50,15 @@ void fill(AuditRecord& record, const Stall& stall) {
 
 }  // namespace
 
-Recovery::Recovery(const Config& config, std::unique_ptr<RecoveryMeans> means, const Clock& clock,
-                   AuditTrail* trail, RecoveryListener& listener)
+Recovery::Recovery(const Config& config, std::unique_ptr<RecoveryMeans> means, ServiceNames* names,
+                   const Clock& clock, AuditTrail* trail, RecoveryListener& listener)
     : config_(config),
       means_(std::move(means)),
       clock_(clock),
       trail_(trail),
       listener_(listener),
       policy_(config.policy),
+      services_(config.services, names),
       records_of_refusals_(kRecordsOfRefusals) {}
 
 Result<> Recovery::begin() {
@@ -52,6 +71,10 @@ Result<> Recovery::begin() {
 }
 
 void Recovery::hear(const Beat& beat) {
+  if (beat.first_or_changed) {
+    services_.hear(beat, clock_.now_ns());
+    tell_changes();
+  }
   const auto prepared = means_->hear(beat);
   if (prepared) return;
   ++counters_.unprepared;
@@ -60,25 +83,58 @@ void Recovery::hear(const Beat& beat) {
 
 void Recovery::handle(const Stall& stall) {
   const std::uint64_t now_ns = clock_.now_ns();
-  if (const auto reason = refusal(stall, now_ns)) {
-    refuse(stall, *reason, now_ns);
+  if (ending_) {
+    tell_refusal(stall, RecoveryRefusal::ShuttingDown, now_ns);
+  } else if (!services_.fail(stall, now_ns)) {
+    tell_refusal(stall, RecoveryRefusal::DebounceFull, now_ns);
   } else {
-    act(stall, now_ns);
+    drive(now_ns);
   }
   if (stall.cause == StallCause::Exited) means_->forget(stall);
 }
 
-std::optional<RecoveryRefusal> Recovery::refusal(const Stall& stall, std::uint64_t now_ns) {
-  if (ending_) return RecoveryRefusal::ShuttingDown;
-  const Decision decision = policy_.decide(stall, now_ns);
-  if (const auto* refused = std::get_if<Refused>(&decision)) return refused->reason;
-  return means_->refusal(stall);
+void Recovery::drive(std::uint64_t now_ns) {
+  tell_changes();
+  if (ending_) return;
+  services_.begin_round();
+  while (Served* served = services_.next_wanting(now_ns)) drive(*served, now_ns);
+  tell_changes();
 }
 
-void Recovery::refuse(const Stall& stall, RecoveryRefusal reason, std::uint64_t now_ns) {
+void Recovery::drive(Served& served, std::uint64_t now_ns) {
+  const Stall stall = served.service.wants(now_ns)->stall;
+  const RecoveryTarget target{stall, served.facts, served.service.attempt() + 1};
+  if (const auto reason = refusal(target, now_ns)) {
+    refuse(served, stall, *reason, now_ns);
+  } else {
+    act(served, target, now_ns);
+  }
+}
+
+std::optional<RecoveryRefusal> Recovery::refusal(const RecoveryTarget& target,
+                                                 std::uint64_t now_ns) {
+  const Decision decision = policy_.decide(target.stall, now_ns);
+  if (const auto* refused = std::get_if<Refused>(&decision)) return refused->reason;
+  return means_->refusal(target);
+}
+
+void Recovery::refuse(Served& served, const Stall& stall, RecoveryRefusal reason,
+                      std::uint64_t now_ns) {
+  const auto number = static_cast<std::uint8_t>(reason);
+  const bool is_told = std::exchange(served.told_refusal, number) == number;
+  if (passes_with_time(reason)) {
+    served.service.refused(now_ns);
+  } else {
+    services_.note(served, served.service.give_up(now_ns));
+  }
+  if (!is_told) tell_refusal(stall, reason, now_ns);
+}
+
+void Recovery::tell_refusal(const Stall& stall, RecoveryRefusal reason, std::uint64_t now_ns) {
   ++counters_.refusals[reason];
   tell_if_exhausted(stall, reason);
   listener_.refused(stall, reason);
+  if (reason == RecoveryRefusal::AuditUnavailable) return;
   if (!records_of_refusals_.allows(now_ns)) {
     ++counters_.unrecorded;
     return;
@@ -94,19 +150,31 @@ void Recovery::tell_if_exhausted(const Stall& stall, RecoveryRefusal reason) {
   if (of_uid && policy_.is_news(stall)) listener_.uid_budget_is_exhausted(stall);
 }
 
-void Recovery::act(const Stall& stall, std::uint64_t now_ns) {
-  if (!keep(means_->intent(stall), stall) && config_.audit_required) {
-    ++counters_.refusals[RecoveryRefusal::AuditUnavailable];
-    listener_.refused(stall, RecoveryRefusal::AuditUnavailable);
+void Recovery::act(Served& served, const RecoveryTarget& target, std::uint64_t now_ns) {
+  if (!keep(means_->intent(target), target) && config_.audit_required) {
+    refuse(served, target.stall, RecoveryRefusal::AuditUnavailable, now_ns);
     return;
   }
-  policy_.commit(stall, now_ns);
+  served.told_refusal = Served::kNoRefusal;
+  policy_.commit(target.stall, now_ns);
   exhausted_ = false;
   if (config_.dry_run) {
-    report({RecoveryOutcome::DryRun, stall});
-  } else if (auto done = means_->act(stall, now_ns)) {
-    report(std::move(*done));
+    report({RecoveryOutcome::DryRun, target.stall});
+    served.service.give_up(now_ns);
+    return;
   }
+  auto done = means_->act(target, now_ns);
+  if (done && done->outcome == RecoveryOutcome::SpawnFailed) {
+    policy_.not_begun(target.stall, now_ns);
+    served.service.not_begun(now_ns);
+    report(std::move(*done));
+    return;
+  }
+  served.service.begun(now_ns);
+  served.acting_on = process_of(target.stall);
+  if (!done) return;
+  const bool goes_on = done->outcome == RecoveryOutcome::Spawned;
+  goes_on ? report(std::move(*done)) : end(std::move(*done), now_ns);
 }
 
 // A command that has only just begun was announced by the record of its intent.
@@ -120,10 +188,14 @@ void Recovery::report(RecoveryReport report) {
 }
 
 // Always on record: the record of its intent is there, and the budgets bound how many there are.
-void Recovery::deny(DeniedAct denied) {
+void Recovery::deny(DeniedAct denied, std::uint64_t now_ns) {
   policy_.denied(denied.acted_ns);
   ++counters_.refusals[denied.reason];
   listener_.refused(denied.stall, denied.reason);
+  if (Served* served = services_.acting_on(process_of(denied.stall))) {
+    served->acting_on.reset();
+    services_.note(*served, served->service.give_up(now_ns));
+  }
   denied.record.kind = AuditRecord::Kind::Refused;
   denied.record.reason = name(denied.reason);
   keep(std::move(denied.record), denied.stall);
@@ -131,7 +203,26 @@ void Recovery::deny(DeniedAct denied) {
 
 void Recovery::end(RecoveryReport ended, std::uint64_t now_ns) {
   policy_.completed(ended.stall, now_ns);
+  const bool succeeded = was_successful(ended.outcome);
+  Served* served = services_.acting_on(process_of(ended.stall));
   report(std::move(ended));
+  if (served == nullptr) return;
+  served->acting_on.reset();
+  services_.note(*served, served->service.ended(succeeded, now_ns, now_ns));
+}
+
+void Recovery::tell_changes() {
+  while (const auto change = services_.take()) {
+    ++counters_.changes[change->news];
+    listener_.changed(*change);
+  }
+}
+
+bool Recovery::keep(AuditRecord record, const RecoveryTarget& target) {
+  record.service = target.service.name;
+  record.unit = target.service.unit.value_or("");
+  record.attempt = target.attempt;
+  return keep(std::move(record), target.stall);
 }
 
 bool Recovery::keep(AuditRecord record, const Stall& stall) {
@@ -157,9 +248,18 @@ void Recovery::tick(std::uint64_t now_ns) {
     if (auto* report = std::get_if<RecoveryReport>(&*ended)) {
       end(std::move(*report), now_ns);
     } else {
-      deny(std::get<DeniedAct>(std::move(*ended)));
+      deny(std::get<DeniedAct>(std::move(*ended)), now_ns);
     }
   }
+  services_.tick(now_ns);
+  drive(now_ns);
+}
+
+std::uint64_t Recovery::wake_ns() const { return std::min(means_->wake_ns(), services_.wake_ns()); }
+
+void Recovery::reset() {
+  services_.reset(clock_.now_ns());
+  drive(clock_.now_ns());
 }
 
 void Recovery::finish(std::uint64_t grace_ns) {

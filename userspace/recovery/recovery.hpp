@@ -1,17 +1,23 @@
-// Recovery: what happens on a stall. Decides by the policy, keeps the record, acts by the means,
-// counts, and tells a listener.
+// Recovery: drives every service whose agents are silent or have ended towards being healthy
+// (service.hpp). Decides by the policy, keeps the record, acts by the means, counts, and tells a
+// listener.
 //
-//   stall -> policy -> means.refusal() -> audit trail -> means.act() -> report
+//   stall -> service -> is a step wanted? -> policy -> means.refusal() -> audit trail
+//         -> means.act() -> how it ended -> service
+//
+// What is refused only for now is asked again while the service is down. A refusal is counted, told
+// and recorded when it is the first one, or another one than before.
 //
 // Every decision is on record before anything is done; and again when it is done. When no record
 // can be kept, either nothing is acted upon (audit_required), or it is, and the loss is counted and
-// told. In a dry run everything happens but the act.
+// told. In a dry run everything happens but the act, and the service is left as it is.
 //
 // Only so many refusals a second are put on record, the others are counted: a record takes the
 // disk's time, and whoever may beat can make as many refusals as he likes. Acts have the budget.
 //
-// Borrows clock, trail (nullptr: no record is wanted) and listener; owns policy and means. One
-// thread. Never blocks but in finish() (and as long as the trail takes).
+// Borrows clock, names (nullptr: each process is a service of its own), trail (nullptr: no record is
+// wanted) and listener; owns policy and means. One thread. Never blocks but in finish() (and as long
+// as the trail takes).
 #pragma once
 
 #include <cstdint>
@@ -26,6 +32,7 @@
 #include "recovery/outcome.hpp"
 #include "recovery/recovery_means.hpp"
 #include "recovery/recovery_policy.hpp"
+#include "recovery/services.hpp"
 
 namespace hb {
 
@@ -35,6 +42,7 @@ class RecoveryListener {
 
   virtual void refused(const Stall& stall, RecoveryRefusal reason) = 0;
   virtual void reported(const RecoveryReport& report) = 0;
+  virtual void changed(const Services::Change& change) = 0;
   // At the first refusal after acts were still allowed.
   virtual void budget_is_exhausted() = 0;
   // The same for the agents of this one's user.
@@ -48,14 +56,19 @@ class RecoveryListener {
 struct RecoveryCounters {
   static constexpr Metric kOutcomes{
       "recovery_total", "outcomes",
-      "what became of stalls that were acted upon; a command counts as it starts and as it ends",
-      "outcome", kLabelValues<RecoveryOutcome>};
+      "what became of acts; a command counts as it starts and as it ends", "outcome",
+      kLabelValues<RecoveryOutcome>};
   CountBy<RecoveryOutcome> outcomes;
 
-  static constexpr Metric kRefusals{"recovery_refused_total", "stalls",
-                                    "stalls that were not acted upon", "reason",
-                                    kLabelValues<RecoveryRefusal>};
+  static constexpr Metric kRefusals{"recovery_refused_total", "refusals",
+                                    "reasons for which a stall was not acted upon at once",
+                                    "reason", kLabelValues<RecoveryRefusal>};
   CountBy<RecoveryRefusal> refusals;
+
+  static constexpr Metric kChanges{"recovery_services_total", "changes",
+                                   "changes of services that are recovered", "change",
+                                   kLabelValues<ServiceNews>};
+  CountBy<ServiceNews> changes;
 
   static constexpr Metric kUnaudited{"recovery_unaudited_total", "records",
                                      "records of recovery that could not be kept"};
@@ -74,12 +87,13 @@ class Recovery {
  public:
   struct Config {
     RecoveryPolicy::Config policy;
+    Services::Config services;
     bool dry_run = false;
     bool audit_required = false;
   };
 
-  Recovery(const Config& config, std::unique_ptr<RecoveryMeans> means, const Clock& clock,
-           AuditTrail* trail, RecoveryListener& listener);
+  Recovery(const Config& config, std::unique_ptr<RecoveryMeans> means, ServiceNames* names,
+           const Clock& clock, AuditTrail* trail, RecoveryListener& listener);
 
   // The record's first line. The Error: it cannot be kept, and is required.
   [[nodiscard]] Result<> begin();
@@ -87,10 +101,14 @@ class Recovery {
   void hear(const Beat& beat);
   void handle(const Stall& stall);
 
-  // Whatever was begun and has come to its end. When fd() is readable or wake_ns() has come.
+  // What was begun and has come to its end, what is answered, and what is due. When fd() or the
+  // names' is readable, or wake_ns() has come.
   void tick(std::uint64_t now_ns);
   [[nodiscard]] int fd() const { return means_->fd(); }
-  [[nodiscard]] std::uint64_t wake_ns() const { return means_->wake_ns(); }
+  [[nodiscard]] std::uint64_t wake_ns() const;
+
+  // What was given up is tried again.
+  void reset();
 
   // Nothing new from now on. Blocks until what runs has ended, at most `grace_ns`; then kills it.
   void finish(std::uint64_t grace_ns);
@@ -99,17 +117,26 @@ class Recovery {
   [[nodiscard]] const RecoveryCounters& counters() const { return counters_; }
 
  private:
-  [[nodiscard]] std::optional<RecoveryRefusal> refusal(const Stall& stall, std::uint64_t now_ns);
-  void refuse(const Stall& stall, RecoveryRefusal reason, std::uint64_t now_ns);
-  void act(const Stall& stall, std::uint64_t now_ns);
+  using Served = Services::Served;
+
+  // Acts for every service that wants it and may be acted upon.
+  void drive(std::uint64_t now_ns);
+  void drive(Served& served, std::uint64_t now_ns);
+  [[nodiscard]] std::optional<RecoveryRefusal> refusal(const RecoveryTarget& target,
+                                                       std::uint64_t now_ns);
+  void refuse(Served& served, const Stall& stall, RecoveryRefusal reason, std::uint64_t now_ns);
+  void tell_refusal(const Stall& stall, RecoveryRefusal reason, std::uint64_t now_ns);
+  void act(Served& served, const RecoveryTarget& target, std::uint64_t now_ns);
   void tell_if_exhausted(const Stall& stall, RecoveryRefusal reason);
   void report(RecoveryReport report);
-  void deny(DeniedAct denied);
+  void deny(DeniedAct denied, std::uint64_t now_ns);
   void end(RecoveryReport report, std::uint64_t now_ns);
+  void tell_changes();
   void wait_for_running(std::uint64_t until_ns);
 
   // Whether the record was kept, or none is wanted.
   bool keep(AuditRecord record, const Stall& stall);
+  bool keep(AuditRecord record, const RecoveryTarget& target);
   bool keep(const AuditRecord& record);
 
   const Config config_;
@@ -119,6 +146,7 @@ class Recovery {
   RecoveryListener& listener_;
 
   RecoveryPolicy policy_;
+  Services services_;
   ActBudget records_of_refusals_;
   RecoveryCounters counters_;
   bool ending_ = false;

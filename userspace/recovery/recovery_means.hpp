@@ -10,6 +10,7 @@
 #include "observer/source.hpp"
 #include "recovery/audit_trail.hpp"
 #include "recovery/outcome.hpp"
+#include "recovery/service_facts.hpp"
 
 namespace hb {
 
@@ -31,6 +32,13 @@ struct DeniedAct {
   AuditRecord record = {};     // as of a RecoveryReport
 };
 
+// Who is to be acted upon.
+struct RecoveryTarget {
+  const Stall& stall;
+  const ServiceFacts& service;
+  std::uint32_t attempt = 1;
+};
+
 // One thread. Nothing here blocks. Order of calls for a stall: refusal(); if there is none,
 // intent(); when that is on record, act().
 class RecoveryMeans {
@@ -43,11 +51,11 @@ class RecoveryMeans {
   virtual void forget(const Stall& /*stall*/) {}
 
   // Why it cannot act upon this one now.
-  [[nodiscard]] virtual std::optional<RecoveryRefusal> refusal(const Stall& stall) = 0;
+  [[nodiscard]] virtual std::optional<RecoveryRefusal> refusal(const RecoveryTarget& target) = 0;
   // What act() will do: kind, and argv or signal.
-  [[nodiscard]] virtual AuditRecord intent(const Stall& stall) const = 0;
+  [[nodiscard]] virtual AuditRecord intent(const RecoveryTarget& target) const = 0;
   // nullopt: it takes its time, and next() will say what came of it.
-  virtual std::optional<RecoveryReport> act(const Stall& stall, std::uint64_t now_ns) = 0;
+  virtual std::optional<RecoveryReport> act(const RecoveryTarget& target, std::uint64_t now_ns) = 0;
 
   // What was begun and takes its time: becomes readable, or is due, when next() has something to
   // do.

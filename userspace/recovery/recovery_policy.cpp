@@ -51,6 +51,11 @@ void RecoveryPolicy::commit(const Stall& stall, std::uint64_t now_ns) {
 
 void RecoveryPolicy::denied(std::uint64_t acted_ns) { budget_.give_back(acted_ns); }
 
+void RecoveryPolicy::not_begun(const Stall& stall, std::uint64_t acted_ns) {
+  budget_.give_back(acted_ns);
+  uid_budgets_.give_back(stall.uid, acted_ns);
+}
+
 void RecoveryPolicy::completed(const Stall& stall, std::uint64_t now_ns) {
   debounce_.note(process_of(stall), now_ns);
 }

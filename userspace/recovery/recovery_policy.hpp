@@ -64,6 +64,9 @@ class RecoveryPolicy {
   // all agents, but it does for its user.
   void denied(std::uint64_t acted_ns);
 
+  // The act committed at `acted_ns` could not be begun: nothing was spent.
+  void not_begun(const Stall& stall, std::uint64_t acted_ns);
+
   // At a refusal as UidBudgetExhausted: whether it is the first one since the last act for this
   // user's agents.
   [[nodiscard]] bool is_news(const Stall& stall) { return uid_budgets_.is_news(stall.uid); }

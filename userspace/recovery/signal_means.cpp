@@ -49,7 +49,8 @@ Result<> SignalMeans::hear(const Beat& beat) {
   return signaller_->is_lost() ? Result<>(Error{kLost, EPIPE}) : heard;
 }
 
-std::optional<RecoveryRefusal> SignalMeans::refusal(const Stall& stall) {
+std::optional<RecoveryRefusal> SignalMeans::refusal(const RecoveryTarget& target) {
+  const Stall& stall = target.stall;
   if (!stall.uid) return RecoveryRefusal::UidUnknown;
   if (!signaller_->authority().covers(*stall.uid)) return RecoveryRefusal::CannotActAsUid;
   const auto found = pidfds_.find(process_of(stall));
@@ -58,7 +59,9 @@ std::optional<RecoveryRefusal> SignalMeans::refusal(const Stall& stall) {
   return std::nullopt;
 }
 
-AuditRecord SignalMeans::intent(const Stall& /*stall*/) const {
+AuditRecord SignalMeans::intent(const RecoveryTarget& /*target*/) const { return record(); }
+
+AuditRecord SignalMeans::record() const {
   AuditRecord record;
   record.kind = AuditRecord::Kind::Signal;
   record.signal = signal_;
@@ -66,12 +69,13 @@ AuditRecord SignalMeans::intent(const Stall& /*stall*/) const {
 }
 
 // A process that has ended but was not waited for would take the signal without a word.
-std::optional<RecoveryReport> SignalMeans::act(const Stall& stall, std::uint64_t now_ns) {
+std::optional<RecoveryReport> SignalMeans::act(const RecoveryTarget& target, std::uint64_t now_ns) {
+  const Stall& stall = target.stall;
   const auto found = pidfds_.find(process_of(stall));
   const Fd& pidfd = *std::get<const Fd*>(found);
   if (has_exited(pidfd)) {
     pidfds_.forget(process_of(stall));
-    return RecoveryReport{RecoveryOutcome::Gone, stall, "it has ended", intent(stall)};
+    return RecoveryReport{RecoveryOutcome::Gone, stall, "it has ended", record()};
   }
   signaller_->send(pidfd, *stall.uid, signal_, stall, now_ns);
   return std::nullopt;
@@ -82,11 +86,11 @@ std::optional<RecoveryMeans::Ended> SignalMeans::next(std::uint64_t now_ns) {
   if (!ended) return std::nullopt;
   const Stall& stall = ended->stall;
   if (ended->kind == Kind::Sent && ended->code == EPERM) {
-    return DeniedAct{RecoveryRefusal::CredentialsChanged, stall, ended->acted_ns, intent(stall)};
+    return DeniedAct{RecoveryRefusal::CredentialsChanged, stall, ended->acted_ns, record()};
   }
   const RecoveryOutcome outcome = outcome_of(*ended);
   if (outcome == RecoveryOutcome::Gone) pidfds_.forget(process_of(stall));
-  return RecoveryReport{outcome, stall, in_words(*ended, signal_), intent(stall)};
+  return RecoveryReport{outcome, stall, in_words(*ended, signal_), record()};
 }
 
 }  // namespace hb

@@ -26,9 +26,9 @@ class SignalMeans final : public RecoveryMeans {
   Result<> hear(const Beat& beat) override;
   void forget(const Stall& stall) override { pidfds_.forget(process_of(stall)); }
 
-  [[nodiscard]] std::optional<RecoveryRefusal> refusal(const Stall& stall) override;
-  [[nodiscard]] AuditRecord intent(const Stall& stall) const override;
-  std::optional<RecoveryReport> act(const Stall& stall, std::uint64_t now_ns) override;
+  [[nodiscard]] std::optional<RecoveryRefusal> refusal(const RecoveryTarget& target) override;
+  [[nodiscard]] AuditRecord intent(const RecoveryTarget& target) const override;
+  std::optional<RecoveryReport> act(const RecoveryTarget& target, std::uint64_t now_ns) override;
 
   [[nodiscard]] int fd() const override { return signaller_->fd(); }
   [[nodiscard]] std::uint64_t wake_ns() const override { return signaller_->wake_ns(); }
@@ -37,6 +37,8 @@ class SignalMeans final : public RecoveryMeans {
   void kill_all() override { signaller_->give_up(); }
 
  private:
+  [[nodiscard]] AuditRecord record() const;
+
   const int signal_;
   const std::unique_ptr<Signaller> signaller_;
   PidfdTable pidfds_;

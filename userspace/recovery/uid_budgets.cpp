@@ -34,6 +34,13 @@ bool UidBudgets::has_room(std::uint64_t now_ns) {
 
 void UidBudgets::spend(const Uid& uid, std::uint64_t now_ns) { acts_.push_back({uid, now_ns}); }
 
+void UidBudgets::give_back(const Uid& uid, std::uint64_t at_ns) {
+  const auto spent = std::find_if(acts_.begin(), acts_.end(), [&](const Act& act) {
+    return act.uid == uid && act.at_ns == at_ns;
+  });
+  if (spent != acts_.end()) acts_.erase(spent);
+}
+
 bool UidBudgets::is_news(const Uid& uid) {
   const auto last =
       std::find_if(acts_.rbegin(), acts_.rend(), [&](const Act& act) { return act.uid == uid; });

@@ -42,6 +42,9 @@ class UidBudgets {
   // Only when both say yes.
   void spend(const Uid& uid, std::uint64_t now_ns);
 
+  // The act for which spend(uid, at_ns) was called did not happen.
+  void give_back(const Uid& uid, std::uint64_t at_ns);
+
   // Whether this is the first call since the last act for `uid`.
   [[nodiscard]] bool is_news(const Uid& uid);
 

@@ -1,0 +1,265 @@
+#include "recovery/service.hpp"
+
+#include <csignal>
+
+namespace hb {
+namespace {
+
+constexpr std::uint64_t kTerminalNonce = ~std::uint64_t{0};
+constexpr unsigned kMostDoublings = 16;
+
+bool is_stop_signal(int signal) {
+  return signal == SIGTERM || signal == SIGINT || signal == SIGHUP;
+}
+
+std::uint64_t doubled(std::uint64_t base_ns, std::uint32_t times, std::uint64_t highest_ns) {
+  return std::min(base_ns << std::min(times, kMostDoublings), highest_ns);
+}
+
+}  // namespace
+
+DownKind down_kind(const Stall& stall) {
+  if (stall.cause == StallCause::Silence) return DownKind::Silence;
+  if (stall.exit.signal) {
+    return is_stop_signal(*stall.exit.signal) ? DownKind::StopSignal : DownKind::Signal;
+  }
+  if (stall.exit.code != 0) return DownKind::Code;
+  return stall.last_nonce == kTerminalNonce ? DownKind::LastWord : DownKind::Clean;
+}
+
+Service::News Service::heard(const ProcessKey& process, bool is_new, std::uint64_t now_ns) {
+  DownProcess* was_down = find(process);
+  if (was_down == nullptr && !is_new) return std::nullopt;
+  if (was_down != nullptr) erase(was_down);
+  if (is_new) forget_exited();
+  switch (state_) {
+    case ServiceState::Healthy: return std::nullopt;
+    case ServiceState::Settling:
+    case ServiceState::Down:
+    case ServiceState::GivenUp:
+      if (!down_.empty()) return std::nullopt;
+      if (attempt_ == 0) return become_healthy(ServiceNews::RecoveredElsewhere, now_ns);
+      verify(process, now_ns);
+      return std::nullopt;
+    case ServiceState::Recovering:
+      if (!evidence_) evidence_ = process;
+      return std::nullopt;
+    case ServiceState::Verifying:
+      if (!evidence_) verify(process, now_ns);
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+Service::News Service::failed(const Stall& stall, std::uint64_t now_ns) {
+  const DownProcess failure{stall, down_kind(stall)};
+  const bool counts = rules_->recover_on.has(failure.kind);
+  const bool has_exited = failure.has_exited();
+  note_failure(failure, counts);
+  if (target_ && target_->process() == failure.process()) target_ = failure;
+  const bool was_evidence = evidence_ && *evidence_ == failure.process();
+  if (was_evidence) evidence_.reset();
+
+  switch (state_) {
+    case ServiceState::Healthy:
+      if (down_.empty()) return std::nullopt;
+      return go_down(has_exited, now_ns);
+    case ServiceState::Settling:
+    case ServiceState::GivenUp:
+      return down_.empty() ? become_healthy(ServiceNews::Stopped, now_ns) : std::nullopt;
+    case ServiceState::Down:
+      if (down_.empty()) return become_healthy(ServiceNews::Stopped, now_ns);
+      if (has_exited && !alone_ && attempt_ == 0) {
+        become(ServiceState::Settling, now_ns + rules_->settle_ns);
+      }
+      return std::nullopt;
+    case ServiceState::Recovering:
+      if (!is_running_ && target_has_exited()) due_ns_ = std::min(due_ns_, now_ns);
+      return std::nullopt;
+    case ServiceState::Verifying:
+      if (alone_ && !has_silent()) return become_healthy(ServiceNews::Ended, now_ns);
+      if (!was_evidence) return std::nullopt;
+      if (!counts && down_.empty()) return become_healthy(ServiceNews::Stopped, now_ns);
+      return fail_attempt(now_ns);
+  }
+  return std::nullopt;
+}
+
+// What ends while it is acted upon is still down, however it ended: the attempt may have ended it.
+void Service::note_failure(const DownProcess& failure, bool counts) {
+  const bool is_acted_upon =
+      state_ == ServiceState::Recovering || state_ == ServiceState::Verifying;
+  DownProcess* known = find(failure.process());
+  if (known == nullptr) {
+    if (counts) down_.push_back(failure);
+  } else if (counts || is_acted_upon) {
+    *known = failure;
+  } else {
+    erase(known);
+  }
+}
+
+Service::News Service::tick(std::uint64_t now_ns) {
+  if (now_ns < wake_ns()) return std::nullopt;
+  switch (state_) {
+    case ServiceState::Healthy: strain_ = 0; return std::nullopt;
+    case ServiceState::Settling:
+      become(ServiceState::Down, strain_ == 0 ? now_ns : now_ns + backoff_ns());
+      return std::nullopt;
+    case ServiceState::Verifying: return evidence_ ? believe(now_ns) : fail_attempt(now_ns);
+    case ServiceState::Down:
+    case ServiceState::Recovering:
+    case ServiceState::GivenUp: return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+std::uint64_t Service::wake_ns() const {
+  if (state_ != ServiceState::Healthy) return is_running_ ? kNever : due_ns_;
+  return strain_ == 0 ? kNever : since_ns_ + kCalmTimes * rules_->stable_ns;
+}
+
+const Service::DownProcess* Service::wants(std::uint64_t now_ns) const {
+  if (is_running_ || now_ns < due_ns_) return nullptr;
+  if (state_ == ServiceState::Recovering) return &*target_;
+  if (state_ != ServiceState::Down) return nullptr;
+  const auto silent = std::find_if(down_.begin(), down_.end(),
+                                   [](const DownProcess& one) { return !one.has_exited(); });
+  return silent != down_.end() ? &*silent : &down_.front();
+}
+
+void Service::begun(std::uint64_t now_ns) {
+  if (state_ == ServiceState::Down) {
+    target_ = *wants(now_ns);
+    evidence_.reset();
+    ++attempt_;
+    ++strain_;
+    not_begun_ = 0;
+    step_ = 0;
+    become(ServiceState::Recovering, kNever);
+  }
+  is_running_ = true;
+}
+
+Service::News Service::give_up(std::uint64_t now_ns) {
+  is_running_ = false;
+  if (alone_ && !has_silent()) return become_healthy(ServiceNews::Ended, now_ns);
+  become(ServiceState::GivenUp, kNever);
+  return ServiceNews::GaveUp;
+}
+
+void Service::not_begun(std::uint64_t now_ns) {
+  due_ns_ = now_ns + doubled(rules_->backoff_ns, not_begun_++, rules_->max_backoff_ns);
+}
+
+Service::News Service::skipped(std::uint64_t now_ns) {
+  begun(now_ns);
+  return ended(true, now_ns, now_ns);
+}
+
+Service::News Service::ended(bool was_successful, std::uint64_t now_ns, std::uint64_t next_ns) {
+  is_running_ = false;
+  if (step_ + 1 >= rules_->steps) return finish_attempt(was_successful, now_ns);
+  ++step_;
+  due_ns_ = target_has_exited() ? now_ns : next_ns;
+  return std::nullopt;
+}
+
+Service::News Service::finish_attempt(bool was_successful, std::uint64_t now_ns) {
+  if (evidence_) {
+    verify(*evidence_, now_ns);
+    return std::nullopt;
+  }
+  if (!was_successful) return fail_attempt(now_ns);
+  if (alone_ && !has_silent()) return become_healthy(ServiceNews::Ended, now_ns);
+  become(ServiceState::Verifying, now_ns + rules_->verify_ns);
+  return std::nullopt;
+}
+
+void Service::reset(std::uint64_t now_ns) {
+  if (state_ != ServiceState::GivenUp) return;
+  attempt_ = strain_ = 0;
+  become(ServiceState::Down, now_ns);
+}
+
+void Service::become(ServiceState state, std::uint64_t due_ns) {
+  state_ = state;
+  due_ns_ = due_ns;
+}
+
+Service::News Service::go_down(bool may_settle, std::uint64_t now_ns) {
+  since_ns_ = now_ns;
+  attempt_ = 0;
+  if (may_settle && !alone_) {
+    become(ServiceState::Settling, now_ns + rules_->settle_ns);
+  } else {
+    become(ServiceState::Down, strain_ == 0 ? now_ns : now_ns + backoff_ns());
+  }
+  return strain_ == 0 ? ServiceNews::WentDown : ServiceNews::Flapped;
+}
+
+Service::News Service::become_healthy(ServiceNews news, std::uint64_t now_ns) {
+  down_.clear();
+  target_.reset();
+  evidence_.reset();
+  since_ns_ = now_ns;
+  become(ServiceState::Healthy, kNever);
+  return news;
+}
+
+// Others may have fallen silent meanwhile: then it goes on with them.
+Service::News Service::believe(std::uint64_t now_ns) {
+  forget_exited();
+  if (down_.empty()) return become_healthy(ServiceNews::Recovered, now_ns);
+  attempt_ = 0;
+  evidence_.reset();
+  become(ServiceState::Down, now_ns + backoff_ns());
+  return ServiceNews::Recovered;
+}
+
+Service::News Service::fail_attempt(std::uint64_t now_ns) {
+  evidence_.reset();
+  if (down_.empty()) return become_healthy(ServiceNews::Stopped, now_ns);
+  if (attempt_ >= rules_->attempts) {
+    become(ServiceState::GivenUp, kNever);
+    return ServiceNews::GaveUp;
+  }
+  become(ServiceState::Down, now_ns + backoff_ns());
+  return ServiceNews::AttemptFailed;
+}
+
+void Service::verify(const ProcessKey& evidence, std::uint64_t now_ns) {
+  evidence_ = evidence;
+  become(ServiceState::Verifying, now_ns + rules_->stable_ns);
+}
+
+void Service::forget_exited() {
+  std::erase_if(down_, [](const DownProcess& one) { return one.has_exited(); });
+}
+
+Service::DownProcess* Service::find(const ProcessKey& process) {
+  const auto found = std::find_if(down_.begin(), down_.end(),
+                                  [&](const DownProcess& one) { return one.process() == process; });
+  return found != down_.end() ? &*found : nullptr;
+}
+
+void Service::erase(DownProcess* process) { down_.erase(down_.begin() + (process - down_.data())); }
+
+bool Service::has_silent() const {
+  return std::any_of(down_.begin(), down_.end(),
+                     [](const DownProcess& one) { return !one.has_exited(); });
+}
+
+bool Service::target_has_exited() const { return target_ && target_->has_exited(); }
+
+// Up to a quarter longer, by xorshift.
+std::uint64_t Service::backoff_ns() {
+  jitter_ ^= jitter_ << 13;
+  jitter_ ^= jitter_ >> 7;
+  jitter_ ^= jitter_ << 17;
+  const std::uint64_t whole_ns =
+      doubled(rules_->backoff_ns, std::max(strain_, 1U) - 1, rules_->max_backoff_ns);
+  return whole_ns + jitter_ % (whole_ns / 4 + 1);
+}
+
+}  // namespace hb

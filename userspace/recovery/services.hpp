@@ -1,0 +1,118 @@
+// Services: the services that are not well, and which process belongs to which.
+//
+// A service comes into being here when one of its processes fails, and goes when it has been healthy
+// for long, or when it was a single process that is done with. Which service a process belongs to is
+// asked at its first beat, while it lives: the cgroup of a unit that has failed is gone with it.
+//
+// What happens meanwhile is held until the answer is there. Bounded: at most `capacity` services are
+// remembered, of them at most a quarter for one uid other than 0, and as many cgroups; beyond that a
+// failure is Overflowed, and the caller tells. One thread; allocates for failures, not for beats.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "observer/event.hpp"
+#include "recovery/service.hpp"
+#include "recovery/service_facts.hpp"
+
+namespace hb {
+
+class Services {
+ public:
+  struct Config {
+    ServiceRules rules;
+    std::size_t capacity = 4096;
+    std::uint64_t seed = 0;
+  };
+
+  struct Served {
+    std::string key;
+    ServiceFacts facts;
+    Service service;
+    bool alone;
+    bool has_ended;                          // its only process
+    std::optional<std::uint32_t> uid;        // of the process that failed first
+    std::optional<ProcessKey> acting_on;     // of the step that runs
+    std::uint8_t told_refusal = kNoRefusal;  // the last one that was told, since its last act
+
+    static constexpr std::uint8_t kNoRefusal = 255;
+  };
+
+  struct Change {
+    Served* served;
+    ServiceNews news;
+    std::uint32_t attempt;  // that it is about
+  };
+
+  // `names`: nullptr where no cgroup can be named; every process is then a service of its own.
+  Services(const Config& config, ServiceNames* names);
+
+  void hear(const Beat& beat, std::uint64_t now_ns);
+  // false: too many are remembered.
+  [[nodiscard]] bool fail(const Stall& stall, std::uint64_t now_ns);
+  void tick(std::uint64_t now_ns);
+  [[nodiscard]] std::uint64_t wake_ns() const;
+
+  // What has changed since the last call. Before tick() is called again.
+  std::optional<Change> take();
+
+  // The next service that wants a step now; each once in a round that begins with begin_round().
+  void begin_round() { next_ = 0; }
+  [[nodiscard]] Served* next_wanting(std::uint64_t now_ns);
+  // Whose step this is.
+  [[nodiscard]] Served* acting_on(const ProcessKey& process);
+  // News of a service that the caller has told something.
+  void note(Served& served, Service::News news);
+
+  // All that is given up is tried again.
+  void reset(std::uint64_t now_ns);
+
+  [[nodiscard]] std::size_t size() const { return served_.size(); }
+  // Stalls that wait for the answer which service it is.
+  [[nodiscard]] std::size_t held() const { return held_.size(); }
+
+ private:
+  // What came of a process whose service is not known yet.
+  struct Held {
+    std::uint64_t cgroup_id;
+    std::optional<Stall> stall;  // else a first beat
+    ProcessKey process;
+  };
+  // nullopt: asked, and not answered yet.
+  using Known = std::unordered_map<std::uint64_t, std::optional<ServiceFacts>>;
+
+  static constexpr std::size_t kMaxHeld = 4096;
+
+  [[nodiscard]] bool is_pending(std::uint64_t cgroup_id) const;
+  void ask(const Beat& beat, std::uint64_t now_ns);
+  void answer(const ServiceNames::Answer& answer, std::uint64_t now_ns);
+  void deliver_beat(std::uint64_t cgroup_id, const ProcessKey& process, bool is_first,
+                    std::uint64_t now_ns);
+  [[nodiscard]] bool deliver_stall(const Stall& stall, std::uint64_t now_ns);
+  [[nodiscard]] const ServiceFacts* facts_of(std::uint64_t cgroup_id) const;
+  [[nodiscard]] Served* find(std::uint64_t cgroup_id, const ProcessKey& process);
+  [[nodiscard]] Served* make(const Stall& stall);
+  [[nodiscard]] bool has_room_for(const std::optional<std::uint32_t>& uid) const;
+  void forget_idle();
+
+  const Config config_;
+  ServiceNames* const names_;
+  Known known_;
+  std::deque<std::uint64_t> known_order_;  // oldest first
+  std::vector<Held> held_;
+  std::vector<std::unique_ptr<Served>> served_;
+  std::unordered_map<std::string, Served*> by_name_;
+  std::deque<Change> changes_;
+  std::size_t next_ = 0;
+  std::size_t first_ = 0;  // where a round begins, so that nobody is always last
+  std::uint64_t seeds_ = 0;
+};
+
+}  // namespace hb
