@@ -112,16 +112,17 @@ class RunSignaller : public Attest {
     return observe(more);
   }
 
-  // The one child of the observer. Throws without one, as what follows signals it.
+  // The observer's child of that name. Throws without one, as what follows signals it.
   static pid_t signaller_of(ObserverProcess& observer) {
     const std::string parent = std::to_string(observer.process().pid());
     for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
       const std::string name = entry.path().filename().string();
       if (name.find_first_not_of("0123456789") != std::string::npos) continue;
       const pid_t pid = std::stoi(name);
-      if (status_line(pid, "PPid") == parent) return pid;
+      if (status_line(pid, "PPid") == parent && status_line(pid, "Name") == "hb-ebpf-signal")
+        return pid;
     }
-    throw std::runtime_error("the observer has no child");
+    throw std::runtime_error("the observer has no signaller");
   }
 
   static int wait_for_stop(pid_t pid) {
