@@ -45,8 +45,9 @@ class RecoveryMember final : public LoopMember, private RecoveryListener {
 
   // nullptr: the options ask for no recovery. `trail`: nullptr when none is kept.
   static Result<std::unique_ptr<RecoveryMember>> open(const RecoveryConfig& options,
-                                                      const ObserverFacts& observer, Helpers helpers,
-                                                      const Clock& clock, AuditTrail* trail);
+                                                      const ObserverFacts& observer,
+                                                      Helpers helpers, const Clock& clock,
+                                                      AuditTrail* trail);
 
   // What the process must keep to act: nothing to signal, which another process does.
   [[nodiscard]] static KeptPrivileges needed_privileges(const RecoveryConfig& options);
