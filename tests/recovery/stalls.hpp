@@ -24,7 +24,7 @@ inline Stall stall_of(std::uint32_t pid, std::uint64_t generation_ns = 5,
   return stall;
 }
 
-// The first attempt upon a service of which nothing but its name is known. `stall` must live as long.
+// The first attempt upon a service of which only its name is known. `stall` must live as long.
 inline RecoveryTarget about(const Stall& stall) {
   static const ServiceFacts kOnlyAName{
       .name = "process", .unit = {}, .user_unit = {}, .cgroup = {}};

@@ -4,9 +4,9 @@
 // cgroup, else a single process (`alone`). It is driven by its state, not by events: what could not
 // be done (a budget, the start-up grace) is wanted again until the service is healthy or given up.
 //
-//   Healthy ── exit ──► Settling ──► Down ──► Recovering ──► Verifying ──► Healthy
-//      └────── silence ──────────────►▲                          │ no beat, or none that lasts
-//                                     └──── after a backoff ◄─────┴──► GivenUp (after `attempts`)
+//   Healthy -- exit --> Settling --> Down --> Recovering --> Verifying --> Healthy
+//      '------ silence ------------->^                          | no beat, or none that lasts
+//                                    '----- after a backoff <---+--> GivenUp (after `attempts`)
 //
 //   Settling    an exit: for `settle_ns`, a new process that beats has been started by somebody else.
 //               Skipped by a service of a single process, which nobody can replace.
@@ -172,7 +172,7 @@ class Service {
   void begun(std::uint64_t now_ns);
   // Something that will pass is in the way.
   void refused(std::uint64_t now_ns) { due_ns_ = now_ns + kRetry_ns; }
-  // It could not be begun for want of means: not an attempt. Asked again after a backoff of its own.
+  // It could not be begun for want of means: not an attempt. Asked again after a backoff.
   void not_begun(std::uint64_t now_ns);
   // Something that will not pass is in the way.
   News give_up(std::uint64_t now_ns);
@@ -183,8 +183,8 @@ class Service {
   [[nodiscard]] bool signal_is_needed() const { return !target_has_exited(); }
   [[nodiscard]] bool command_is_needed() const { return !evidence_ || has_silent(); }
 
-  // The step that was begun has ended. The next one is due at `next_ns`, or when the process that it
-  // is for has ended.
+  // The step that was begun has ended. The next one is due at `next_ns`, or when the process that
+  // it is for has ended.
   News ended(bool was_successful, std::uint64_t now_ns, std::uint64_t next_ns);
 
   // Whatever it gave up is tried again.
