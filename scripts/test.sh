@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Installs missing packages, builds and runs the tests: all of them in the release build, then all
-# but floods and other kernels again with AddressSanitizer and UndefinedBehaviorSanitizer, with
+# but floods, systemd and other kernels again with AddressSanitizer and UndefinedBehaviorSanitizer, with
 # fewer datagrams and processes. Debian 12 and 13, as root or with sudo.
 #
 #   scripts/test.sh [--preset NAME]... [TIER]...
 #
 #   --preset NAME   release, asan-ubsan, dev or tsan, instead of the first two
-#   TIER            unit, bpf, e2e, flood, vm: only these (a tier is a ctest label;
+#   TIER            unit, bpf, e2e, systemd, flood, vm: only these (a tier is a ctest label;
 #                   tests/CMakeLists.txt). flood takes both cores for minutes; vm boots other kernels.
 #
 # A tier that cannot run here is reported; if CI is set to true, that is a failure. If a preset
@@ -15,7 +15,7 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-readonly kPrivilegedTiers='bpf|e2e|flood' # their tests load programs into the kernel
+readonly kPrivilegedTiers='bpf|e2e|systemd|flood' # their tests load programs into the kernel
 presets=()
 tiers=()
 as_root=() # what makes a command root's

@@ -309,7 +309,7 @@ void RecoveryMember::changed(const Services::Change& change) {
       return;
     case ServiceNews::GaveUp:
       spdlog::error(
-          "service {} is given up after attempt {}: it is left alone until it beats again or "
+          "service {} is given up after {} attempts: it is left alone until it beats again or "
           "SIGHUP is sent to the observer",
           service, change.attempt);
       return;

@@ -48,6 +48,12 @@ void fill(AuditRecord& record, const Stall& stall) {
   record.cause = stall.cause;
 }
 
+void fill(AuditRecord& record, const ServiceFacts& service, std::uint32_t attempt) {
+  record.service = service.name;
+  record.unit = service.unit.value_or("");
+  record.attempt = attempt;
+}
+
 }  // namespace
 
 Recovery::Recovery(const Config& config, std::unique_ptr<RecoveryMeans> means, ServiceNames* names,
@@ -205,6 +211,7 @@ void Recovery::end(RecoveryReport ended, std::uint64_t now_ns) {
   policy_.completed(ended.stall, now_ns);
   const bool succeeded = was_successful(ended.outcome);
   Served* served = services_.acting_on(process_of(ended.stall));
+  if (served != nullptr) fill(ended.record, served->facts, served->service.attempt());
   report(std::move(ended));
   if (served == nullptr) return;
   served->acting_on.reset();
@@ -219,9 +226,7 @@ void Recovery::tell_changes() {
 }
 
 bool Recovery::keep(AuditRecord record, const RecoveryTarget& target) {
-  record.service = target.service.name;
-  record.unit = target.service.unit.value_or("");
-  record.attempt = target.attempt;
+  fill(record, target.service, target.attempt);
   return keep(std::move(record), target.stall);
 }
 

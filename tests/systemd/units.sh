@@ -1,0 +1,180 @@
+#!/usr/bin/env bash
+# Units that hang, crash, stop, are restarted by hand or by systemd, and what the observer must do
+# about each. Runs in the container (in-container.sh); prints a line for each unit.
+set -euo pipefail
+
+readonly kStarts=/run/starts kAudit=/var/log/audit.jsonl kLog=/var/log/observer.log
+readonly kBeat='hb-ebpf beat --socket /run/hb/socket --interval-ms 200'
+readonly kPatience_s=240
+failures=0
+
+# unit NAME COMMAND [LINE-OF-SERVICE]...: each of its starts adds a line to $kStarts/NAME.
+unit() {
+  local name=$1 command=$2
+  shift 2
+  printf '%s\n' '[Service]' "ExecStartPre=/bin/sh -c 'echo >> $kStarts/%n'" "ExecStart=$command" 'LimitCORE=0' "$@" \
+    >"/etc/systemd/system/$name"
+}
+
+observer() {
+  cat >/etc/systemd/system/observer.service <<UNIT
+[Service]
+ExecStart=/usr/local/sbin/hb-ebpf run --socket /run/hb/socket --socket-mode 0666 --events json \
+  --threshold-ms 5000 --recovery-exec "systemctl restart {unit}" --recovery-startup-grace-ms 1 \
+  --recovery-budget 1000/60 --recovery-budget-per-uid 500/60 --recovery-verify-ms 60000 \
+  --recovery-audit-file $kAudit
+StandardOutput=file:/var/log/events.json
+StandardError=file:$kLog
+UNIT
+}
+
+main_pid() { systemctl show --property MainPID --value "$1"; }
+starts() { wc -l 2>/dev/null <"$kStarts/$1" || echo 0; }
+is_up() { [[ $(systemctl is-active "$1") == active ]] && ! grep -q '^State:.T' "/proc/$(main_pid "$1")/status"; }
+# Commands that were run for a unit, and refusals.
+acts() { grep -c "\"kind\":\"spawn\".*\"service\":\"$1\"" "$kAudit" || true; }
+refusals() { grep "\"kind\":\"refused\",\"reason\":\"$1\"" "$kAudit" | grep -c "\"pid\":$2," || true; }
+
+# eventually COMMAND...: within the patience.
+eventually() {
+  local until=$((SECONDS + kPatience_s))
+  until "$@"; do
+    ((SECONDS < until)) || return 1
+    sleep 0.2
+  done
+}
+
+# Events of a process that the observer has told.
+has_told() { grep -q "\"event\":\"$1\",\"pid\":$2," /var/log/events.json; }
+beats() {
+  local pid
+  pid=$(main_pid "$1")
+  ((pid > 0)) && has_told beat "$pid"
+}
+has_starts() { (($(starts "$1") == $2)); }
+has_acts() { (($(acts "$1") == $2)); }
+is_recovered() { grep -q "service $1 is recovered" "$kLog"; }
+
+check() {
+  local what=$1
+  shift
+  if "$@"; then echo "ok      $what"; else
+    echo "FAILED  $what"
+    failures=$((failures + 1))
+  fi
+}
+
+# expect UNIT ACTS STARTS up|down: at the end.
+expect() {
+  check "$1: $2 acts (seen: $(acts "$1"))" has_acts "$1" "$2"
+  check "$1: $3 starts (seen: $(starts "$1"))" has_starts "$1" "$3"
+  if [[ $4 == up ]]; then check "$1 is up" is_up "$1"; else check "$1 is down" eval "! is_up $1"; fi
+}
+
+hurt() { kill -s "$1" "$(main_pid "$2")"; }
+
+make_units() {
+  local name
+  for name in hangs.service crashes.service stops.service by-hand.service 'pair@.service' \
+    'with\x2ddash.service'; do
+    unit "$name" "/usr/local/sbin/$kBeat"
+  done
+  unit finishes.service "/usr/local/sbin/$kBeat --count 10 --terminal"
+  unit always.service "/usr/local/sbin/$kBeat" Restart=always RestartSec=100ms
+  unit limited.service "/usr/local/sbin/$kBeat"
+  printf '%s\n' '[Unit]' StartLimitBurst=5 StartLimitIntervalSec=60 >>/etc/systemd/system/limited.service
+  # The restarted one takes 30 s to its first beat.
+  unit slow.service "/bin/sh -c '[ -e /run/slow ] && sleep 30; touch /run/slow; exec $kBeat'"
+  unit two.service "/bin/sh -c '$kBeat & echo \$\$! > /run/second; exec $kBeat'" KillMode=control-group
+}
+
+kUnits=(hangs.service crashes.service stops.service by-hand.service 'pair@a.service' 'pair@b.service'
+  'with\x2ddash.service' always.service limited.service slow.service two.service)
+
+start_units() {
+  local name
+  systemctl daemon-reload
+  systemctl start observer.service
+  eventually test -S /run/hb/socket
+  systemctl start "${kUnits[@]}" finishes.service
+  for name in "${kUnits[@]}"; do check "$name beats" eventually beats "$name"; done
+}
+
+# In a user's manager: no command can restart it by its name.
+start_user_unit() {
+  useradd --create-home agent
+  mkdir -p /home/agent/.config/systemd/user
+  printf '%s\n' '[Service]' "ExecStart=/usr/local/sbin/$kBeat" >/home/agent/.config/systemd/user/mine.service
+  systemctl start "user@$(id -u agent).service"
+  runuser -u agent -- env XDG_RUNTIME_DIR="/run/user/$(id -u agent)" systemctl --user start mine.service
+  user_pid=$(pgrep --uid agent --full hb-ebpf)
+  check "a user's unit beats" eventually has_told beat "$user_pid"
+}
+
+start_scope() {
+  systemd-run --quiet --scope --unit=scoped bash -c "exec $kBeat" &
+  eventually grep -qs . /sys/fs/cgroup/system.slice/scoped.scope/cgroup.procs
+  scope_pid=$(</sys/fs/cgroup/system.slice/scoped.scope/cgroup.procs)
+  check "a scope beats" eventually has_told beat "$scope_pid"
+}
+
+hurt_them() {
+  local round
+  hurt STOP hangs.service
+  hurt SEGV crashes.service
+  systemctl stop stops.service
+  # Its fifth start is the last that systemd allows.
+  for round in 2 3 4 5; do
+    systemctl restart limited.service
+    check "start $round of limited.service beats" eventually beats limited.service
+  done
+  systemctl restart by-hand.service
+  hurt STOP pair@a.service
+  hurt SEGV 'with\x2ddash.service'
+  hurt SEGV always.service
+  hurt SEGV slow.service
+  kill -s SEGV "$(</run/second)"
+  kill -s STOP "$scope_pid"
+  kill -s SEGV "$user_pid"
+}
+
+expect_them() {
+  local name
+  for name in hangs.service crashes.service pair@a.service 'with\x2ddash.service' slow.service \
+    two.service; do
+    check "$name is recovered" eventually is_recovered "${name//\\/\\\\}"
+  done
+  expect hangs.service 1 2 up
+  expect crashes.service 1 2 up
+  expect finishes.service 0 1 down
+  expect stops.service 0 1 down
+  expect by-hand.service 0 2 up
+  expect limited.service 0 5 up
+  expect pair@a.service 1 2 up
+  expect pair@b.service 0 1 up
+  expect always.service 0 2 up
+  expect slow.service 1 2 up
+  expect two.service 1 2 up
+  check "$(refusals unknown_unit "$user_pid") refusal of a user's unit" test "$(refusals unknown_unit "$user_pid")" = 1
+  check "$(refusals unknown_unit "$scope_pid") refusal of a scope" test "$(refusals unknown_unit "$scope_pid")" = 1
+  check "the record holds together" hb-ebpf audit verify "$kAudit"
+}
+
+main() {
+  mkdir -p "$kStarts" /run/hb
+  observer
+  make_units
+  start_units
+  start_user_unit
+  start_scope
+  hurt_them
+  expect_them
+  if ((failures)); then
+    echo "the observer's log:"
+    cat "$kLog"
+    grep -v '"event":"beat"' /var/log/events.json
+  fi
+  return $((failures > 0))
+}
+
+main
