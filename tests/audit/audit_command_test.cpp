@@ -41,7 +41,7 @@ TEST_F(Command, AsJson) {
   EXPECT_EQ(said, nlohmann::json::parse(
                       R"({"ok":true,"records":3,"first_seq":1,"last_seq":3,"error":null,)"
                       R"("last_hash":")" +
-                      last_ + "\"}"));
+                      last_ + R"(","resumed":[]})"));
   EXPECT_EQ(outcome.code, 0);
 }
 
@@ -89,6 +89,30 @@ TEST_F(Command, SaysWhereALogBeginsThatIsNotTheFirst) {
   const auto lines = lines_of(read_file(path()));
   write_file(path(), lines[1] + lines[2]);
   expect_says(verify({path()}), 0, "note: begins at seq 2");
+}
+
+TEST_F(Command, ExplainsAFileThatWasTruncated) {
+  const auto log = open();
+  std::filesystem::copy_file(path(), path(".1"));
+  std::filesystem::resize_file(path(), 0);
+  append(*log);
+  expect_says(
+      verify({path()}), 0,
+      "note: seq 4: the file was truncated by another process after seq 3; records before it "
+      "are in a copy, or lost");
+  expect_says(verify({path(".1"), path()}), 0, "after seq 3; none was lost");
+  const auto said = nlohmann::json::parse(verify({"--format", "json", path()}).out);
+  EXPECT_EQ(said["resumed"], nlohmann::json::parse(R"([{"seq":4,"reason":"truncated"}])"));
+}
+
+TEST_F(Command, SaysWhichRecordsACopyHasNot) {
+  const auto log = open();
+  std::filesystem::copy_file(path(), path(".1"));
+  append(*log);
+  std::filesystem::resize_file(path(), 0);
+  append(*log);
+  expect_says(verify({path(".1"), path()}), 1,
+              path() + ":1: records were lost when the file was truncated: seq 5 follows 3");
 }
 
 TEST_F(Command, ReadsSeveralFilesAsOneChain) {

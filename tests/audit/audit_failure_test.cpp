@@ -76,10 +76,10 @@ class Failure : public AuditTest {
     EXPECT_EQ(log_->end(), end);
   }
 
-  void expect_recovered() const {
+  void expect_recovered(std::uint64_t last_seq = 3) const {
     append(*log_, 2);
     expect_good();
-    EXPECT_EQ(log_->end().seq, 3U);
+    EXPECT_EQ(log_->end().seq, last_seq);
     EXPECT_EQ(lines_of(read_file(path())).size(), 3U);
   }
 
@@ -121,6 +121,31 @@ TEST_F(Failure, FailedTruncateIsRepeatedByTheNextAppend) {
   expect_failure();
   g_truncate_error = 0;
   expect_recovered();
+}
+
+TEST_F(Failure, ToSayThatTheFileWasTruncatedIsTriedAgain) {
+  std::filesystem::resize_file(path(), 0);
+  g_sync_error = EIO;
+  expect_failure();
+  EXPECT_FALSE(log_->check());
+  EXPECT_EQ(read_file(path()), "");
+  g_sync_error = 0;
+  expect_recovered(4);
+  EXPECT_EQ(log_->resumed()[AuditBreak::Truncated], 1U);
+}
+
+// ftruncate(2) to the length before the partial record would have filled the file with zeros.
+TEST_F(Failure, ATornFileThatIsTruncatedIsNotMadeLongerAgain) {
+  {
+    const FullDisk full(before_.size() + 100);
+    g_truncate_error = EPERM;
+    expect_failure();
+  }
+  g_truncate_error = 0;
+  std::filesystem::resize_file(path(), 0);
+  append(*log_);
+  expect_good();
+  EXPECT_EQ(lines_of(read_file(path())).size(), 2U);
 }
 
 TEST_F(Failure, FailedTruncateIsRepairedOnRestart) {

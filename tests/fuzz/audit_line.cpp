@@ -61,6 +61,7 @@ void check_composed(Input input) {
   require(record->seq == before.seq + 1 && record->prev == before.hash,
           "it follows what is before");
   require(ChainEnd{record->seq, record->hash} == composed.end, "and is what will be followed");
+  require(!record->resumed_after, "and tells of no truncation");
 }
 
 // A line; the same with the hash that it should have; and a record of these bytes.

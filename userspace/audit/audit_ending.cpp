@@ -90,6 +90,7 @@ Result<AuditEnding> read_audit_ending(int fd, const std::string& path) {
   if (!window) return window.error();
 
   AuditEnding ending;
+  ending.size_bytes = size.value();
   const auto newline = window.value().rfind('\n');
   const std::size_t whole = newline == std::string::npos ? 0 : newline + 1;
   ending.torn = window.value().substr(whole);
@@ -120,7 +121,7 @@ Result<std::string> set_torn_aside(const AuditPlace& place, AuditFile& file,
                                    const AuditEnding& ending) {
   const std::string suffix = torn_suffix(ending);
   if (auto kept = write_aside(place, suffix, ending.torn); !kept) return kept.error();
-  if (auto whole = file.cut(file.size_bytes() - ending.torn.size()); !whole) return whole.error();
+  if (auto whole = file.cut(ending.size_bytes - ending.torn.size()); !whole) return whole.error();
   return place.path + suffix;
 }
 

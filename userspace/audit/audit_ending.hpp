@@ -14,6 +14,7 @@ namespace hb {
 struct AuditEnding {
   std::optional<ChainEnd> last;  // none: the file has no whole record
   std::string torn;              // what follows the last newline, after a crash during a write
+  std::uint64_t size_bytes = 0;  // of the file
 };
 
 // Reads it from a descriptor. It is an Error if the last whole line does not match its hash.

@@ -70,6 +70,8 @@ Result<Seen> look_at(int fd, const std::string& path) {
   return os_error(code, "cannot look at the audit log " + path);
 }
 
+std::uint64_t bytes_of(const Seen& seen) { return static_cast<std::uint64_t>(seen.st_size); }
+
 Result<> lock(int fd, const std::string& path) {
   if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return ok();
   const int code = errno;
@@ -86,7 +88,7 @@ Result<std::uint64_t> check_and_lock(int fd, const std::string& path) {
   if (auto locked = lock(fd, path); !locked) return locked.error();
   const auto now = look_at(fd, path);
   if (!now) return now.error();
-  return static_cast<std::uint64_t>(now.value().st_size);
+  return bytes_of(now.value());
 }
 
 }  // namespace
@@ -150,6 +152,29 @@ bool AuditFile::is_named(const AuditPlace& place, const std::string& suffix) con
          held.st_dev == named.st_dev && held.st_ino == named.st_ino;
 }
 
+// Without permission to search the directory it is not known, and the open file is kept.
+bool AuditFile::is_moved(const AuditPlace& place) const {
+  struct stat named {};
+  const int directory = place.directory.get();
+  const int failed = ::fstatat(directory, place.name.c_str(), &named, AT_SYMLINK_NOFOLLOW);
+  const int code = errno;
+  return failed != 0 ? code == ENOENT : !is_named(place);
+}
+
+Result<std::optional<AuditBreak>> AuditFile::find_break() const {
+  const auto seen = look_at(fd_.get(), path_);
+  if (!seen) return seen.error();
+  std::optional<AuditBreak> found;
+  if (bytes_of(seen.value()) < size_bytes_) found = AuditBreak::Truncated;
+  if (seen.value().st_nlink == 0) found = AuditBreak::Replaced;
+  return found;
+}
+
+void AuditFile::accept(std::uint64_t size_bytes) {
+  size_bytes_ = size_bytes;
+  torn_ = false;
+}
+
 Result<> AuditFile::append(std::string_view line) {
   if (auto settled = settle(); !settled) return settled;
   int code = write_all(fd_.get(), line);
@@ -165,31 +190,45 @@ Result<> AuditFile::append(std::string_view line) {
 // O_APPEND writes at the current end: the chain must not continue behind bytes of another process,
 // nor in a file that was unlinked.
 Result<> AuditFile::settle() {
-  if (torn_) {
-    if (auto whole = cut(size_bytes_); !whole) return whole;
-    torn_ = false;
-  }
+  if (auto whole = remove_torn(); !whole) return whole;
   const auto seen = look_at(fd_.get(), path_);
   if (!seen) return seen.error();
   if (seen.value().st_nlink == 0) {
-    return Error{"the audit log " + path_ + " has been removed: SIGHUP begins a new file", ENOENT};
+    return Error{"the audit log " + path_ + " has been removed", ENOENT};
   }
-  if (static_cast<std::uint64_t>(seen.value().st_size) == size_bytes_) return ok();
+  if (bytes_of(seen.value()) == size_bytes_) return ok();
   return Error{"another process has changed the audit log " + path_ + ": it has " +
                    std::to_string(seen.value().st_size) + " bytes, not " +
-                   std::to_string(size_bytes_) +
-                   " (see `hb-ebpf audit verify`; move it away and send SIGHUP)",
+                   std::to_string(size_bytes_) + " (see `hb-ebpf audit verify`; move it away)",
                EBUSY};
 }
 
-void AuditFile::undo() { torn_ = truncate(fd_.get(), size_bytes_) != 0; }
+// A file that another process has truncated must not grow again: ftruncate(2) would fill it with
+// zeros.
+void AuditFile::undo() {
+  const auto seen = look_at(fd_.get(), path_);
+  const bool is_longer = !seen || bytes_of(seen.value()) > size_bytes_;
+  torn_ = is_longer && truncate(fd_.get(), size_bytes_) != 0;
+}
+
+Result<> AuditFile::remove_torn() {
+  if (!torn_) return ok();
+  const auto found = find_break();
+  if (!found) return found.error();
+  if (!found.value()) return cut(size_bytes_);
+  torn_ = false;
+  return ok();
+}
 
 Result<> AuditFile::cut(std::uint64_t size_bytes) {
+  const auto seen = look_at(fd_.get(), path_);
+  if (!seen) return seen.error();
+  if (bytes_of(seen.value()) < size_bytes) return Error{path_ + " has just been truncated", EBUSY};
   int code = truncate(fd_.get(), size_bytes);
   if (code == 0) code = sync_data(fd_.get());
   if (code != 0)
     return os_error(code, "cannot truncate a partial record from the audit log " + path_);
-  size_bytes_ = size_bytes;
+  accept(size_bytes);
   return ok();
 }
 

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "audit/audit_line.hpp"
 #include "base/fd.hpp"
 #include "base/result.hpp"
 
@@ -45,11 +47,20 @@ class AuditFile {
   // it itself.
   [[nodiscard]] Result<> settle();
 
-  // Truncates the file, and returns when that is on disk.
+  // Truncates the file, and returns when that is on disk. It is an Error if it is shorter already.
   [[nodiscard]] Result<> cut(std::uint64_t size_bytes);
 
   // Whether the path still names this file.
   [[nodiscard]] bool is_named(const AuditPlace& place, const std::string& suffix = {}) const;
+
+  // Whether the path is known to name another file, or none.
+  [[nodiscard]] bool is_moved(const AuditPlace& place) const;
+
+  // Whether the file lost what was written to it: it was truncated, or has no name any more.
+  [[nodiscard]] Result<std::optional<AuditBreak>> find_break() const;
+
+  // The next append() expects the file to have this size.
+  void accept(std::uint64_t size_bytes);
 
   [[nodiscard]] int fd() const { return fd_.get(); }
   [[nodiscard]] std::uint64_t size_bytes() const { return size_bytes_; }
@@ -59,6 +70,7 @@ class AuditFile {
       : fd_(std::move(fd)), path_(std::move(path)), size_bytes_(size_bytes) {}
 
   void undo();
+  Result<> remove_torn();
 
   Fd fd_;
   std::string path_;          // for messages

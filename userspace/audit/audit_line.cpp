@@ -19,6 +19,7 @@ constexpr std::string_view kHead = R"({"seq":)";
 constexpr std::string_view kBeforePrev = R"(,"prev":")";
 constexpr std::string_view kBeforeHash = R"(,"hash":")";
 constexpr std::string_view kTail = R"("})";
+constexpr const char* kResumed = "resumed";
 
 std::uint64_t clock_ns(clockid_t clock) {
   timespec now{};
@@ -117,7 +118,7 @@ std::optional<Places> find_places(std::string_view line) {
   line.remove_prefix(kHead.size());
   const auto seq = parse_seq(line.substr(0, line.find(',')));
   if (!seq || *seq == 0) return std::nullopt;
-  places.fields = {*seq, *prev, *hash};
+  places.fields = {*seq, *prev, *hash, std::nullopt};
   return places;
 }
 
@@ -137,27 +138,52 @@ bool agrees(const ForeignJson& json, const ParsedLine& fields) {
          has(json, "hash", fields.hash);
 }
 
+// nullopt: it is a record of another kind.
+std::optional<AuditBreak> parse_resumption(const ForeignJson& json) {
+  if (!has(json, "kind", kResumed)) return std::nullopt;
+  for (const AuditBreak cause : kEnumValues<AuditBreak>) {
+    if (has(json, "reason", name(cause))) return cause;
+  }
+  return std::nullopt;
+}
+
+Json begin_line(std::uint64_t seq, const AuditTime& time, const char* kind,
+                const std::string& reason) {
+  return Json{{"seq", seq},
+              {"time", utc(time.wall_ns)},
+              {"monotonic_ns", time.monotonic_ns},
+              {"kind", kind},
+              {"reason", reason}};
+}
+
+ComposedLine end_line(Json line, const ChainEnd& before) {
+  line["prev"] = before.hash;
+  std::string text = line.dump(-1, ' ', true, Json::error_handler_t::replace);
+  text.pop_back();
+  ChainEnd end{before.seq + 1, sha256_hex(text)};
+  text.append(kBeforeHash).append(end.hash).append(kTail).append("\n");
+  return {std::move(text), std::move(end)};
+}
+
 }  // namespace
 
 AuditTime AuditTime::now() { return {clock_ns(CLOCK_REALTIME), clock_ns(CLOCK_MONOTONIC)}; }
 
 ComposedLine compose_audit_line(const AuditRecord& record, const AuditTime& time,
                                 const ChainEnd& before) {
-  ChainEnd end{before.seq + 1, {}};
-  Json line{{"seq", end.seq},
-            {"time", utc(time.wall_ns)},
-            {"monotonic_ns", time.monotonic_ns},
-            {"kind", name(record.kind)},
-            {"reason", record.reason}};
+  Json line = begin_line(before.seq + 1, time, name(record.kind), record.reason);
   put_process(line, record);
   line["dry_run"] = record.dry_run;
   put_act(line, record);
-  line["prev"] = before.hash;
-  std::string text = line.dump(-1, ' ', true, Json::error_handler_t::replace);
-  text.pop_back();
-  end.hash = sha256_hex(text);
-  text.append(kBeforeHash).append(end.hash).append(kTail).append("\n");
-  return {std::move(text), std::move(end)};
+  return end_line(std::move(line), before);
+}
+
+ComposedLine compose_resumption(const AuditResumption& resumption, const AuditTime& time,
+                                const ChainEnd& before) {
+  Json line = begin_line(before.seq + 1, time, kResumed, name(resumption.cause));
+  line["written_bytes"] = resumption.written_bytes;
+  line["found_bytes"] = resumption.found_bytes;
+  return end_line(std::move(line), before);
 }
 
 std::variant<ParsedLine, AuditFlaw> parse_audit_line(std::string_view line) {
@@ -166,7 +192,9 @@ std::variant<ParsedLine, AuditFlaw> parse_audit_line(std::string_view line) {
   const auto places = find_places(line);
   if (!places || !agrees(json, places->fields)) return AuditFlaw::NotARecord;
   if (sha256_hex(places->hashed) != places->fields.hash) return AuditFlaw::HashMismatch;
-  return places->fields;
+  ParsedLine record = places->fields;
+  record.resumed_after = parse_resumption(json);
+  return record;
 }
 
 bool is_audit_hash(std::string_view text) {

@@ -16,10 +16,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 
+#include "base/enum_values.hpp"
 #include "recovery/audit_trail.hpp"
 
 namespace hb {
@@ -51,6 +53,31 @@ struct ComposedLine {
 [[nodiscard]] ComposedLine compose_audit_line(const AuditRecord& record, const AuditTime& time,
                                               const ChainEnd& before);
 
+// What others did to the file of a log while an observer had it open.
+enum class AuditBreak : std::uint8_t {
+  Truncated,  // it is shorter than what was written
+  Replaced,   // the path names another file, or none
+};
+
+[[nodiscard]] constexpr const char* name(AuditBreak cause) {
+  switch (cause) {
+    case AuditBreak::Truncated: return "truncated";
+    case AuditBreak::Replaced: return "replaced";
+  }
+  return kNoName;
+}
+
+// What a record of kind "resumed" tells: the records before it are not in its file any more. Its
+// seq and prev follow the last one that was written.
+struct AuditResumption {
+  AuditBreak cause = AuditBreak::Truncated;
+  std::uint64_t written_bytes = 0;  // the length that the file had
+  std::uint64_t found_bytes = 0;    // of what is before this record in the file
+};
+
+[[nodiscard]] ComposedLine compose_resumption(const AuditResumption& resumption,
+                                              const AuditTime& time, const ChainEnd& before);
+
 // Why a log is not valid.
 enum class AuditFlaw : std::uint8_t {
   Unreadable,      // the file
@@ -75,6 +102,7 @@ struct ParsedLine {
   std::uint64_t seq = 0;
   std::string prev;
   std::string hash;
+  std::optional<AuditBreak> resumed_after;  // of a record of kind "resumed"
 };
 
 // `line` is without its newline. Of the flaws: NotJson, NotARecord, HashMismatch.

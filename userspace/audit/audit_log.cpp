@@ -15,6 +15,12 @@ Error too_long(std::size_t line_bytes) {
                EMSGSIZE};
 }
 
+Error of_another_chain(const std::string& path) {
+  return Error{"the audit log " + path +
+                   " is another file now and has records of another chain: move it away",
+               EEXIST};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<AuditLog>> AuditLog::open(AuditConfig config) {
@@ -55,12 +61,65 @@ Result<> AuditLog::repair(const AuditEnding& ending) {
 }
 
 Result<> AuditLog::append(const AuditRecord& record) {
+  auto sound = file_.is_moved(place_) ? mend(AuditBreak::Replaced) : check();
+  if (!sound) return sound;
   auto line = compose_audit_line(record, AuditTime::now(), end_);
   if (line.text.size() > kMaxAuditLine_bytes) return too_long(line.text.size());
   rotate_for(line.text.size());
+  return write(std::move(line));
+}
+
+Result<> AuditLog::write(ComposedLine line) {
   if (auto synced = sync_names(); !synced) return synced;
   if (auto written = file_.append(line.text); !written) return written;
   end_ = std::move(line.end);
+  return ok();
+}
+
+Result<> AuditLog::check() {
+  const auto found = file_.find_break();
+  return found ? mend(found.value()) : Result<>(found.error());
+}
+
+Result<> AuditLog::mend(std::optional<AuditBreak> found) {
+  Result<> mended = ok();
+  if (found == AuditBreak::Truncated) mended = keep_rest();
+  if (found == AuditBreak::Replaced) mended = follow_path(false);
+  return mended ? resume() : mended;
+}
+
+// What truncation left of the file stays before the next record: mostly nothing.
+Result<> AuditLog::keep_rest() {
+  const auto ending = read_audit_ending(file_.fd(), place_.path);
+  if (!ending) return ending.error();
+  const ChainEnd last = ending.value().last.value_or(ChainEnd{});
+  if (last.seq > end_.seq || (last.seq == end_.seq && last != end_)) {
+    return of_another_chain(config_.path);
+  }
+  const std::uint64_t written_bytes = file_.size_bytes();
+  if (auto whole = repair(ending.value()); !whole) return whole;
+  const std::uint64_t left_bytes = ending.value().size_bytes - ending.value().torn.size();
+  file_.accept(left_bytes);
+  remember({AuditBreak::Truncated, written_bytes, left_bytes});
+  return ok();
+}
+
+// If the file is replaced again before the record could be written, that is one resumption.
+void AuditLog::remember(const AuditResumption& resumption) {
+  if (!resumption_) resumption_ = resumption;
+  resumption_->found_bytes = resumption.found_bytes;
+}
+
+Result<> AuditLog::resume() {
+  if (!resumption_) return ok();
+  auto written = write(compose_resumption(*resumption_, AuditTime::now(), end_));
+  if (!written) return written;
+  ++resumed_[resumption_->cause];
+  notes_.push_back("the file of the audit log " + config_.path + " was " +
+                   name(resumption_->cause) + " by another process when it had " +
+                   std::to_string(resumption_->written_bytes) +
+                   " bytes: the chain continues there, with record " + std::to_string(end_.seq));
+  resumption_.reset();
   return ok();
 }
 
@@ -88,6 +147,11 @@ Result<> AuditLog::sync_names() {
 }
 
 Result<> AuditLog::reopen() {
+  if (auto followed = follow_path(true); !followed) return followed;
+  return check();
+}
+
+Result<> AuditLog::follow_path(bool is_rotation) {
   auto place = AuditPlace::open(config_.path);
   if (!place) return place.error();
   if (file_.is_named(place.value())) return ok();
@@ -96,13 +160,14 @@ Result<> AuditLog::reopen() {
   const auto ending = read_audit_ending(file.value().fd(), config_.path);
   if (!ending) return ending.error();
   if (!ending.value().torn.empty() || ending.value().last.value_or(end_) != end_) {
-    return Error{"the audit log " + config_.path +
-                     " is another file now and has records of another" +
-                     " chain: move it away and send SIGHUP again",
-                 EEXIST};
+    return of_another_chain(config_.path);
   }
-  if (const auto settled = file_.settle(); !settled) {
+  const auto settled = file_.settle();
+  if (!settled) {
     notes_.push_back("closing an audit log that is damaged: " + settled.error().message);
+  }
+  if (!is_rotation || !settled) {
+    remember({AuditBreak::Replaced, file_.size_bytes(), file.value().size_bytes()});
   }
   place_ = std::move(place).value();
   file_ = std::move(file).value();

@@ -113,9 +113,13 @@ std::optional<AuditFlaw> AuditVerifier::check_line(std::string_view line) {
   if (const auto* flaw = std::get_if<AuditFlaw>(&parsed)) return *flaw;
   const auto& record = std::get<ParsedLine>(parsed);
   bad_seq_ = record.seq;
+  bad_resumed_after_ = record.resumed_after;
   if (const auto flaw = check_chain(record)) return flaw;
   if (records_++ == 0) first_seq_ = record.seq;
   end_ = {record.seq, record.hash};
+  if (record.resumed_after && resumed_.size() < kMaxResumed) {
+    resumed_.push_back({record.seq, *record.resumed_after});
+  }
   if (record.hash == anchor_) anchor_seq_ = record.seq;
   return std::nullopt;
 }
@@ -146,7 +150,10 @@ std::string AuditVerifier::describe(AuditFlaw flaw) const {
     case AuditFlaw::NotJson: return "not JSON";
     case AuditFlaw::NotARecord: return "JSON, but not a record of an audit log";
     case AuditFlaw::HashMismatch: return "hash does not match: the record has been changed";
-    case AuditFlaw::RecordMissing: return "a record is missing before this: " + follows;
+    case AuditFlaw::RecordMissing:
+      if (!bad_resumed_after_) return "a record is missing before this: " + follows;
+      return "records were lost when the file was " + std::string(name(*bad_resumed_after_)) +
+             ": " + follows;
     case AuditFlaw::RecordRepeated: return "a record comes twice: " + follows;
     case AuditFlaw::OutOfOrder:
       return "records are out of order: " + follows + " (name the oldest file first)";

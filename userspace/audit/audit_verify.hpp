@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "audit/audit_line.hpp"
 
@@ -20,6 +21,12 @@ struct AuditFinding {
   std::string file;
   std::uint64_t line;  // from 1; 0: the file as a whole
   std::string what;    // the message
+};
+
+// A record of kind "resumed": see AuditResumption.
+struct AuditResumed {
+  std::uint64_t seq;
+  AuditBreak cause;
 };
 
 // AuditVerifier: checks files, oldest first, as one chain, and returns the first flaw. Do not use
@@ -39,6 +46,10 @@ class AuditVerifier {
   [[nodiscard]] std::uint64_t first_seq() const { return first_seq_; }  // 0: none yet
   [[nodiscard]] const ChainEnd& end() const { return end_; }
 
+  // The first of the valid records of kind "resumed".
+  static constexpr std::size_t kMaxResumed = 100;
+  [[nodiscard]] const std::vector<AuditResumed>& resumed() const { return resumed_; }
+
   // Checks one line, without its newline.
   std::optional<AuditFlaw> check_line(std::string_view line);
 
@@ -50,8 +61,10 @@ class AuditVerifier {
   std::optional<std::uint64_t> anchor_seq_;
   std::uint64_t records_ = 0;
   std::uint64_t first_seq_ = 0;
-  std::uint64_t bad_seq_ = 0;  // of the line that breaks the chain
-  std::string file_;           // the last one
+  std::uint64_t bad_seq_ = 0;                    // of the line that breaks the chain
+  std::optional<AuditBreak> bad_resumed_after_;  // of that line
+  std::vector<AuditResumed> resumed_;
+  std::string file_;  // the last one
   ChainEnd end_;
 };
 

@@ -65,6 +65,16 @@ std::string place_of(const AuditFinding& finding) {
   return finding.line == 0 ? file : fmt::format("{}:{}", file, finding.line);
 }
 
+// Of the records before the first one nothing is known here.
+void print_resumed(const AuditVerifier& verifier, LineWriter& out) {
+  for (const AuditResumed& resumed : verifier.resumed()) {
+    const bool is_first = resumed.seq == verifier.first_seq();
+    out.write(fmt::format("note: seq {}: the file was {} by another process after seq {}; {}\n",
+                          resumed.seq, name(resumed.cause), resumed.seq - 1,
+                          is_first ? "records before it are in a copy, or lost" : "none was lost"));
+  }
+}
+
 void print_text(const AuditVerifier& verifier, const Finding& finding, LineWriter& out) {
   const auto& end = verifier.end();
   if (finding) out.write(fmt::format("{}: {}\n", place_of(*finding), finding->what));
@@ -77,6 +87,15 @@ void print_text(const AuditVerifier& verifier, const Finding& finding, LineWrite
         fmt::format("note: begins at seq {}: earlier records are elsewhere (rotated), or gone\n",
                     verifier.first_seq()));
   }
+  print_resumed(verifier, out);
+}
+
+nlohmann::ordered_json json_of(const std::vector<AuditResumed>& all) {
+  auto list = nlohmann::ordered_json::array();
+  for (const auto& resumed : all) {
+    list.push_back({{"seq", resumed.seq}, {"reason", name(resumed.cause)}});
+  }
+  return list;
 }
 
 void print_json(const AuditVerifier& verifier, const Finding& finding, LineWriter& out) {
@@ -88,6 +107,7 @@ void print_json(const AuditVerifier& verifier, const Finding& finding, LineWrite
            {"first_seq", known(verifier.first_seq())},
            {"last_seq", known(verifier.end().seq)},
            {"last_hash", known(verifier.end().hash)},
+           {"resumed", json_of(verifier.resumed())},
            {"error", Json()}};
   if (finding) {
     all["error"] = Json{{"flaw", name(finding->flaw)},

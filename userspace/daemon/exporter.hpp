@@ -38,6 +38,9 @@ class Exporter final : public LoopMember {
   void end();
   void append_totals(Totals& totals) const;
 
+  // Whether the path names the file that is written to.
+  [[nodiscard]] bool writes_to(const std::string& path) const;
+
  private:
   explicit Exporter(AppendFile file) : file_(std::move(file)) {}
 

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "audit/audit_log.hpp"
 #include "daemon/watchdog.hpp"
 #include "kernel/stamp_counters.hpp"
 #include "observer/counters.hpp"
@@ -60,6 +61,7 @@ constexpr std::array kAll = {
     &RecoveryCounters::kUnaudited,
     &RecoveryCounters::kUnrecorded,
     &RecoveryCounters::kUnprepared,
+    &AuditLog::kResumed,
     &LineWriter::kEventsLost,
     &LineWriter::kLogLinesLost,
     &Watchdog::kInterrupts,

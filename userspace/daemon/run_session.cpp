@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <memory>
 #include <vector>
 
@@ -117,6 +118,11 @@ struct Members {
   }
 
   Result<> open_audit(const RunConfig& options) {
+    if (exporter && exporter->writes_to(options.audit.path)) {
+      return Error{"--export-file " + *options.export_file + " and --recovery-audit-file " +
+                       options.audit.path + " are one file: give each a file of its own",
+                   EEXIST};
+    }
     auto opened = AuditMember::open(options.audit);
     if (!opened) return opened.error();
     audit = std::move(opened).value();
@@ -147,6 +153,7 @@ struct Members {
   void append_totals(Totals& totals) const {
     if (exporter) exporter->append_totals(totals);
     daemon::append_totals(totals, recovery ? recovery->counters() : RecoveryCounters{});
+    append(totals, AuditLog::kResumed, audit ? audit->resumed() : CountBy<AuditBreak>{});
   }
 };
 

@@ -62,6 +62,7 @@ class AppendFile {
   [[nodiscard]] std::uint64_t lost() const { return lost_; }
 
   [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] int descriptor() const { return file_.get(); }
 
  private:
   AppendFile(std::string path, std::optional<uid_t> run_as_uid, Fd file);
