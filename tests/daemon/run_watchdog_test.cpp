@@ -54,6 +54,14 @@ class RunWatchdog : public Run {
  protected:
   void SetUp() override { HB_NEEDS_ROOT(); }
 
+  // Ends with a code for which its agent is recovered.
+  void fail_after_a_beat() const {
+    Child::run([&] {
+      send_claim(socket_, own_pid());
+      ::_exit(1);
+    }).wait();
+  }
+
   // Stopped inside recvmmsg(2), which a received descriptor could block.
   void hold(ObserverProcess& observer) {
     held_.emplace(observer.process().pid());
@@ -231,7 +239,7 @@ TEST_F(RunWatchdog, EverythingWorksInAStormOfSignals) {
   {
     const Storm storm(observer.process().pid());
     for (int i = 1; i <= kCommands; ++i) {
-      Child::run([&] { send_claim(socket_, own_pid()); }).wait();
+      fail_after_a_beat();
       observer.process().signal(SIGHUP);
       observer.expect("stall");
       ASSERT_TRUE(eventually([&] { return lines_in(notes) == i; }));
@@ -289,7 +297,7 @@ TEST_F(RunWatchdog, CommandsDoNotInheritThePriority) {
       socket_, {"--beats", "none", "--threshold-ms", "300", "--recovery-startup-grace-ms", "0",
                 "--recovery-exec", "sh -c 'nice > " + note + "'"});
   EXPECT_EQ(nice_of(threads_of(observer.process().pid())[0]), "-20");
-  Child::run([&] { send_claim(socket_, own_pid()); }).wait();
+  fail_after_a_beat();
   EXPECT_TRUE(eventually([&] { return content(note) == "0\n"; })) << content(note);
 }
 

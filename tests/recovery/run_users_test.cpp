@@ -173,7 +173,7 @@ TEST_P(Users, BudgetOfAllIsNotSpentByOne) {
   const std::string notes = directory_.path("notes");
   ObserverProcess observer =
       observe_with({"--recovery-exec", "sh -c 'echo $HB_UID >> " + notes + "'"});
-  const auto die = [] { ::_exit(0); };
+  const auto die = [] { ::_exit(1); };
   for (int i = 0; i < 20; ++i) {
     const PacedAgent throwaway(socket_, kAgentUid, die);
     throwaway.beat_to(observer);

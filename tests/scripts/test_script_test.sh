@@ -105,8 +105,8 @@ runs_tests_by_sudo_when_not_root() {
 says_aloud_which_tiers_cannot_run() {
   CI='' as root '^hb-ebpf doctor' --preset release
   expect "it passes" ended_with 0
-  expect "it says so" said 'THE TIERS bpf AND e2e AND flood CANNOT RUN HERE:'
-  expect "it leaves them out" called '^ctest .*-LE \^\(bpf\|e2e\|flood\)\$'
+  expect "it says so" said 'THE TIERS bpf AND e2e AND systemd AND flood CANNOT RUN HERE:'
+  expect "it leaves them out" called '^ctest .*-LE \^\(bpf\|e2e\|systemd\|flood\)\$'
   # Of several, ctest leaves out only what all of them name.
   expect "it says so in one expression" did_not_call '-LE .*-LE '
 }

@@ -1,5 +1,5 @@
-// CgroupServices: the service that a cgroup is, by its path in the cgroup v2 hierarchy (CgroupPaths)
-// and systemd's rules for such paths (unit_name.hpp).
+// CgroupServices: the service of a cgroup, by its path in the cgroup v2 hierarchy (CgroupPaths) and
+// by systemd's rules for such paths (unit_name.hpp).
 //
 // A unit of the system's manager, a scope included, is a service. So is a unit of a user's manager,
 // which no command may restart by its name; and a cgroup that is in no unit.

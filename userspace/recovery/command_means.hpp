@@ -1,9 +1,9 @@
 // CommandMeans: the operator's command, told which process has stalled.
 //
-// What it is told, in its arguments (command_line.hpp) and in its environment (environment_for()), is
-// in README.md. A command that gets a pid may come too late, when the pid is somebody else's: one
-// that kills by pid should be --recovery-signal instead; one that restarts a unit by its name is
-// safe.
+// What it is told, in its arguments (command_line.hpp) and in its environment (environment_for()),
+// is in README.md. A command that gets a pid may come too late, when the pid is somebody else's:
+// one that kills by pid should be --recovery-signal instead; one that restarts a unit by its name
+// is safe.
 #pragma once
 
 #include <cstdint>

@@ -8,16 +8,16 @@
 // What is refused only for now is asked again while the service is down. A refusal is counted, told
 // and recorded when it is the first one, or another one than before.
 //
-// Every decision is on record before anything is done; and again when it is done. When no record
-// can be kept, either nothing is acted upon (audit_required), or it is, and the loss is counted and
-// told. In a dry run everything happens but the act, and the service is left as it is.
+// Every decision is recorded before it is acted on, and again when the act has ended. When no
+// record can be written, either nothing is acted upon (audit_required), or it is, and the loss is
+// counted and told. In a dry run everything happens but the act, and the service is left as it is.
 //
-// Only so many refusals a second are put on record, the others are counted: a record takes the
-// disk's time, and whoever may beat can make as many refusals as he likes. Acts have the budget.
+// Only so many refusals a second are recorded, the others are counted: a record takes the disk's
+// time, and whoever may beat can cause as many refusals as he likes. Acts have the budget.
 //
-// Borrows clock, names (nullptr: each process is a service of its own), trail (nullptr: no record is
-// wanted) and listener; owns policy and means. One thread. Never blocks but in finish() (and as long
-// as the trail takes).
+// Borrows clock, names (nullptr: each process is a service of its own), trail (nullptr: nothing is
+// recorded) and listener; owns policy and means. One thread. Blocks only in finish(), and for as
+// long as the trail takes.
 #pragma once
 
 #include <cstdint>

@@ -1,15 +1,16 @@
 // Service: the state of one service, and what has to be done next to make it healthy again.
 //
-// A service is one or more processes that are recovered together: those of a systemd unit, else of a
-// cgroup, else a single process (`alone`). It is driven by its state, not by events: what could not
-// be done (a budget, the start-up grace) is wanted again until the service is healthy or given up.
+// A service is one or more processes that are recovered together: those of a systemd unit, else of
+// a cgroup, else a single process (`alone`). It is driven by its state, not by events: what could
+// not be done (a budget, the start-up grace) is wanted again until the service is healthy or given
+// up.
 //
 //   Healthy -- exit --> Settling --> Down --> Recovering --> Verifying --> Healthy
 //      '------ silence ------------->^                          | no beat, or none that lasts
 //                                    '----- after a backoff <---+--> GivenUp (after `attempts`)
 //
-//   Settling    an exit: for `settle_ns`, a new process that beats has been started by somebody else.
-//               Skipped by a service of a single process, which nobody can replace.
+//   Settling    an exit: within `settle_ns` somebody else may start a new process that beats.
+//               Skipped by a service of a single process, which no other process can replace.
 //   Down        it is to be acted upon, once its backoff is over and nothing refuses it.
 //   Recovering  the steps of an attempt, one after the other.
 //   Verifying   for at most `verify_ns` until a process beats that did not before, then for

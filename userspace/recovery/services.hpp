@@ -1,12 +1,13 @@
 // Services: the services that are not well, and which process belongs to which.
 //
-// A service comes into being here when one of its processes fails, and goes when it has been healthy
-// for long, or when it was a single process that is done with. Which service a process belongs to is
-// asked at its first beat, while it lives: the cgroup of a unit that has failed is gone with it.
+// A service is added when one of its processes fails, and removed when it has been healthy for
+// long, or when it was a single process of which nothing more is expected. Which service a process
+// belongs to is asked at its first beat, while it lives: the cgroup of a unit that has failed is
+// gone with it.
 //
-// What happens meanwhile is held until the answer is there. Bounded: at most `capacity` services are
-// remembered, of them at most a quarter for one uid other than 0, and as many cgroups; beyond that a
-// failure is Overflowed, and the caller tells. One thread; allocates for failures, not for beats.
+// What happens meanwhile is held until the answer is there. Bounded: at most `capacity` services
+// are remembered, of them at most a quarter for one uid other than 0, and as many cgroups; beyond
+// that fail() refuses, and the caller tells. One thread; allocates for failures, not for beats.
 #pragma once
 
 #include <cstddef>
