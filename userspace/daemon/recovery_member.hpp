@@ -5,6 +5,8 @@
 // everything is open, finish() after the loop. One thread.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -45,8 +47,9 @@ class RecoveryMember final : public LoopMember, private RecoveryListener {
 
   // nullptr: the options ask for no recovery. `trail`: nullptr when none is kept.
   static Result<std::unique_ptr<RecoveryMember>> open(const RecoveryConfig& options,
-                                                      const ObserverFacts& observer, Helpers helpers,
-                                                      const Clock& clock, AuditTrail* trail);
+                                                      const ObserverFacts& observer,
+                                                      Helpers helpers, const Clock& clock,
+                                                      AuditTrail* trail);
 
   // What the process must keep to act: nothing to signal, which another process does.
   [[nodiscard]] static KeptPrivileges needed_privileges(const RecoveryConfig& options);
@@ -62,6 +65,9 @@ class RecoveryMember final : public LoopMember, private RecoveryListener {
   [[nodiscard]] int fd() const override { return epoll_.get(); }
   [[nodiscard]] Step step() const override { return Step::Recovering; }
   [[nodiscard]] std::uint64_t wake_ns() const override { return recovery_.wake_ns(); }
+
+  // Whether this child is a command that will be reaped here.
+  [[nodiscard]] bool has_child(pid_t pid) const { return means_.has_child(pid); }
 
   // Nothing is begun any more. Waits for the commands that run, for as long as the options say.
   void finish();
@@ -84,6 +90,7 @@ class RecoveryMember final : public LoopMember, private RecoveryListener {
   void is_without_audit(const Error& error) override;
   void is_unprepared(const Error& error) override;
 
+  const RecoveryMeans& means_;  // belongs to recovery_
   const std::unique_ptr<CgroupServices> cgroups_;
   Recovery recovery_;
   Fd epoll_;
