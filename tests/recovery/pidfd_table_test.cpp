@@ -205,7 +205,7 @@ TEST_F(FullTable, CountsUsersThatAreGoneNoMore) {
 
 TEST(Descriptors, AreReservedForWhatElseIsOpened) {
   EXPECT_EQ(room_for_pidfds(20'000), 20'000 - kReservedDescriptors);
-  EXPECT_EQ(room_for_pidfds(1'024), 896U);
+  EXPECT_EQ(room_for_pidfds(1'024), 832U);
   EXPECT_EQ(room_for_pidfds(64), 32U) << "half of it where there are few";
 }
 

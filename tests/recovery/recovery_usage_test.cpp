@@ -59,6 +59,10 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{exec_and({"--recovery-debounce-ms", "-1"}), "--recovery-debounce-ms"},
         Mistake{exec_and({"--recovery-timeout-ms", "0"}), "--recovery-timeout-ms"},
         Mistake{exec_and({"--recovery-output-bytes", "9999999"}), "--recovery-output-bytes"},
+        Mistake{exec_and({"--recovery-oom-score-adj", "-1001"}), "--recovery-oom-score-adj"},
+        Mistake{exec_and({"--recovery-oom-score-adj", "1001"}), "--recovery-oom-score-adj"},
+        Mistake{exec_and({"--recovery-oom-score-adj", "x"}), "--recovery-oom-score-adj"},
+        Mistake{{"--recovery-signal", "9", "--recovery-oom-score-adj", "5"}, "--recovery-exec"},
         Mistake{exec_and({"--recovery-env", "A"}), "--recovery-env: 'A' is not NAME=VALUE"},
         Mistake{exec_and({"--recovery-env", "1A=x"}), "--recovery-env"},
         Mistake{exec_and({"--recovery-env", "HB_PID=1"}), "--recovery-env"},
@@ -83,7 +87,8 @@ TEST(RecoveryUsageOf, RightFlagsIsNoMistake) {
         Argv{"--recovery-signal", "9"}, Argv{"--recovery-signal", "64"},
         exec_and({"--recovery-env", "A=b", "--recovery-env", "C=", "--recovery-budget", "1/1",
                   "--recovery-budget-per-uid", "1/60", "--recovery-require-same-uid",
-                  "--recovery-debounce-ms", "0", "--shutdown-grace-ms", "0"})}) {
+                  "--recovery-debounce-ms", "0", "--shutdown-grace-ms", "0",
+                  "--recovery-oom-score-adj", "-1000"})}) {
     Argv arguments{"run", "--events", "xml"};
     arguments.insert(arguments.end(), right.begin(), right.end());
     const Outcome outcome = run_to_end(arguments);

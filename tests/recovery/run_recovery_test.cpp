@@ -1,8 +1,14 @@
 // Recovery by the real binary: agents that the kernel attests fall silent or die.
+#include <sched.h>
+
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <optional>
+#include <sstream>
+#include <utility>
 
 #include "tests/support/attest_fixture.hpp"
 #include "tests/support/eventually.hpp"
@@ -187,6 +193,47 @@ TEST_F(RunRecovery, RenouncesEverythingWhereNothingIsRun) {
   end(observer);
 }
 
+// The observer is protected as a watchdog is; what its commands start must not be.
+TEST_F(RunRecovery, GivesACommandNormalPriority) {
+  const auto protect = [] {
+    std::ofstream("/proc/self/oom_score_adj") << 300;
+    const sched_param parameters{10};
+    become(::sched_setscheduler(0, SCHED_RR, &parameters));
+  };
+  const Argv told = note("$(cut -d\\  -f19,41 /proc/self/stat; cat /proc/self/oom_score_adj)");
+  for (const auto& [flags, score] :
+       {std::pair{Argv{}, "300"}, {Argv{"--recovery-oom-score-adj", "400"}, "400"}}) {
+    Process observer(
+        hb_ebpf(Argv{"run", "--socket", socket_, "--threshold-ms", kShort} + told + flags), {},
+        protect);
+    ASSERT_TRUE(observer.next_line());
+    ASSERT_TRUE(send_claim(socket_, own_pid()));
+    ASSERT_TRUE(noted()) << observer.errors();
+    EXPECT_EQ(notes(), std::string("0 0 ") + score + "\n");
+    EXPECT_EQ(content("/proc/" + std::to_string(observer.pid()) + "/oom_score_adj"), "300\n");
+    std::filesystem::remove(notes_);
+    observer.signal(SIGTERM);
+    EXPECT_EQ(observer.wait(), 0);
+  }
+}
+
+// An init script starts its daemon in the background.
+TEST_F(RunRecovery, LetsADaemonThatACommandStartedWriteOn) {
+  const std::string go = directory_.path("go");
+  const std::string script = "(until test -e " + go +
+                             "; do sleep 0.01; done; echo one && echo two && echo wrote >> " +
+                             notes_ + ") & echo started";
+  ObserverProcess observer = observe_with({"--recovery-exec", "sh -c '" + script + "'"}, kShort);
+  ASSERT_TRUE(send_claim(socket_, own_pid()));
+  next(observer, "stall");
+  observer.expect_logged("completed_zero");
+  observer.expect_logged("output: started");
+  std::ofstream(go).close();
+  EXPECT_TRUE(noted()) << "it got no SIGPIPE";
+  end(observer);
+  EXPECT_EQ(observer.process().errors().find("output: one"), std::string::npos);
+}
+
 TEST_F(RunRecovery, LogsWhatACommandSaysWithoutObeyingIt) {
   ObserverProcess observer =
       observe_with({"--recovery-exec", R"(printf 'a\033[2Jb\nhb-ebpf: c\n')"}, kShort);
@@ -197,6 +244,102 @@ TEST_F(RunRecovery, LogsWhatACommandSaysWithoutObeyingIt) {
   EXPECT_NE(said.find("output: a?[2Jb\n"), std::string::npos) << said;
   EXPECT_NE(said.find("output: hb-ebpf: c\n"), std::string::npos) << said;
   EXPECT_EQ(said.find('\033'), std::string::npos);
+}
+
+// --- As PID 1 of a container ---
+
+struct ProcStat {
+  std::string name;
+  char state = '?';
+  pid_t parent = 0;
+};
+
+// /proc/<pid>/stat; the process may end meanwhile.
+std::optional<ProcStat> stat_of(const std::filesystem::path& process) {
+  std::string all;
+  std::getline(std::ifstream(process / "stat"), all);
+  const auto begin = all.find('(');
+  const auto end = all.rfind(')');
+  if (end == std::string::npos) return std::nullopt;
+  ProcStat stat;
+  stat.name = all.substr(begin + 1, end - begin - 1);
+  std::istringstream(all.substr(end + 2)) >> stat.state >> stat.parent;
+  return stat;
+}
+
+template <typename Work>
+void for_each_child(pid_t parent, Work work) {
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    if (entry.path().filename().string().find_first_not_of("0123456789") != std::string::npos) {
+      continue;
+    }
+    const auto stat = stat_of(entry.path());
+    if (stat && stat->parent == parent) work(std::stoi(entry.path().filename()), *stat);
+  }
+}
+
+class RunRecoveryAsPid1 : public RunRecovery {
+ protected:
+  Process observe_as_pid_1(const Argv& more) {
+    return Process(Argv{"/usr/bin/unshare", "--pid", "--fork", "--mount-proc", "--kill-child"} +
+                   hb_ebpf(Argv{"run", "--socket", socket_, "--events", "json"} + more));
+  }
+
+  static pid_t only_child(pid_t parent) {
+    pid_t child = 0;
+    eventually([&] {
+      for_each_child(parent, [&](pid_t pid, const ProcStat& /*stat*/) { child = pid; });
+      return child > 0;
+    });
+    return child;
+  }
+
+  static int children_named(pid_t parent, const std::string& name) {
+    int count = 0;
+    for_each_child(parent, [&](pid_t, const ProcStat& stat) { count += stat.name == name; });
+    return count;
+  }
+
+  // In its PID namespace: beats once and ends.
+  void agent_ends_beside(pid_t observer) {
+    Process agent(Argv{"/usr/bin/nsenter", "--target", std::to_string(observer), "--pid"} +
+                  hb_ebpf({"beat", "--socket", socket_, "--count", "1"}));
+    ASSERT_EQ(agent.wait(), 0) << agent.errors();
+  }
+
+  bool has_notes(std::ptrdiff_t lines) const {
+    return eventually([&] {
+      const std::string all = notes();
+      return std::count(all.begin(), all.end(), '\n') == lines;
+    });
+  }
+};
+
+// Each command leaves an orphan, which nobody but PID 1 can reap. How the commands themselves end
+// is still told.
+TEST_F(RunRecoveryAsPid1, ReapsOrphansAndNoCommand) {
+  constexpr int kAgents = 5;
+  const std::string script = directory_.path("script");
+  std::ofstream(script) << "#!/bin/sh\n(sleep 0.05; echo >>" + notes_ + ") &\nexit 3\n";
+  std::filesystem::permissions(script, std::filesystem::perms::owner_all);
+  Process unshare = observe_as_pid_1({"--recovery-exec", script, "--recovery-on", "clean,last-word",
+                                      "--recovery-startup-grace-ms", "0", "--recovery-settle-ms",
+                                      "0", "--recovery-debounce-ms", "0", "--recovery-budget",
+                                      "100/1", "--recovery-budget-per-uid", "100/1"});
+  ASSERT_TRUE(unshare.next_line()) << "it is ready";
+  const pid_t observer = only_child(unshare.pid());
+  ASSERT_GT(observer, 0);
+  for (int i = 1; i <= kAgents; ++i) {
+    agent_ends_beside(observer);
+    ASSERT_TRUE(has_notes(i)) << notes();
+  }
+  EXPECT_TRUE(eventually([&] { return children_named(observer, "script") == 0; }))
+      << "a zombie was left";
+  ::kill(observer, SIGTERM);
+  EXPECT_EQ(unshare.wait(), 0);
+  const std::string events = unshare.rest_of_output();
+  const Json stopped = Json::parse(events.substr(events.rfind("{\"event\":\"stopped\"")));
+  EXPECT_EQ(count(stopped["counters"], "recovery_total", "completed_nonzero"), kAgents) << stopped;
 }
 
 // --- Limits ---

@@ -1,7 +1,9 @@
 // Commands that behave, and commands that do not.
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 #include <linux/sched.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -12,11 +14,13 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <thread>
 
 #include "base/units.hpp"
 #include "observer/clock.hpp"
 #include "observer/source.hpp"
+#include "procfs/oom_score.hpp"
 #include "recovery/command_runner.hpp"
 #include "tests/recovery/stalls.hpp"
 #include "tests/support/child.hpp"
@@ -131,6 +135,168 @@ TEST_F(Runner, DoesNotWaitForACommand) {
   EXPECT_LT(clock_.now_ns() - before, 10'000 * kNsPerMs);
 }
 
+TEST_F(Runner, SaysWhyACommandCannotBeExecuted) {
+  const std::string script = directory_.path("script");
+  std::ofstream(script) << "no interpreter is named here\n";
+  const auto code = [&] { return start({script}).error().code; };
+  ::chmod(script.c_str(), 0644);
+  EXPECT_EQ(code(), EACCES);
+  ::chmod(script.c_str(), 0755);
+  EXPECT_EQ(code(), ENOEXEC) << "and no shell is asked instead";
+  std::filesystem::remove(script);
+  EXPECT_EQ(code(), ENOENT);
+  EXPECT_EQ(start({"/etc"}).error().code, EACCES);
+  EXPECT_NE(start({script}).error().message.find(script), std::string::npos);
+  EXPECT_EQ(runner_->running(), 0U);
+}
+
+// --- What priority they have ---
+
+// Runs `work` as an observer that may change its own priority; 42 says that all went well.
+template <typename Work>
+int in_child(Work work) {
+  return WEXITSTATUS(Child::run([&] { ::_exit(work() ? 42 : 72); }).wait());
+}
+
+std::string own_oom_score() {
+  std::string score;
+  std::ifstream("/proc/self/oom_score_adj") >> score;
+  return score;
+}
+
+bool set_own_oom_score(const std::string& score) {
+  std::ofstream("/proc/self/oom_score_adj") << score;
+  return own_oom_score() == score;
+}
+
+// What the kernel allows the observer once it runs.
+bool drop_capabilities() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  const __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3]{};
+  return ::syscall(SYS_capset, &header, none) == 0;
+}
+
+bool set_policy(int policy, int priority) {
+  const sched_param parameters{priority};
+  return ::sched_setscheduler(0, policy, &parameters) == 0;
+}
+
+bool has_capability(unsigned capability) {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct own[_LINUX_CAPABILITY_U32S_3]{};
+  return ::syscall(SYS_capget, &header, own) == 0 && (own[0].effective >> capability & 1U) != 0;
+}
+
+// Allows no lower nice value than that which is had.
+bool forbid_lower_nice() {
+  const rlimit none{0, 0};
+  return ::setrlimit(RLIMIT_NICE, &none) == 0;
+}
+
+// Nice value, and policy, which 0 is SCHED_OTHER (fields 19 and 41 of proc_pid_stat(5)).
+constexpr const char* kTellScheduling = "cut -d' ' -f19,41 /proc/self/stat";
+// Class for I/O; RLIMIT_NICE; timer slack.
+constexpr const char* kTellTheRest =
+    "ionice | cut -d: -f1; awk '/nice/ { print $4, $5 }' /proc/self/limits;"
+    "test $(cat /proc/$$/timerslack_ns) != 0 && echo slack";
+
+class Priority : public Runner {
+ protected:
+  void SetUp() override { HB_NEEDS_ROOT(); }
+
+  // Of a command of an observer that has changed its own, and then dropped its capabilities.
+  bool is_normal_in_spite_of(const std::function<bool()>& change) {
+    return in_child([&] {
+             if (!forbid_lower_nice()) return false;
+             restart({});
+             if (!change() || !drop_capabilities()) return false;
+             const EndedCommand ended = end_of(std::string(kTellScheduling) + ";" + kTellTheRest);
+             runner_.reset();
+             const std::string expected = "0 0\nnone\n0 0\nslack\n";
+             EXPECT_EQ(ended.output, expected);
+             return ended.output == expected;
+           }) == 42;
+  }
+
+  // The oom_score_adj of a command of an observer that has `own` and is told to give `wanted`.
+  bool gives_oom_score(const std::string& own, std::optional<int> wanted,
+                       const std::string& expected) {
+    return in_child([&] {
+             if (!set_own_oom_score(own)) return false;
+             restart({.oom_score_adj = wanted, .open_oom_score = open_own_oom_score});
+             if (!drop_capabilities() || own_oom_score() != own) return false;
+             const EndedCommand ended = end_of("cat /proc/self/oom_score_adj");
+             runner_.reset();
+             EXPECT_EQ(ended.output, expected + "\n");
+             return ended.output == expected + "\n" && own_oom_score() == own;
+           }) == 42;
+  }
+};
+
+TEST_F(Priority, IsNormalThoughTheObserversIsHigher) {
+  EXPECT_TRUE(is_normal_in_spite_of([] { return set_policy(SCHED_RR, 10); }));
+  EXPECT_TRUE(is_normal_in_spite_of([] { return ::setpriority(PRIO_PROCESS, 0, -20) == 0; }));
+}
+
+TEST_F(Priority, IsNormalThoughTheObserverIsABatch) {
+  EXPECT_TRUE(is_normal_in_spite_of([] { return set_policy(SCHED_BATCH, 0); }));
+}
+
+TEST_F(Priority, IsNormalThoughTheObserversIsLower) {
+  HB_NEEDS(has_capability(CAP_SYS_RESOURCE), "CAP_SYS_RESOURCE");
+  EXPECT_TRUE(is_normal_in_spite_of([] { return set_policy(SCHED_IDLE, 0); }));
+  EXPECT_TRUE(is_normal_in_spite_of([] { return ::setpriority(PRIO_PROCESS, 0, 19) == 0; }));
+}
+
+TEST_F(Priority, OfInputAndOutputIsNormal) {
+  constexpr int kIdle = 3 << 13;  // IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0)
+  EXPECT_TRUE(is_normal_in_spite_of([] { return ::syscall(SYS_ioprio_set, 1, 0, kIdle) == 0; }));
+}
+
+TEST_F(Priority, DoesNotProtectFromTheOomKillerAsTheObserverIs) {
+  HB_NEEDS(has_capability(CAP_SYS_RESOURCE), "CAP_SYS_RESOURCE");
+  EXPECT_TRUE(gives_oom_score("-800", std::nullopt, "0"));
+  EXPECT_TRUE(gives_oom_score("-1000", std::nullopt, "0"));
+}
+
+TEST_F(Priority, LeavesAHigherOomScoreAsItIs) {
+  EXPECT_TRUE(gives_oom_score("300", std::nullopt, "300"));
+}
+
+TEST_F(Priority, HasTheOomScoreThatIsAskedFor) { EXPECT_TRUE(gives_oom_score("300", 500, "500")); }
+
+TEST_F(Priority, HasTheOomScoreThatIsAskedForThoughItIsLow) {
+  HB_NEEDS(has_capability(CAP_SYS_RESOURCE), "CAP_SYS_RESOURCE");
+  EXPECT_TRUE(gives_oom_score("-800", 500, "500"));
+  EXPECT_TRUE(gives_oom_score("-800", -100, "-100"));
+  EXPECT_TRUE(gives_oom_score("0", -500, "-500")) << "below the observer's own";
+}
+
+TEST_F(Priority, OfTheOomKillerMustBeAllowed) {
+  EXPECT_EQ(in_child([] {
+              if (!set_own_oom_score("0") || !drop_capabilities()) return false;
+              const auto opened = CommandRunner::open(
+                  {.oom_score_adj = -500, .open_oom_score = open_own_oom_score});
+              return !opened && opened.error().code == EACCES;
+            }),
+            42);
+}
+
+// The priority is a nicety: without it a command is run all the same, and that is said once.
+TEST_F(Priority, ThatCannotBeHadIsToldOnce) {
+  EXPECT_EQ(in_child([this] {
+              std::vector<std::string> told;
+              if (!forbid_lower_nice() || ::setpriority(PRIO_PROCESS, 0, 5) != 0) return false;
+              if (!drop_capabilities()) return false;
+              restart({.warn = [&](const Error& error) { told.push_back(error.message); }});
+              const auto runs_at_5 = [this] { return end_of(kTellScheduling).output == "5 0\n"; };
+              const bool runs = runs_at_5() && runs_at_5();
+              runner_.reset();
+              return runs && told.size() == 1 && told[0].find("priority") != std::string::npos;
+            }),
+            42);
+}
+
 // The observer's loop may run at a raised priority, whose children shall not (SCHED_RESET_ON_FORK).
 bool raise_own_priority() {
   struct {  // sched_attr in its first form (sched_setattr(2)), which libraries declare or do not
@@ -158,26 +324,6 @@ TEST_F(Runner, RunsACommandAtNormalPriorityThoughItsOwnIsRaised) {
     ::_exit(ended.output == "0\n0 0\n" ? 42 : 72);
   });
   EXPECT_EQ(WEXITSTATUS(raised.wait()), 42);
-}
-
-struct Unexecutable {
-  std::string what;
-  int code;
-};
-
-TEST_F(Runner, SaysWhyACommandCannotBeExecuted) {
-  const std::string script = directory_.path("script");
-  std::ofstream(script) << "no interpreter is named here\n";
-  const auto code = [&] { return start({script}).error().code; };
-  ::chmod(script.c_str(), 0644);
-  EXPECT_EQ(code(), EACCES);
-  ::chmod(script.c_str(), 0755);
-  EXPECT_EQ(code(), ENOEXEC) << "and no shell is asked instead";
-  std::filesystem::remove(script);
-  EXPECT_EQ(code(), ENOENT);
-  EXPECT_EQ(start({"/etc"}).error().code, EACCES);
-  EXPECT_NE(start({script}).error().message.find(script), std::string::npos);
-  EXPECT_EQ(runner_->running(), 0U);
 }
 
 // --- What they are given ---
@@ -235,6 +381,105 @@ TEST_F(Runner, KeepsNothingIfTold) {
 
 TEST_F(Runner, NoticesTheEndOfOneThatClosedItsOutput) {
   EXPECT_EQ(end_of("exec >&- 2>&-; sleep 0.1; exit 5").exit.code, 5);
+}
+
+// --- What their background writes ---
+
+class Background : public Runner {
+ protected:
+  // Ends at once, and leaves somebody behind who waits for `go` and then does `work`, with the
+  // command's output as its own.
+  void leave_behind(const std::string& work) {
+    const EndedCommand ended =
+        end_of("(until test -e " + go_ + "; do sleep 0.01; done; " + work + ") & echo started");
+    EXPECT_EQ(ended.exit.code, 0);
+    EXPECT_EQ(ended.output, "started\n");
+  }
+  void go() const { std::ofstream file(go_); }
+
+  // As the loop does it, until the condition is met.
+  template <typename Condition>
+  bool looking(Condition condition) {
+    return eventually([&] {
+      runner_->look(clock_.now_ns());
+      return condition();
+    });
+  }
+  bool done() const { return std::filesystem::exists(done_); }
+
+  const std::string go_ = directory_.path("go");
+  const std::string done_ = directory_.path("done");
+};
+
+TEST_F(Background, CanWriteWhenTheCommandHasEnded) {
+  leave_behind("echo x && head -c 1048576 /dev/zero && touch " + done_);
+  EXPECT_EQ(runner_->leftovers(), 1U);
+  EXPECT_EQ(runner_->running(), 0U);
+  go();
+  EXPECT_TRUE(looking([&] { return done(); })) << "no SIGPIPE, and nobody waits for us";
+  EXPECT_TRUE(looking([&] { return runner_->leftovers() == 0; })) << "its output has ended";
+  EXPECT_EQ(runner_->wake_ns(), Source::kNever);
+}
+
+TEST_F(Background, OfACommandThatWasEndedCanWriteAsWell) {
+  constexpr std::uint64_t kTimeout_ns = 600'000 * kNsPerMs;
+  restart({.timeout_ns = kTimeout_ns});
+  const std::string begun = directory_.path("begun");
+  shell("setsid sh -c 'touch " + begun + "; until test -e " + go_ +
+        "; do sleep 0.01; done; echo x && touch " + done_ + "' & exec sleep 60");
+  ASSERT_TRUE(eventually([&] { return std::filesystem::exists(begun); }));
+  runner_->look(clock_.now_ns() + kTimeout_ns);
+  const auto ended = wait();
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->why, EndedCommand::Why::Deadline);
+  go();
+  EXPECT_TRUE(looking([&] { return done(); }));
+  EXPECT_TRUE(looking([&] { return runner_->leftovers() == 0; }));
+}
+
+TEST_F(Background, ThatIsSilentLetsUsSleep) {
+  leave_behind("true");
+  runner_->look(clock_.now_ns());
+  EXPECT_TRUE(looking([&] { return runner_->wake_ns() == Source::kNever; }));
+  pollfd polled{runner_->fd(), POLLIN, 0};
+  EXPECT_EQ(::poll(&polled, 1, 0), 0);
+  go();
+  EXPECT_GT(::poll(&polled, 1, -1), 0) << "woken by its end";
+  EXPECT_TRUE(looking([&] { return runner_->leftovers() == 0; }));
+}
+
+// So it costs some turns of the loop a second, however much it writes.
+TEST_F(Background, ThatWritesWithoutEndLetsUsSleep) {
+  leave_behind("exec yes");
+  go();
+  EXPECT_TRUE(looking([&] { return runner_->wake_ns() != Source::kNever; }));
+  const std::uint64_t wake_ns = runner_->wake_ns();
+  pollfd polled{runner_->fd(), POLLIN, 0};
+  EXPECT_EQ(::poll(&polled, 1, 50), 0) << "whatever waits in the pipe";
+  runner_->look(wake_ns - 1);
+  EXPECT_EQ(runner_->wake_ns(), wake_ns) << "not before its time";
+  EXPECT_TRUE(looking([&] { return runner_->wake_ns() > wake_ns + 1; })) << "but then it is read";
+}
+
+TEST_F(Background, DoesNotTakeTheRoomOfCommands) {
+  restart({.max_running = 1});
+  leave_behind("true");
+  EXPECT_TRUE(runner_->has_room());
+  EXPECT_EQ(end_of("exit 3").exit.code, 3);
+  go();
+}
+
+TEST_F(Background, BeyondTheLimitIsLeftToItself) {
+  std::vector<std::string> told;
+  restart({.max_leftovers = 2, .warn = [&](const Error& error) { told.push_back(error.message); }});
+  for (int i = 0; i < 2; ++i) leave_behind("true");
+  EXPECT_EQ(told.size(), 0U);
+  leave_behind("true");
+  EXPECT_EQ(runner_->leftovers(), 2U);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_NE(told[0].find("more than 2 ended commands"), std::string::npos) << told[0];
+  go();
+  EXPECT_TRUE(looking([&] { return runner_->leftovers() == 0; }));
 }
 
 // --- Deadlines ---

@@ -16,6 +16,9 @@ constexpr std::uint64_t kSecondsPerDay = 86'400;
 constexpr std::uint64_t kMaxActs = 10'000;
 constexpr std::uint64_t kMaxOutput_bytes = std::uint64_t{1} << 20;
 
+constexpr int kLowestOomScore = -1000;  // as proc_pid_oom_score_adj(5)
+constexpr int kHighestOomScore = 1000;
+
 constexpr const char* kExec = "--recovery-exec";
 constexpr const char* kSignal = "--recovery-signal";
 constexpr const char* kAccept = "--i-accept-recovery-on-unauthenticated-transport";
@@ -189,6 +192,12 @@ void declare_command(CLI::App& run, daemon::RecoveryConfig& o) {
       ->needs(exec);
   add_number(run, "--recovery-output-bytes", o.output_bytes, 0, kMaxOutput_bytes,
              "Of the command's output, so much is logged")
+      ->needs(exec);
+  run.add_option(
+         "--recovery-oom-score-adj", o.oom_score_adj,
+         "The command's oom_score_adj [the observer's when it was started, but not below 0]")
+      ->check(CLI::Range(kLowestOomScore, kHighestOomScore))
+      ->type_name("N")
       ->needs(exec);
   add_number(run, "--shutdown-grace-ms", o.shutdown_grace_ms, 0, kMsPerDay,
              "At the end, so long is waited for commands that run")

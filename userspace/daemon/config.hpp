@@ -44,6 +44,7 @@ struct RecoveryConfig {
   std::uint64_t timeout_ms = 10'000;
   std::uint64_t shutdown_grace_ms = 5'000;
   std::uint64_t output_bytes = 4096;
+  std::optional<int> oom_score_adj;  // unset: as the observer was started, but not below 0
   std::vector<std::string> environment;
 
   [[nodiscard]] bool is_on() const { return command || signal; }

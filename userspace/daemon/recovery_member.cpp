@@ -12,6 +12,7 @@
 
 #include "base/units.hpp"
 #include "observer/tracker.hpp"
+#include "procfs/oom_score.hpp"
 #include "procfs/user_ids.hpp"
 #include "recovery/command_means.hpp"
 #include "recovery/pidfd.hpp"
@@ -135,6 +136,9 @@ Result<std::unique_ptr<RecoveryMeans>> command_means(const RecoveryConfig& optio
   CommandMeans::Config config;
   config.runner.timeout_ns = options.timeout_ms * kNsPerMs;
   config.runner.output_bytes = options.output_bytes;
+  config.runner.oom_score_adj = options.oom_score_adj;
+  config.runner.open_oom_score = open_own_oom_score;
+  config.runner.warn = [](const Error& error) { spdlog::warn("recovery: {}", error.message); };
   config.pidfds = pidfds(observer, options.require_same_uid);
   config.uid_of_pid = real_uid_of;
   config.uids_are_initial = uids_are_initial();
@@ -216,7 +220,8 @@ Result<std::unique_ptr<RecoveryMember>> RecoveryMember::open(const RecoveryConfi
 RecoveryMember::RecoveryMember(const Recovery::Config& config, std::unique_ptr<RecoveryMeans> means,
                                std::unique_ptr<CgroupServices> cgroups, const Clock& clock,
                                AuditTrail* trail, std::uint64_t shutdown_grace_ms)
-    : cgroups_(std::move(cgroups)),
+    : means_(*means),
+      cgroups_(std::move(cgroups)),
       recovery_(config, std::move(means), cgroups_.get(), clock, trail, *this),
       shutdown_grace_ms_(shutdown_grace_ms) {}
 

@@ -5,6 +5,8 @@
 // everything is open, finish() after the loop. One thread.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -64,6 +66,9 @@ class RecoveryMember final : public LoopMember, private RecoveryListener {
   [[nodiscard]] Step step() const override { return Step::Recovering; }
   [[nodiscard]] std::uint64_t wake_ns() const override { return recovery_.wake_ns(); }
 
+  // Whether this child is a command that will be reaped here.
+  [[nodiscard]] bool has_child(pid_t pid) const { return means_.has_child(pid); }
+
   // Nothing is begun any more. Waits for the commands that run, for as long as the options say.
   void finish();
 
@@ -85,6 +90,7 @@ class RecoveryMember final : public LoopMember, private RecoveryListener {
   void is_without_audit(const Error& error) override;
   void is_unprepared(const Error& error) override;
 
+  const RecoveryMeans& means_;  // belongs to recovery_
   const std::unique_ptr<CgroupServices> cgroups_;
   Recovery recovery_;
   Fd epoll_;

@@ -11,6 +11,7 @@
 #include "daemon/audit_member.hpp"
 #include "daemon/exporter.hpp"
 #include "daemon/loss_member.hpp"
+#include "daemon/orphan_reaper.hpp"
 #include "daemon/priority.hpp"
 #include "daemon/privileges.hpp"
 #include "daemon/recovery_member.hpp"
@@ -101,12 +102,16 @@ struct Members {
   std::unique_ptr<Exporter> exporter;
   std::unique_ptr<AuditMember> audit;
   std::unique_ptr<RecoveryMember> recovery;
+  std::unique_ptr<OrphanReaper> orphans;
 
   Result<> open(const RunConfig& options, const intake::Intake& intake,
                 RecoveryMember::Helpers helpers, const Clock& clock) {
     if (auto opened = open_exporter(options); !opened) return opened;
     if (auto opened = open_audit(options); !opened) return opened;
-    return open_recovery(options, intake, std::move(helpers), clock);
+    if (auto opened = open_recovery(options, intake, std::move(helpers), clock); !opened) {
+      return opened;
+    }
+    return open_orphans();
   }
 
   Result<> open_exporter(const RunConfig& options) {
@@ -142,11 +147,20 @@ struct Members {
     return recovery ? recovery->begin() : ok();
   }
 
+  Result<> open_orphans() {
+    auto opened =
+        OrphanReaper::open([this](pid_t pid) { return recovery && recovery->has_child(pid); });
+    if (!opened) return opened.error();
+    orphans = std::move(opened).value();
+    return ok();
+  }
+
   [[nodiscard]] std::vector<LoopMember*> all() const {
     std::vector<LoopMember*> members;
     if (exporter) members.push_back(exporter.get());
     if (recovery) members.push_back(recovery.get());
-    if (audit) members.push_back(audit.get());  // after recovery, which writes the records
+    if (audit) members.push_back(audit.get());      // after recovery, which writes the records
+    if (orphans) members.push_back(orphans.get());  // after recovery, which reaps its commands
     return members;
   }
 

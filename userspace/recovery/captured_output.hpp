@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "base/fd.hpp"
 
@@ -20,8 +21,8 @@ class CapturedOutput {
   // Reads what is there, but only so much at a time: whoever writes without end does not stop us.
   void drain();
 
-  // Nobody reads on: whoever still writes gets SIGPIPE.
-  void close() { pipe_.reset(); }
+  // Set unless the stream has ended: somebody may still write.
+  Fd take_pipe() { return std::move(pipe_); }
 
   [[nodiscard]] const Fd& pipe() const { return pipe_; }
   [[nodiscard]] const std::string& text() const { return text_; }

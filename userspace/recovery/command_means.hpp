@@ -50,6 +50,7 @@ class CommandMeans final : public RecoveryMeans {
   [[nodiscard]] int fd() const override { return runner_->fd(); }
   [[nodiscard]] std::uint64_t wake_ns() const override { return runner_->wake_ns(); }
   [[nodiscard]] std::size_t running() const override { return runner_->running(); }
+  [[nodiscard]] bool has_child(pid_t pid) const override { return runner_->has_child(pid); }
   std::optional<Ended> next(std::uint64_t now_ns) override;
   void kill_all() override { runner_->kill_all(); }
 

@@ -17,12 +17,21 @@ Result<std::unique_ptr<CommandRunner>> CommandRunner::open(const Config& config)
   Fd epoll(::epoll_create1(EPOLL_CLOEXEC));
   const int code = errno;
   if (!epoll) return os_error(code, "cannot watch commands (epoll_create1)");
+  auto priority = CommandPriority::prepare(config.oom_score_adj, config.open_oom_score);
+  if (!priority) return priority.error();
+  auto leftovers = LeftoverOutput::open(epoll.get(), config.max_leftovers);
+  if (!leftovers) return leftovers.error();
   ::signal(SIGCHLD, SIG_DFL);
-  return std::unique_ptr<CommandRunner>(new CommandRunner(config, std::move(epoll)));
+  return std::unique_ptr<CommandRunner>(new CommandRunner(
+      config, std::move(epoll), std::move(priority).value(), std::move(leftovers).value()));
 }
 
-CommandRunner::CommandRunner(const Config& config, Fd epoll)
-    : config_(config), epoll_(std::move(epoll)) {
+CommandRunner::CommandRunner(const Config& config, Fd epoll, CommandPriority priority,
+                             LeftoverOutput leftovers)
+    : config_(config),
+      epoll_(std::move(epoll)),
+      priority_(std::move(priority)),
+      leftovers_(std::move(leftovers)) {
   running_.reserve(config.max_running);
 }
 
@@ -33,11 +42,17 @@ bool CommandRunner::is_running_for(const ProcessKey& process) const {
                      [&](const auto& command) { return command->process() == process; });
 }
 
+bool CommandRunner::has_child(pid_t pid) const {
+  return std::any_of(running_.begin(), running_.end(),
+                     [&](const auto& command) { return command->pid() == pid; });
+}
+
 Result<pid_t> CommandRunner::start(const std::vector<std::string>& argv,
                                    const std::vector<std::string>& environment, const Stall& stall,
                                    std::uint64_t now_ns) {
-  auto child = spawn(argv, environment);
+  auto child = spawn(argv, environment, priority_);
   if (!child) return child.error();
+  if (child.value().shortcoming) warn_once(*child.value().shortcoming);
   const pid_t pid = child.value().pid;
   auto command = std::make_unique<RunningCommand>(std::move(child).value(), stall, config_, now_ns);
   if (auto watched = watch(command->pidfd()); !watched) return watched.error();
@@ -57,18 +72,42 @@ Result<> CommandRunner::watch(const Fd& fd) const {
 
 std::uint64_t CommandRunner::wake_ns() const {
   if (!ended_.empty()) return 0;
-  std::uint64_t wake_ns = Source::kNever;
+  std::uint64_t wake_ns = leftovers_.wake_ns();
   for (const auto& command : running_) wake_ns = std::min(wake_ns, command->wake_ns());
   return wake_ns;
 }
 
 void CommandRunner::look(std::uint64_t now_ns) {
-  if (running_.empty() || (now_ns < wake_ns() && !is_anything_ready())) return;
+  if (running_.empty() && leftovers_.empty()) return;
+  if (now_ns < wake_ns() && !is_anything_ready()) return;
+  leftovers_.look(now_ns);
   std::erase_if(running_, [&](const auto& command) {
     auto ended = command->look(now_ns);
-    if (ended) ended_.push_back(std::move(*ended));
-    return ended.has_value();
+    if (!ended) return false;
+    ended_.push_back(std::move(*ended));
+    keep_output_open(command->take_pipe());
+    return true;
   });
+}
+
+void CommandRunner::keep_output_open(Fd pipe) {
+  if (!pipe) return;
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, pipe.get(), nullptr);
+  const auto added = leftovers_.add(std::move(pipe));
+  if (!added) return warn(added.error());
+  if (added.value()) return;
+  warn({"more than " + std::to_string(config_.max_leftovers) +
+        " ended commands have left processes behind that keep their output open: nobody reads the "
+        "oldest any more, and whoever writes to it gets SIGPIPE"});
+}
+
+void CommandRunner::warn(const Error& error) const {
+  if (config_.warn) config_.warn(error);
+}
+
+// It would be the same for every command.
+void CommandRunner::warn_once(const Error& error) {
+  if (!std::exchange(has_warned_, true)) warn(error);
 }
 
 bool CommandRunner::is_anything_ready() const {

@@ -2,7 +2,7 @@
 //
 // A command has until its deadline. Then its whole process group gets SIGTERM, and SIGKILL two
 // seconds later or when the command itself has ended, whichever is first. A command that ends by
-// itself leaves its background children alone, but nobody reads their output any more. (A child
+// itself leaves its background children alone; what they write is read on and thrown away. (A child
 // that makes a session of its own is out of reach, as it is for a shell.)
 //
 //   if (runner.has_room()) runner.start(argv, environment, stall, now_ns);
@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,6 +30,8 @@
 #include "base/result.hpp"
 #include "base/units.hpp"
 #include "observer/event.hpp"
+#include "recovery/command_priority.hpp"
+#include "recovery/leftover_output.hpp"
 #include "recovery/process_key.hpp"
 
 namespace hb {
@@ -54,8 +57,13 @@ class CommandRunner {
     std::uint64_t term_grace_ns = 2 * kNsPerSecond;
     std::size_t output_bytes = 4096;  // that are kept of each
     std::size_t max_running = 16;
+    std::size_t max_leftovers = 64;         // ended commands whose background may still write
+    std::optional<int> oom_score_adj = {};  // of commands, see CommandPriority
+    OpenOomScore open_oom_score = {};
+    std::function<void(const Error&)> warn = {};  // told what does not keep a command from running
   };
 
+  // Call it while privileged, for CommandPriority.
   [[nodiscard]] static Result<std::unique_ptr<CommandRunner>> open(const Config& config);
   CommandRunner(const CommandRunner&) = delete;
   CommandRunner& operator=(const CommandRunner&) = delete;
@@ -64,6 +72,10 @@ class CommandRunner {
   [[nodiscard]] bool has_room() const { return running_.size() < config_.max_running; }
   [[nodiscard]] bool is_running_for(const ProcessKey& process) const;
   [[nodiscard]] std::size_t running() const { return running_.size(); }
+  // Whether this child is a command that has not been reaped yet.
+  [[nodiscard]] bool has_child(pid_t pid) const;
+  // Ended commands whose background may still write.
+  [[nodiscard]] std::size_t leftovers() const { return leftovers_.size(); }
 
   // Only if it has_room(). The pid of the command; the Error has errno.
   Result<pid_t> start(const std::vector<std::string>& argv,
@@ -81,13 +93,19 @@ class CommandRunner {
   void kill_all();
 
  private:
-  CommandRunner(const Config& config, Fd epoll);
+  CommandRunner(const Config& config, Fd epoll, CommandPriority priority, LeftoverOutput leftovers);
 
   [[nodiscard]] bool is_anything_ready() const;
   Result<> watch(const Fd& fd) const;
+  void keep_output_open(Fd pipe);
+  void warn(const Error& error) const;
+  void warn_once(const Error& error);
 
   const Config config_;
   Fd epoll_;  // every pidfd and every pipe
+  CommandPriority priority_;
+  bool has_warned_ = false;
+  LeftoverOutput leftovers_;
   std::vector<std::unique_ptr<RunningCommand>> running_;
   std::deque<EndedCommand> ended_;
 };

@@ -105,7 +105,7 @@ ForkedProcess::~ForkedProcess() {
   if (pid_ < 0) return;
   pollfd polled{pidfd_.get(), POLLIN, 0};
   if (::poll(&polled, 1, kLastPatience_ms) <= 0) ::kill(pid_, SIGKILL);
-  reap(pid_);
+  reap(pidfd_);
 }
 
 Result<> detach_from_parent(const char* name, std::initializer_list<Fd*> kept) {

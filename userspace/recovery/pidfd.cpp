@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -42,6 +43,11 @@ Result<Fd> open_pidfd(std::uint32_t pid) {
 bool has_exited(const Fd& pidfd) {
   pollfd polled{pidfd.get(), POLLIN, 0};
   return uninterrupted([&] { return ::poll(&polled, 1, 0); }) > 0;
+}
+
+void reap(const Fd& pidfd) {
+  siginfo_t info{};
+  uninterrupted([&] { return ::waitid(P_PIDFD, static_cast<id_t>(pidfd.get()), &info, WEXITED); });
 }
 
 std::optional<std::uint32_t> real_uid(const Fd& pidfd) {

@@ -16,6 +16,10 @@ namespace hb {
 // Every thread of it has ended, whether or not it has been waited for.
 [[nodiscard]] bool has_exited(const Fd& pidfd);
 
+// Waits for the end of this child, and reaps it unless somebody has: never another child that got
+// its pid afterwards.
+void reap(const Fd& pidfd);
+
 // The real uid of that process now, in this user namespace. nullopt where the kernel cannot say it
 // (PIDFD_GET_INFO came with Linux 6.13), or when the process has been waited for.
 [[nodiscard]] std::optional<std::uint32_t> real_uid(const Fd& pidfd);
@@ -24,8 +28,9 @@ namespace hb {
 [[nodiscard]] std::size_t descriptor_limit();
 
 // What is kept free of pidfds of agents, for everything else that this process has open or opens
-// later: sockets, rings, files that are opened again, 16 commands with a pidfd and a pipe each.
-inline constexpr std::size_t kReservedDescriptors = 128;
+// later: sockets, rings, files that are opened again, 16 commands with a pidfd and a pipe each, the
+// pipes of 64 that have ended.
+inline constexpr std::size_t kReservedDescriptors = 192;
 
 // How many pidfds of agents fit into `limit` beside the reserve; half of it if it is as small as
 // that.

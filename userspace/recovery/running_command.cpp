@@ -42,7 +42,6 @@ std::optional<EndedCommand> RunningCommand::look(std::uint64_t now_ns) {
     keep_deadline(now_ns);
     return std::nullopt;
   }
-  output_.close();
   const pid_t pid = pid_;
   if (why_ != Why::ByItself) signal_group(SIGKILL);  // it holds the group's number until reaped
   const ExitStatus exit = reap();

@@ -28,6 +28,10 @@ class RunningCommand {
 
   void kill_now();
 
+  // Once it has ended: what its background may still write to, if anything.
+  Fd take_pipe() { return output_.take_pipe(); }
+
+  [[nodiscard]] pid_t pid() const { return pid_; }
   [[nodiscard]] const Fd& pidfd() const { return pidfd_; }
   [[nodiscard]] const Fd& pipe() const { return output_.pipe(); }
   [[nodiscard]] ProcessKey process() const { return process_of(stall_); }

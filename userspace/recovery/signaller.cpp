@@ -92,7 +92,7 @@ Signaller::~Signaller() {
   socket_.reset();
   pollfd polled{pidfd_.get(), POLLIN, 0};
   if (::poll(&polled, 1, kLastPatience_ms) <= 0) ::kill(pid_, SIGKILL);
-  reap(pid_);
+  reap(pidfd_);
 }
 
 bool Signaller::has_room_for(std::uint32_t uid) const {

@@ -2,93 +2,47 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
+#include "base/uninterrupted.hpp"
 #include "recovery/pidfd.hpp"
 
 namespace hb {
 namespace {
 
 constexpr mode_t kUmask = 022;
+constexpr int kFirstOther = STDERR_FILENO + 1;
+constexpr int kSignals = 64;
+constexpr std::size_t kKernelSigset_bytes = 8;
 
 struct Pipe {
   Fd read;
   Fd write;
 };
 
-// Only the end that stays here is non-blocking: a program does not expect its output to be.
 Result<Pipe> make_pipe() {
   int ends[2] = {-1, -1};
-  if (::pipe2(ends, O_CLOEXEC) != 0) {
-    const int code = errno;
-    return os_error(code, "cannot make a pipe");
-  }
-  Pipe pipe{Fd(ends[0]), Fd(ends[1])};
-  if (::fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0) {
-    const int code = errno;
-    return os_error(code, "cannot make a pipe non-blocking");
-  }
-  return pipe;
+  if (::pipe2(ends, O_CLOEXEC) == 0) return Pipe{Fd(ends[0]), Fd(ends[1])};
+  const int code = errno;
+  return os_error(code, "cannot make a pipe");
 }
 
-// What happens in the child before exec: posix_spawn(3) does it, in this order.
-class Actions {
- public:
-  explicit Actions(int output) {
-    ::posix_spawn_file_actions_init(&actions_);
-    keep(::posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0));
-    keep(::posix_spawn_file_actions_adddup2(&actions_, output, STDOUT_FILENO));
-    keep(::posix_spawn_file_actions_adddup2(&actions_, output, STDERR_FILENO));
-    keep(::posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1));
-    keep(::posix_spawn_file_actions_addchdir_np(&actions_, "/"));
-  }
-  Actions(const Actions&) = delete;
-  Actions& operator=(const Actions&) = delete;
-  ~Actions() { ::posix_spawn_file_actions_destroy(&actions_); }
+// Only the end that stays here is non-blocking: a program does not expect its output to be.
+Result<Pipe> make_output_pipe() {
+  auto pipe = make_pipe();
+  if (!pipe || ::fcntl(pipe.value().read.get(), F_SETFL, O_NONBLOCK) == 0) return pipe;
+  const int code = errno;
+  return os_error(code, "cannot make a pipe non-blocking");
+}
 
-  [[nodiscard]] const posix_spawn_file_actions_t* get() const { return &actions_; }
-  [[nodiscard]] int code() const { return code_; }
-
- private:
-  void keep(int code) {
-    if (code_ == 0) code_ = code;
-  }
-
-  posix_spawn_file_actions_t actions_{};
-  int code_ = 0;
-};
-
-class Attributes {
- public:
-  Attributes() {
-    sigset_t none;
-    sigset_t all;
-    ::sigemptyset(&none);
-    std::memset(&all, 0xff, sizeof(all));  // sigfillset(3) leaves out two that glibc then ignores
-    ::posix_spawnattr_init(&attributes_);
-    ::posix_spawnattr_setflags(&attributes_,
-                               POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    ::posix_spawnattr_setsigmask(&attributes_, &none);
-    ::posix_spawnattr_setsigdefault(&attributes_, &all);
-  }
-  Attributes(const Attributes&) = delete;
-  Attributes& operator=(const Attributes&) = delete;
-  ~Attributes() { ::posix_spawnattr_destroy(&attributes_); }
-
-  [[nodiscard]] const posix_spawnattr_t* get() const { return &attributes_; }
-
- private:
-  posix_spawnattr_t attributes_{};
-};
-
-// posix_spawn(3) takes char* and leaves what it points to alone.
+// execve(2) takes char* and leaves what it points to alone.
 std::vector<char*> pointers(const std::vector<std::string>& texts) {
   std::vector<char*> all;
   all.reserve(texts.size() + 1);
@@ -97,45 +51,149 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
   return all;
 }
 
-// 0, or errno.
-int execute(pid_t& pid, const std::vector<std::string>& argv,
-            const std::vector<std::string>& environment, const Fd& output) {
-  const Actions actions(output.get());
-  const Attributes attributes;
-  if (actions.code() != 0) return actions.code();
-  const auto arguments = pointers(argv);
-  const auto variables = pointers(environment);
-  const mode_t ours = ::umask(kUmask);
-  const int code = ::posix_spawn(&pid, arguments[0], actions.get(), attributes.get(),
-                                 arguments.data(), variables.data());
-  ::umask(ours);
-  return code;
+struct Program {
+  std::vector<char*> arguments;
+  std::vector<char*> variables;
+  const CommandPriority& priority;
+  int output;  // its standard output and standard error
+  int report;  // closed by the exec; no standard descriptor
+};
+
+// What the child writes to `report`.
+struct Failure {
+  enum class Of : int { Priority, Exec } of;
+  int code;
+};
+
+// --- In the child, which has the parent's memory until it executes the program (vfork(2)): system
+// calls only.
+
+void tell(int report, const Failure& failure) {
+  uninterrupted([&] { return ::write(report, &failure, sizeof(failure)); });
+}
+
+// By the system call, as sigaction(2) leaves out two that somebody may have ignored. A signal that
+// is caught would become the default by itself.
+void reset_signals() {
+  const std::array<unsigned char, 64> by_default{};  // a kernel's sigaction, which is shorter
+  for (int signal = 1; signal <= kSignals; ++signal) {
+    ::syscall(SYS_rt_sigaction, signal, by_default.data(), nullptr, kKernelSigset_bytes);
+  }
+}
+
+void unblock_signals() {
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+bool close_all_but(int kept) {
+  const bool is_first = kept == kFirstOther;
+  return (is_first || ::close_range(kFirstOther, static_cast<unsigned>(kept) - 1, 0) == 0) &&
+         ::close_range(static_cast<unsigned>(kept) + 1, ~0U, 0) == 0;
+}
+
+bool has_only_its_descriptors(const Program& program) {
+  const int null = ::open("/dev/null", O_RDONLY);
+  return null >= 0 && ::dup2(null, STDIN_FILENO) >= 0 &&
+         ::dup2(program.output, STDOUT_FILENO) >= 0 && ::dup2(program.output, STDERR_FILENO) >= 0 &&
+         close_all_but(program.report);
+}
+
+[[noreturn]] void execute(const Program& program) {
+  ::setsid();
+  reset_signals();
+  ::umask(kUmask);
+  if (has_only_its_descriptors(program) && ::chdir("/") == 0) {
+    const int code = program.priority.take();
+    if (code != 0) tell(program.report, {Failure::Of::Priority, code});
+    unblock_signals();
+    ::execve(program.arguments[0], program.arguments.data(), program.variables.data());
+  }
+  const int code = errno;
+  tell(program.report, {Failure::Of::Exec, code});
+  ::_exit(127);
+}
+
+// --- In the parent
+
+// Signals wait, so that no handler runs in the child. The pid, or -errno.
+pid_t start(const Program& program) {
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::sigprocmask(SIG_SETMASK, &all, &before);
+  const pid_t pid = ::vfork();
+  if (pid == 0) execute(program);
+  const int code = errno;
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  return pid > 0 ? pid : -code;
+}
+
+// Until the exec: then the child's end is closed.
+std::optional<Failure> next_failure(const Fd& report) {
+  Failure failure{};
+  const auto length =
+      uninterrupted([&] { return ::read(report.get(), &failure, sizeof(failure)); });
+  return length == sizeof(failure) ? std::optional(failure) : std::nullopt;
+}
+
+void reap(pid_t pid) {
+  uninterrupted([pid] { return ::waitpid(pid, nullptr, 0); });
 }
 
 // A child that cannot be watched must not run.
 void take_back(pid_t pid) {
   ::kill(-pid, SIGKILL);
-  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+  reap(pid);
+}
+
+void keep_first(std::optional<Error>& first, const Result<>& done) {
+  if (!done && !first) first = done.error();
+}
+
+// The pid of a program that is being executed, and what it lacks.
+Result<Spawned> execute_in_child(Program program, const std::string& name) {
+  auto report = make_pipe();
+  if (!report) return report.error();
+  program.report = report.value().write.get();
+  Spawned child;
+  child.pid = start(program);
+  report.value().write.reset();
+  if (child.pid < 0) return os_error(-child.pid, "cannot execute " + name);
+  while (const auto failure = next_failure(report.value().read)) {
+    if (failure->of == Failure::Of::Exec) {
+      reap(child.pid);
+      return os_error(failure->code, "cannot execute " + name);
+    }
+    child.shortcoming = os_error(failure->code, "cannot give a command normal priority");
   }
+  return child;
 }
 
 }  // namespace
 
 Result<Spawned> spawn(const std::vector<std::string>& argv,
-                      const std::vector<std::string>& environment) {
-  auto pipe = make_pipe();
+                      const std::vector<std::string>& environment, CommandPriority& priority) {
+  auto pipe = make_output_pipe();
   if (!pipe) return pipe.error();
-  pid_t pid = -1;
-  if (const int code = execute(pid, argv, environment, pipe.value().write); code != 0) {
-    return os_error(code, "cannot execute " + argv.front());
-  }
+  const auto lent = priority.lend_oom_score();
+  auto child = execute_in_child(
+      {pointers(argv), pointers(environment), priority, pipe.value().write.get(), -1},
+      argv.front());
+  const auto restored = priority.take_oom_score_back();
+  if (!child) return child;
   pipe.value().write.reset();  // which also frees the number that the pidfd will need
-  auto pidfd = open_pidfd(static_cast<std::uint32_t>(pid));
+  auto pidfd = open_pidfd(static_cast<std::uint32_t>(child.value().pid));
   if (!pidfd) {
-    take_back(pid);
+    take_back(child.value().pid);
     return pidfd.error();
   }
-  return Spawned{pid, std::move(pidfd).value(), std::move(pipe.value().read)};
+  child.value().pidfd = std::move(pidfd).value();
+  child.value().output = std::move(pipe.value().read);
+  keep_first(child.value().shortcoming, lent);
+  keep_first(child.value().shortcoming, restored);
+  return child;
 }
 
 }  // namespace hb

@@ -3,11 +3,13 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
+#include "recovery/command_priority.hpp"
 
 namespace hb {
 
@@ -15,14 +17,17 @@ struct Spawned {
   pid_t pid = -1;  // to be reaped by whoever has this; also its process group and its session
   Fd pidfd;
   Fd output;  // non-blocking: what it writes to standard output and standard error
+  std::optional<Error>
+      shortcoming;  // it runs, but not with all of the priority that it should have
 };
 
 // Executes argv[0], a path, with this environment and nothing else of ours: a session of its own,
 // no terminal, standard input empty, directory /, umask 022, every signal unblocked and as it is by
-// default, no further descriptor. Waits for the exec, not for the program, so that the Error has
-// errno when it cannot be executed (ENOENT, EACCES, ENOEXEC, ...). Moves this process's umask for a
-// moment: one thread.
+// default, no further descriptor, the priority of a command. Waits for the exec, not for the
+// program, so that the Error has errno when it cannot be executed (ENOENT, EACCES, ENOEXEC, ...).
+// Changes this process's signal mask and oom_score_adj for a moment: one thread.
 [[nodiscard]] Result<Spawned> spawn(const std::vector<std::string>& argv,
-                                    const std::vector<std::string>& environment);
+                                    const std::vector<std::string>& environment,
+                                    CommandPriority& priority);
 
 }  // namespace hb
