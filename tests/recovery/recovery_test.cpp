@@ -283,6 +283,32 @@ TEST_F(RecoveryFlow, OneUserTakesAtMostAQuarterOfTheServices) {
   EXPECT_EQ(count(RecoveryRefusal::DebounceFull), 6U);
 }
 
+// What was given up stayed for ever, and 4,096 of them kept everybody else from being recovered.
+TEST_F(RecoveryFlow, WhatWasGivenUpMakesRoomForOthers) {
+  Recovery::Config config;
+  config.services.capacity = 8;
+  restart(config);
+  means_->refuses = RecoveryRefusal::UnknownUnit;
+  for (std::uint32_t pid = 1; pid <= 20; ++pid) on(stall_of(pid, 5, 0));
+  means_->refuses.reset();
+  EXPECT_EQ(on(stall_of(21, 5, 0)).back(), "tell spawned");
+  EXPECT_EQ(count(RecoveryRefusal::DebounceFull), 0U);
+}
+
+// Whoever may send UDP could fill the table with pids of his choice.
+TEST_F(RecoveryFlow, NothingIsRememberedOfWhatNobodyVouchesFor) {
+  Recovery::Config config;
+  config.services.capacity = 8;
+  restart(config);
+  for (std::uint32_t pid = 1; pid <= 20; ++pid) {
+    Stall stranger = stall_of(pid, 0, std::nullopt);
+    stranger.origin = BeatOrigin::NetworkUnverified;
+    on(stranger);
+  }
+  EXPECT_EQ(count(RecoveryRefusal::OriginUnattested), 20U);
+  EXPECT_EQ(on(stall_of(21, 5, std::nullopt)).back(), "tell spawned");
+}
+
 TEST_F(RecoveryFlow, AThousandServicesAtOnce) {
   Recovery::Config config;
   restart(config);

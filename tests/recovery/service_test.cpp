@@ -312,6 +312,83 @@ TEST(Service, OneThatFellSilentMeanwhileIsNext) {
   EXPECT_EQ(played.service().wants(played.now_ns())->process(), kSecondOne);
 }
 
+// A process that beat once and hung kept its whole unit from being recovered: no signal could be sent
+// to it, and the unit was given up.
+TEST(Service, OneThatIsRefusedForGoodDoesNotStandInTheWayOfOthers) {
+  Played played;
+  played.silence(kFirst);
+  played.silence(kSecondOne);
+  EXPECT_EQ(played.service().give_up(played.now_ns()), std::nullopt);
+  ASSERT_TRUE(played.wants());
+  EXPECT_EQ(played.service().wants(played.now_ns())->process(), kSecondOne);
+  EXPECT_EQ(played.service().give_up(played.now_ns()), ServiceNews::GaveUp);
+}
+
+TEST(Service, OneThatFailsLaterIsActedUponThoughTheServiceIsGivenUp) {
+  Played played;
+  played.silence(kFirst);
+  EXPECT_EQ(played.service().give_up(played.now_ns()), ServiceNews::GaveUp);
+  EXPECT_EQ(played.silence(kSecondOne), ServiceNews::WentDown);
+  ASSERT_TRUE(played.wants());
+  EXPECT_EQ(played.service().wants(played.now_ns())->process(), kSecondOne);
+}
+
+TEST(Service, OneThatIsRefusedForNowIsAskedForAfterTheOthers) {
+  Played played;
+  played.silence(kFirst);
+  played.silence(kSecondOne);
+  played.service().refused(played.now_ns());
+  played.wait();
+  EXPECT_EQ(played.service().wants(played.now_ns())->process(), kSecondOne);
+}
+
+// A main process hung, and its helpers came and went every second: each put the act off.
+TEST(Service, HelpersThatEndDoNotPutTheActOff) {
+  Played played;
+  played.crash(kFirst);
+  played.pass(kSecond);
+  played.attempt();
+  played.new_beat(kSecondOne);
+  played.wait();
+  EXPECT_EQ(played.silence(kSecondOne), ServiceNews::Flapped);
+  for (std::uint32_t pid = 200; pid < 203; ++pid) {
+    played.pass(kSecond / 2);
+    played.new_beat({pid, pid});
+    played.exit({pid, pid}, pid % 2 == 0 ? DownKind::Clean : DownKind::Code);
+  }
+  EXPECT_TRUE(played.wants());
+}
+
+// The signal was denied, and meanwhile the process beat again: at a SIGHUP it was signalled.
+TEST(Service, ADenialOfWhatBeatsAgainLeavesNothingToTryAgain) {
+  Played played;
+  played.silence(kFirst);
+  played.begin();
+  played.beat(kFirst);
+  played.service().give_up(played.now_ns());
+  played.service().reset(played.now_ns());
+  EXPECT_FALSE(played.wants());
+  EXPECT_EQ(played.wait(), ServiceNews::Recovered);
+}
+
+// Its exit was never reported: a healthy unit was restarted every minute, for ever.
+TEST(Service, OneThatStaysSilentThoughAttemptsSucceedIsGivenUp) {
+  Played played({.attempts = 3});
+  played.silence(kFirst);
+  ProcessKey next{200, 200};
+  for (int i = 0; i < 2; ++i) {
+    played.attempt();
+    played.new_beat(next);
+    EXPECT_EQ(played.wait(), ServiceNews::Recovered);
+    played.wait();
+    next = {next.pid + 1, next.generation_ns + 1};
+  }
+  played.attempt();
+  played.new_beat(next);
+  EXPECT_EQ(played.wait(), ServiceNews::GaveUp);
+  EXPECT_EQ(played.silence(next), ServiceNews::Flapped) << "but others are acted upon";
+}
+
 TEST(Service, ASingleProcessThatWasEndedIsDoneWith) {
   Played played({}, true);
   played.silence(kFirst);
@@ -387,6 +464,12 @@ class EverySequence : public ::testing::TestWithParam<bool> {
   static void refuse(World& world) {
     if (world.service.wants(world.now_ns) != nullptr) world.service.refused(world.now_ns);
   }
+  static void refuse_for_good(World& world) {
+    if (!world.is_running && world.service.wants(world.now_ns) == nullptr) return;
+    world.is_running = false;
+    world.service.give_up(world.now_ns);
+  }
+  static void reset(World& world) { world.service.reset(world.now_ns); }
   static void succeed(World& world) { end(world, true); }
   static void fail(World& world) { end(world, false); }
   static void end(World& world, bool was_successful) {
@@ -395,8 +478,9 @@ class EverySequence : public ::testing::TestWithParam<bool> {
     world.service.ended(was_successful, world.now_ns, world.now_ns + kSecond);
   }
 
-  static constexpr Input kInputs[] = {hear_new, hear_again, fall_silent, crash,   stop,
-                                      look,     act,        refuse,      succeed, fail};
+  static constexpr Input kInputs[] = {
+      hear_new, hear_again, fall_silent, crash,           stop, look, act,
+      refuse,   succeed,    fail,        refuse_for_good, reset};
 
   // Whether it is as it has to be, and what becomes of it when everything fails from now on.
   static bool holds(const World& world) {

@@ -91,12 +91,29 @@ void Recovery::handle(const Stall& stall) {
   const std::uint64_t now_ns = clock_.now_ns();
   if (ending_) {
     tell_refusal(stall, RecoveryRefusal::ShuttingDown, now_ns);
-  } else if (!services_.fail(stall, now_ns)) {
-    tell_refusal(stall, RecoveryRefusal::DebounceFull, now_ns);
   } else {
-    drive(now_ns);
+    take(stall, refusal_for_good(stall, now_ns), now_ns);
   }
   if (stall.cause == StallCause::Exited) means_->forget(stall);
+}
+
+void Recovery::take(const Stall& stall, std::optional<RecoveryRefusal> for_good,
+                    std::uint64_t now_ns) {
+  switch (services_.fail(stall, !for_good, now_ns)) {
+    case Services::Taken::Yes: break;
+    case Services::Taken::Unwanted: tell_refusal(stall, *for_good, now_ns); break;
+    case Services::Taken::Full: tell_refusal(stall, RecoveryRefusal::DebounceFull, now_ns); break;
+  }
+  drive(now_ns);
+}
+
+// No service is remembered for what nobody could ever do anything about.
+std::optional<RecoveryRefusal> Recovery::refusal_for_good(const Stall& stall,
+                                                          std::uint64_t now_ns) {
+  const Decision decision = policy_.decide(stall, now_ns);
+  const auto* refused = std::get_if<Refused>(&decision);
+  if (refused == nullptr || passes_with_time(refused->reason)) return std::nullopt;
+  return refused->reason;
 }
 
 void Recovery::drive(std::uint64_t now_ns) {

@@ -120,6 +120,9 @@ class Recovery {
   using Served = Services::Served;
 
   // Acts for every service that wants it and may be acted upon.
+  void take(const Stall& stall, std::optional<RecoveryRefusal> for_good, std::uint64_t now_ns);
+  [[nodiscard]] std::optional<RecoveryRefusal> refusal_for_good(const Stall& stall,
+                                                                std::uint64_t now_ns);
   void drive(std::uint64_t now_ns);
   void drive(Served& served, std::uint64_t now_ns);
   [[nodiscard]] std::optional<RecoveryRefusal> refusal(const RecoveryTarget& target,

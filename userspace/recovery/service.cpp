@@ -37,7 +37,7 @@ Service::News Service::heard(const ProcessKey& process, bool is_new, std::uint64
     case ServiceState::Settling:
     case ServiceState::Down:
     case ServiceState::GivenUp:
-      if (!down_.empty()) return std::nullopt;
+      if (!down_.empty()) return give_up_without_candidate();
       if (attempt_ == 0) return become_healthy(ServiceNews::RecoveredElsewhere, now_ns);
       verify(process, now_ns);
       return std::nullopt;
@@ -55,6 +55,7 @@ Service::News Service::failed(const Stall& stall, std::uint64_t now_ns) {
   const DownProcess failure{stall, down_kind(stall)};
   const bool counts = rules_->recover_on.has(failure.kind);
   const bool has_exited = failure.has_exited();
+  const bool is_new = find(failure.process()) == nullptr;
   note_failure(failure, counts);
   if (target_ && target_->process() == failure.process()) target_ = failure;
   const bool was_evidence = evidence_ && *evidence_ == failure.process();
@@ -65,11 +66,15 @@ Service::News Service::failed(const Stall& stall, std::uint64_t now_ns) {
       if (down_.empty()) return std::nullopt;
       return go_down(has_exited, now_ns);
     case ServiceState::Settling:
-    case ServiceState::GivenUp:
       return down_.empty() ? become_healthy(ServiceNews::Stopped, now_ns) : std::nullopt;
+    case ServiceState::GivenUp:
+      if (down_.empty()) return become_healthy(ServiceNews::Stopped, now_ns);
+      return counts && is_new ? go_down(has_exited, now_ns) : std::nullopt;
     case ServiceState::Down:
       if (down_.empty()) return become_healthy(ServiceNews::Stopped, now_ns);
-      if (has_exited && !alone_ && attempt_ == 0) {
+      if (candidate() == nullptr) return give_up_without_candidate();
+      // A silent process is not waited for: helpers that come and go would put it off for ever.
+      if (has_exited && counts && !alone_ && attempt_ == 0 && !has_silent()) {
         become(ServiceState::Settling, now_ns + rules_->settle_ns);
       }
       return std::nullopt;
@@ -93,7 +98,8 @@ void Service::note_failure(const DownProcess& failure, bool counts) {
   if (known == nullptr) {
     if (counts) down_.push_back(failure);
   } else if (counts || is_acted_upon) {
-    *known = failure;
+    known->stall = failure.stall;
+    known->kind = failure.kind;
   } else {
     erase(known);
   }
@@ -103,9 +109,7 @@ Service::News Service::tick(std::uint64_t now_ns) {
   if (now_ns < wake_ns()) return std::nullopt;
   switch (state_) {
     case ServiceState::Healthy: strain_ = 0; return std::nullopt;
-    case ServiceState::Settling:
-      become(ServiceState::Down, strain_ == 0 ? now_ns : now_ns + backoff_ns());
-      return std::nullopt;
+    case ServiceState::Settling: return continue_or_give_up(std::max(now_ns, ready_ns_));
     case ServiceState::Verifying: return evidence_ ? believe(now_ns) : fail_attempt(now_ns);
     case ServiceState::Down:
     case ServiceState::Recovering:
@@ -122,15 +126,25 @@ std::uint64_t Service::wake_ns() const {
 const Service::DownProcess* Service::wants(std::uint64_t now_ns) const {
   if (is_running_ || now_ns < due_ns_) return nullptr;
   if (state_ == ServiceState::Recovering) return &*target_;
-  if (state_ != ServiceState::Down) return nullptr;
-  const auto silent = std::find_if(down_.begin(), down_.end(),
-                                   [](const DownProcess& one) { return !one.has_exited(); });
-  return silent != down_.end() ? &*silent : &down_.front();
+  return state_ == ServiceState::Down ? candidate() : nullptr;
+}
+
+// A silent process before one that has ended; nullptr: all are refused for good.
+const Service::DownProcess* Service::candidate() const {
+  const DownProcess* ended = nullptr;
+  for (const DownProcess& one : down_) {
+    if (one.is_refused_for_good) continue;
+    if (!one.has_exited()) return &one;
+    if (ended == nullptr) ended = &one;
+  }
+  return ended;
 }
 
 void Service::begun(std::uint64_t now_ns) {
   if (state_ == ServiceState::Down) {
-    target_ = *wants(now_ns);
+    DownProcess& wanted = *find(wants(now_ns)->process());
+    ++wanted.attempts;
+    target_ = wanted;
     evidence_.reset();
     ++attempt_;
     ++strain_;
@@ -141,11 +155,37 @@ void Service::begun(std::uint64_t now_ns) {
   is_running_ = true;
 }
 
+// At the same instants for all services: the observer is woken for many at once.
+void Service::refused(std::uint64_t now_ns) {
+  due_ns_ = (now_ns / kRetry_ns + 1) * kRetry_ns;
+  if (state_ != ServiceState::Down) return;
+  const auto asked = down_.begin() + (candidate() - down_.data());
+  std::rotate(asked, asked + 1, down_.end());
+}
+
 Service::News Service::give_up(std::uint64_t now_ns) {
   is_running_ = false;
+  const DownProcess* asked = state_ == ServiceState::Recovering ? &*target_ : candidate();
+  if (DownProcess* refused = find(asked->process())) refused->is_refused_for_good = true;
   if (alone_ && !has_silent()) return become_healthy(ServiceNews::Ended, now_ns);
-  become(ServiceState::GivenUp, kNever);
-  return ServiceNews::GaveUp;
+  if (evidence_) {
+    verify(*evidence_, now_ns);
+    return std::nullopt;
+  }
+  if (down_.empty()) return become_healthy(ServiceNews::Stopped, now_ns);
+  return continue_or_give_up(now_ns);
+}
+
+// The last process that could be acted upon is down no more, and others are refused for good.
+Service::News Service::give_up_without_candidate() {
+  if (state_ != ServiceState::Down || candidate() != nullptr) return std::nullopt;
+  return continue_or_give_up(kNever);
+}
+
+Service::News Service::continue_or_give_up(std::uint64_t due_ns) {
+  const bool goes_on = candidate() != nullptr;
+  become(goes_on ? ServiceState::Down : ServiceState::GivenUp, goes_on ? due_ns : kNever);
+  return goes_on ? std::nullopt : News(ServiceNews::GaveUp);
 }
 
 void Service::not_begun(std::uint64_t now_ns) {
@@ -179,6 +219,10 @@ Service::News Service::finish_attempt(bool was_successful, std::uint64_t now_ns)
 void Service::reset(std::uint64_t now_ns) {
   if (state_ != ServiceState::GivenUp) return;
   attempt_ = strain_ = 0;
+  for (DownProcess& one : down_) {
+    one.attempts = 0;
+    one.is_refused_for_good = false;
+  }
   become(ServiceState::Down, now_ns);
 }
 
@@ -190,10 +234,11 @@ void Service::become(ServiceState state, std::uint64_t due_ns) {
 Service::News Service::go_down(bool may_settle, std::uint64_t now_ns) {
   since_ns_ = now_ns;
   attempt_ = 0;
+  ready_ns_ = strain_ == 0 ? now_ns : now_ns + backoff_ns();
   if (may_settle && !alone_) {
     become(ServiceState::Settling, now_ns + rules_->settle_ns);
   } else {
-    become(ServiceState::Down, strain_ == 0 ? now_ns : now_ns + backoff_ns());
+    become(ServiceState::Down, ready_ns_);
   }
   return strain_ == 0 ? ServiceNews::WentDown : ServiceNews::Flapped;
 }
@@ -207,14 +252,17 @@ Service::News Service::become_healthy(ServiceNews news, std::uint64_t now_ns) {
   return news;
 }
 
-// Others may have fallen silent meanwhile: then it goes on with them.
+// Others may have fallen silent meanwhile: then it goes on with them. But not without end with one
+// that stays silent although attempts succeed: its exit may not have been reported.
 Service::News Service::believe(std::uint64_t now_ns) {
   forget_exited();
   if (down_.empty()) return become_healthy(ServiceNews::Recovered, now_ns);
+  for (DownProcess& one : down_) {
+    if (one.attempts >= rules_->attempts) one.is_refused_for_good = true;
+  }
   attempt_ = 0;
   evidence_.reset();
-  become(ServiceState::Down, now_ns + backoff_ns());
-  return ServiceNews::Recovered;
+  return continue_or_give_up(now_ns + backoff_ns()).value_or(ServiceNews::Recovered);
 }
 
 Service::News Service::fail_attempt(std::uint64_t now_ns) {
@@ -224,8 +272,7 @@ Service::News Service::fail_attempt(std::uint64_t now_ns) {
     become(ServiceState::GivenUp, kNever);
     return ServiceNews::GaveUp;
   }
-  become(ServiceState::Down, now_ns + backoff_ns());
-  return ServiceNews::AttemptFailed;
+  return continue_or_give_up(now_ns + backoff_ns()).value_or(ServiceNews::AttemptFailed);
 }
 
 void Service::verify(const ProcessKey& evidence, std::uint64_t now_ns) {

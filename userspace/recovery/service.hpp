@@ -145,6 +145,8 @@ class Service {
   struct DownProcess {
     Stall stall;  // the last one of it
     DownKind kind = DownKind::Silence;
+    std::uint32_t attempts = 0;  // that were begun for it
+    bool is_refused_for_good = false;
 
     [[nodiscard]] ProcessKey process() const { return process_of(stall); }
     [[nodiscard]] bool has_exited() const { return stall.cause == StallCause::Exited; }
@@ -171,11 +173,12 @@ class Service {
   [[nodiscard]] const DownProcess* wants(std::uint64_t now_ns) const;
   // It is begun; the first step of an attempt begins the attempt.
   void begun(std::uint64_t now_ns);
-  // Something that will pass is in the way.
-  void refused(std::uint64_t now_ns) { due_ns_ = now_ns + kRetry_ns; }
+  // Something that will pass is in the way. Another process may be wanted next.
+  void refused(std::uint64_t now_ns);
   // It could not be begun for want of means: not an attempt. Asked again after a backoff.
   void not_begun(std::uint64_t now_ns);
-  // Something that will not pass is in the way.
+  // Something that will not pass is in the way of this process. The service is given up when that
+  // is so for all of its processes that are down.
   News give_up(std::uint64_t now_ns);
   // It need not be done, since what it is for is so already.
   News skipped(std::uint64_t now_ns);
@@ -204,6 +207,9 @@ class Service {
   void erase(DownProcess* process);
   [[nodiscard]] DownProcess* find(const ProcessKey& process);
   [[nodiscard]] bool has_silent() const;
+  [[nodiscard]] const DownProcess* candidate() const;
+  News give_up_without_candidate();
+  News continue_or_give_up(std::uint64_t due_ns);
   [[nodiscard]] bool target_has_exited() const;
   [[nodiscard]] std::uint64_t backoff_ns();
 
@@ -214,6 +220,7 @@ class Service {
   ServiceState state_ = ServiceState::Healthy;
   std::uint64_t since_ns_ = 0;
   std::uint64_t due_ns_ = kNever;
+  std::uint64_t ready_ns_ = 0;  // when the backoff is over
   std::vector<DownProcess> down_;
   std::optional<DownProcess> target_;   // of the attempt
   std::optional<ProcessKey> evidence_;  // it beats since the attempt began

@@ -18,27 +18,27 @@ std::string own_key(const ProcessKey& process) {
 }  // namespace
 
 Services::Services(const Config& config, ServiceNames* names)
-    : config_(config), names_(names), seeds_(config.seed) {}
+    : config_(config), names_(names), known_(config.capacity), seeds_(config.seed) {}
 
 void Services::hear(const Beat& beat, std::uint64_t now_ns) {
   if (!beat.first_or_changed) return;
   if (beat.is_first) ask(beat, now_ns);
   if (served_.empty() && held_.empty()) return;
   const ProcessKey process{beat.pid, beat.generation_ns};
-  if (is_pending(beat.cgroup_id)) {
-    if (beat.is_first && held_.size() < kMaxHeld) {
-      held_.push_back({beat.cgroup_id, std::nullopt, process});
-    }
-    return;
+  if (!known_.is_pending(beat.cgroup_id)) {
+    deliver_beat(beat.cgroup_id, process, beat.is_first, now_ns);
+  } else if (beat.is_first) {
+    // Without room for it the service is taken for down until its next beat that is told.
+    [[maybe_unused]] const bool is_held =
+        hold(beat.cgroup_id, {std::nullopt, false, process, beat.uid});
   }
-  deliver_beat(beat.cgroup_id, process, beat.is_first, now_ns);
 }
 
-bool Services::fail(const Stall& stall, std::uint64_t now_ns) {
-  if (!is_pending(stall.cgroup_id)) return deliver_stall(stall, now_ns);
-  if (held_.size() >= kMaxHeld) return false;
-  held_.push_back({stall.cgroup_id, stall, process_of(stall)});
-  return true;
+Services::Taken Services::fail(const Stall& stall, bool may_begin, std::uint64_t now_ns) {
+  if (stall.cause == StallCause::Exited) known_.ended(stall.cgroup_id);
+  if (!known_.is_pending(stall.cgroup_id)) return deliver_stall(stall, may_begin, now_ns);
+  if (!hold(stall.cgroup_id, {stall, may_begin, process_of(stall), stall.uid})) return Taken::Full;
+  return may_begin ? Taken::Yes : Taken::Unwanted;
 }
 
 void Services::tick(std::uint64_t now_ns) {
@@ -48,6 +48,7 @@ void Services::tick(std::uint64_t now_ns) {
     answer(*answered, now_ns);
   }
   for (const auto& served : served_) note(*served, served->service.tick(now_ns));
+  may_be_idle_ = true;
 }
 
 std::uint64_t Services::wake_ns() const {
@@ -58,7 +59,7 @@ std::uint64_t Services::wake_ns() const {
 
 std::optional<Services::Change> Services::take() {
   if (changes_.empty()) {
-    forget_idle();
+    if (std::exchange(may_be_idle_, false)) forget_idle();
     return std::nullopt;
   }
   const Change change = changes_.front();
@@ -85,6 +86,7 @@ Services::Served* Services::acting_on(const ProcessKey& process) {
 }
 
 void Services::note(Served& served, Service::News news) {
+  may_be_idle_ = true;
   if (news) changes_.push_back({&served, *news, served.service.attempt()});
 }
 
@@ -92,37 +94,37 @@ void Services::reset(std::uint64_t now_ns) {
   for (const auto& served : served_) served->service.reset(now_ns);
 }
 
-bool Services::is_pending(std::uint64_t cgroup_id) const {
-  const auto known = known_.find(cgroup_id);
-  return known != known_.end() && !known->second;
-}
-
 void Services::ask(const Beat& beat, std::uint64_t now_ns) {
   const bool has_cgroup = beat.origin == BeatOrigin::KernelAttested && beat.cgroup_id > kRootCgroup;
-  if (names_ == nullptr || !has_cgroup || known_.contains(beat.cgroup_id)) return;
-  if (known_order_.size() >= config_.capacity) {
-    known_.erase(known_order_.front());
-    known_order_.pop_front();
-  }
-  known_.emplace(beat.cgroup_id, std::nullopt);
-  known_order_.push_back(beat.cgroup_id);
-  names_->ask(beat.cgroup_id, now_ns);
+  if (names_ == nullptr || !has_cgroup) return;
+  if (known_.began(beat.cgroup_id, beat.uid)) names_->ask(beat.cgroup_id, now_ns);
+}
+
+bool Services::hold(std::uint64_t cgroup_id, Held held) {
+  if (held_count_ >= kMaxHeld) return false;
+  std::size_t& of_uid = held_by_uid_[held.uid];
+  if (held.uid != 0U && of_uid >= kMaxHeld / 4) return false;
+  ++held_count_;
+  ++of_uid;
+  held_[cgroup_id].push_back(std::move(held));
+  return true;
 }
 
 void Services::answer(const ServiceNames::Answer& answer, std::uint64_t now_ns) {
-  const auto known = known_.find(answer.cgroup_id);
-  if (known == known_.end() || known->second) return;
-  known->second = answer.facts.value_or(ServiceFacts{});
-  auto held = std::exchange(held_, {});
-  for (auto& one : held) {
-    if (one.cgroup_id != answer.cgroup_id) {
-      held_.push_back(std::move(one));
-    } else if (one.stall) {
-      // There was room for it where it was held, and there is no second caller to tell.
-      [[maybe_unused]] const bool delivered = deliver_stall(*one.stall, now_ns);
-    } else {
-      deliver_beat(one.cgroup_id, one.process, true, now_ns);
-    }
+  if (!known_.answer(answer.cgroup_id, answer.facts)) return;
+  const auto waiting = held_.extract(answer.cgroup_id);
+  if (waiting.empty()) return;
+  for (const Held& held : waiting.mapped()) deliver(answer.cgroup_id, held, now_ns);
+}
+
+// There was room for a stall where it was held, and there is no second caller to tell.
+void Services::deliver(std::uint64_t cgroup_id, const Held& held, std::uint64_t now_ns) {
+  --held_count_;
+  if (--held_by_uid_[held.uid] == 0) held_by_uid_.erase(held.uid);
+  if (held.stall) {
+    [[maybe_unused]] const Taken taken = deliver_stall(*held.stall, held.may_begin, now_ns);
+  } else {
+    deliver_beat(cgroup_id, held.process, true, now_ns);
   }
 }
 
@@ -133,34 +135,29 @@ void Services::deliver_beat(std::uint64_t cgroup_id, const ProcessKey& process, 
   }
 }
 
-bool Services::deliver_stall(const Stall& stall, std::uint64_t now_ns) {
+Services::Taken Services::deliver_stall(const Stall& stall, bool may_begin, std::uint64_t now_ns) {
   Served* served = find(stall.cgroup_id, process_of(stall));
   if (served == nullptr) {
-    if (!config_.rules.recover_on.has(down_kind(stall))) return true;
+    if (!config_.rules.recover_on.has(down_kind(stall))) return Taken::Yes;
+    if (!may_begin) return Taken::Unwanted;
     served = make(stall);
   }
-  if (served == nullptr) return false;
+  if (served == nullptr) return Taken::Full;
   served->has_ended = served->alone && stall.cause == StallCause::Exited;
   note(*served, served->service.failed(stall, now_ns));
-  return true;
-}
-
-const ServiceFacts* Services::facts_of(std::uint64_t cgroup_id) const {
-  const auto known = known_.find(cgroup_id);
-  if (known == known_.end() || !known->second || known->second->name.empty()) return nullptr;
-  return &*known->second;
+  return Taken::Yes;
 }
 
 Services::Served* Services::find(std::uint64_t cgroup_id, const ProcessKey& process) {
-  const ServiceFacts* facts = facts_of(cgroup_id);
+  const ServiceFacts* facts = known_.facts(cgroup_id);
   const auto found = by_name_.find(facts != nullptr ? facts->name : own_key(process));
   return found != by_name_.end() ? found->second : nullptr;
 }
 
 Services::Served* Services::make(const Stall& stall) {
-  if (!has_room_for(stall.uid)) return nullptr;
+  if (!make_room_for(stall.uid)) return nullptr;
   const ProcessKey process = process_of(stall);
-  const ServiceFacts* known = facts_of(stall.cgroup_id);
+  const ServiceFacts* known = known_.facts(stall.cgroup_id);
   const bool alone = known == nullptr;
   ServiceFacts facts;
   if (known != nullptr) facts = *known;
@@ -179,12 +176,27 @@ Services::Served* Services::make(const Stall& stall) {
   return served_.back().get();
 }
 
-bool Services::has_room_for(const std::optional<std::uint32_t>& uid) const {
-  if (served_.size() >= config_.capacity) return false;
-  if (uid == 0U) return true;
-  const auto of_uid = std::count_if(served_.begin(), served_.end(),
-                                    [&](const auto& served) { return served->uid == uid; });
-  return static_cast<std::size_t>(of_uid) < std::max<std::size_t>(1, config_.capacity / 4);
+bool Services::make_room_for(const std::optional<std::uint32_t>& uid) {
+  const auto is_of_uid = [&](const auto& served) { return served->uid == uid; };
+  const auto of_uid = std::count_if(served_.begin(), served_.end(), is_of_uid);
+  const std::size_t share =
+      uid == 0U ? config_.capacity : std::max<std::size_t>(1, config_.capacity / 4);
+  const bool is_share_full = static_cast<std::size_t>(of_uid) >= share;
+  if (!is_share_full && served_.size() < config_.capacity) return true;
+  const auto given_up = std::find_if(served_.begin(), served_.end(), [&](const auto& served) {
+    return served->service.state() == ServiceState::GivenUp && !is_told_of(*served) &&
+           (!is_share_full || is_of_uid(served));
+  });
+  if (given_up == served_.end()) return false;
+  by_name_.erase((*given_up)->key);
+  served_.erase(given_up);
+  return true;
+}
+
+// By a change that is still to be taken.
+bool Services::is_told_of(const Served& served) const {
+  return std::any_of(changes_.begin(), changes_.end(),
+                     [&](const Change& change) { return change.served == &served; });
 }
 
 void Services::forget_idle() {

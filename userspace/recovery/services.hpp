@@ -5,14 +5,16 @@
 // belongs to is asked at its first beat, while it lives: the cgroup of a unit that has failed is
 // gone with it.
 //
-// What happens meanwhile is held until the answer is there. Bounded: at most `capacity` services
-// are remembered, of them at most a quarter for one uid other than 0, and as many cgroups; beyond
-// that fail() refuses, and the caller tells. One thread; allocates for failures, not for beats.
+// What happens meanwhile is held until the answer is there. Bounded: at most `capacity` services are
+// remembered, of them at most a quarter for one uid other than 0; then the one is forgotten that was
+// given up first. If there is none, fail() refuses, and the caller tells. One thread; allocates for
+// failures, not for beats.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +22,7 @@
 #include <vector>
 
 #include "observer/event.hpp"
+#include "recovery/known_cgroups.hpp"
 #include "recovery/service.hpp"
 #include "recovery/service_facts.hpp"
 
@@ -56,8 +59,13 @@ class Services {
   Services(const Config& config, ServiceNames* names);
 
   void hear(const Beat& beat, std::uint64_t now_ns);
-  // false: too many are remembered.
-  [[nodiscard]] bool fail(const Stall& stall, std::uint64_t now_ns);
+  enum class Taken : std::uint8_t {
+    Yes,
+    Unwanted,  // it concerns no service that is known to be down, and may not make one
+    Full,      // too many are remembered
+  };
+  // `may_begin`: a service may go down by this; false where nothing could ever be done about it.
+  [[nodiscard]] Taken fail(const Stall& stall, bool may_begin, std::uint64_t now_ns);
   void tick(std::uint64_t now_ns);
   [[nodiscard]] std::uint64_t wake_ns() const;
 
@@ -77,37 +85,39 @@ class Services {
 
   [[nodiscard]] std::size_t size() const { return served_.size(); }
   // Stalls that wait for the answer which service it is.
-  [[nodiscard]] std::size_t held() const { return held_.size(); }
+  [[nodiscard]] std::size_t held() const { return held_count_; }
 
  private:
   // What came of a process whose service is not known yet.
   struct Held {
-    std::uint64_t cgroup_id;
     std::optional<Stall> stall;  // else a first beat
+    bool may_begin = false;
     ProcessKey process;
+    std::optional<std::uint32_t> uid;
   };
-  // nullopt: asked, and not answered yet.
-  using Known = std::unordered_map<std::uint64_t, std::optional<ServiceFacts>>;
 
-  static constexpr std::size_t kMaxHeld = 4096;
+  static constexpr std::size_t kMaxHeld = 4096;  // of one uid other than 0: a quarter
 
-  [[nodiscard]] bool is_pending(std::uint64_t cgroup_id) const;
   void ask(const Beat& beat, std::uint64_t now_ns);
+  [[nodiscard]] bool hold(std::uint64_t cgroup_id, Held held);
+  void deliver(std::uint64_t cgroup_id, const Held& held, std::uint64_t now_ns);
   void answer(const ServiceNames::Answer& answer, std::uint64_t now_ns);
   void deliver_beat(std::uint64_t cgroup_id, const ProcessKey& process, bool is_first,
                     std::uint64_t now_ns);
-  [[nodiscard]] bool deliver_stall(const Stall& stall, std::uint64_t now_ns);
-  [[nodiscard]] const ServiceFacts* facts_of(std::uint64_t cgroup_id) const;
+  [[nodiscard]] Taken deliver_stall(const Stall& stall, bool may_begin, std::uint64_t now_ns);
   [[nodiscard]] Served* find(std::uint64_t cgroup_id, const ProcessKey& process);
   [[nodiscard]] Served* make(const Stall& stall);
-  [[nodiscard]] bool has_room_for(const std::optional<std::uint32_t>& uid) const;
+  [[nodiscard]] bool make_room_for(const std::optional<std::uint32_t>& uid);
+  [[nodiscard]] bool is_told_of(const Served& served) const;
   void forget_idle();
 
   const Config config_;
   ServiceNames* const names_;
-  Known known_;
-  std::deque<std::uint64_t> known_order_;  // oldest first
-  std::vector<Held> held_;
+  KnownCgroups known_;
+  std::unordered_map<std::uint64_t, std::vector<Held>> held_;  // by cgroup
+  std::size_t held_count_ = 0;
+  std::map<std::optional<std::uint32_t>, std::size_t> held_by_uid_;
+  bool may_be_idle_ = false;  // a service: something has happened to it
   std::vector<std::unique_ptr<Served>> served_;
   std::unordered_map<std::string, Served*> by_name_;
   std::deque<Change> changes_;
