@@ -187,9 +187,13 @@ TEST_P(Floods, HonestAgentsBeatAndAHungOneIsFound) {
   EXPECT_EQ(outcome.refused, 0U);
   EXPECT_EQ(sum(outcome.counters, "auth_failures_total/no_stamp"), 0U);
   EXPECT_EQ(sum(outcome.counters, "auth_failures_total/ambiguous_stamp"), 0U);
-  ASSERT_TRUE(outcome.found_ns) << "the hung agent was not found";
-  EXPECT_LE(*outcome.found_ns / kNsPerMs, 2 * trial.threshold_ms);
-  EXPECT_TRUE(outcome.hung_is_killed);
+  EXPECT_TRUE(outcome.hung_is_killed) << "the hung agent was not found";
+  // On a busy machine this process may not keep up with reading the stream: then events are lost.
+  if (outcome.found_ns) {
+    EXPECT_LE(*outcome.found_ns / kNsPerMs, 2 * trial.threshold_ms);
+  } else {
+    EXPECT_GT(sum(outcome.counters, "events_lost_total"), 0U) << "and nobody was told of it";
+  }
   expect_balance(outcome.counters);
 }
 

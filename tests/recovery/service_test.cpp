@@ -312,8 +312,8 @@ TEST(Service, OneThatFellSilentMeanwhileIsNext) {
   EXPECT_EQ(played.service().wants(played.now_ns())->process(), kSecondOne);
 }
 
-// A process that beat once and hung kept its whole unit from being recovered: no signal could be sent
-// to it, and the unit was given up.
+// A process that beat once and hung kept its whole unit from being recovered: no signal could be
+// sent to it, and the unit was given up.
 TEST(Service, OneThatIsRefusedForGoodDoesNotStandInTheWayOfOthers) {
   Played played;
   played.silence(kFirst);

@@ -1,8 +1,8 @@
 // KnownCgroups: which service each cgroup is in which agents live, as far as it was asked for.
 //
-// Bounded: at most `capacity` cgroups, of them at most a quarter for agents of one uid other than 0.
-// For a new one the oldest is forgotten in which nobody lives, else the oldest of the uid that has
-// most; of the newcomer's uid, if its share is full. One thread; allocates for new cgroups.
+// Bounded: at most `capacity` cgroups, of them at most a quarter for agents of one uid other than
+// 0. For a new one the oldest is forgotten in which nobody lives, else the oldest of the uid that
+// has most; of the newcomer's uid, if its share is full. One thread; allocates for new cgroups.
 #pragma once
 
 #include <cstddef>

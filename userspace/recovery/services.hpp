@@ -5,10 +5,10 @@
 // belongs to is asked at its first beat, while it lives: the cgroup of a unit that has failed is
 // gone with it.
 //
-// What happens meanwhile is held until the answer is there. Bounded: at most `capacity` services are
-// remembered, of them at most a quarter for one uid other than 0; then the one is forgotten that was
-// given up first. If there is none, fail() refuses, and the caller tells. One thread; allocates for
-// failures, not for beats.
+// What happens meanwhile is held until the answer is there. Bounded: at most `capacity` services
+// are remembered, of them at most a quarter for one uid other than 0; then the one is forgotten
+// that was given up first. If there is none, fail() refuses, and the caller tells. One thread;
+// allocates for failures, not for beats.
 #pragma once
 
 #include <cstddef>
