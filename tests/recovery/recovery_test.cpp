@@ -21,6 +21,7 @@ class RecoveryFlow : public testing::Test {
   RecoveryFlow() { restart({}); }
 
   void restart(Recovery::Config config) {
+    if (config.services.policies.all().empty()) config.services.policies = with_steps({kAnyStep});
     config.policy.observer_ns_inode = kHome;
     config.policy.budget = {.acts = 2, .window_ns = 60 * kSecond};
     if (!config.policy.budget_per_uid) {
@@ -29,6 +30,12 @@ class RecoveryFlow : public testing::Test {
     auto means = std::make_unique<FakeMeans>(log_);
     means_ = means.get();
     recovery_.emplace(config, std::move(means), &names_, clock_, &trail_, listener_);
+  }
+
+  static Policies with_steps(std::vector<Step> steps) {
+    ServicePolicy everybody;
+    everybody.steps = std::move(steps);
+    return Policies({std::move(everybody)});
   }
 
   Log on(const Stall& stall) {

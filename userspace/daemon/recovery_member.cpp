@@ -18,6 +18,7 @@
 #include "recovery/pidfd.hpp"
 #include "recovery/printable.hpp"
 #include "recovery/signal_means.hpp"
+#include "recovery/step_means.hpp"
 
 namespace hb::daemon {
 namespace {
@@ -41,6 +42,15 @@ ServiceRules rules_of(const RecoveryConfig& options, std::uint64_t threshold_ms)
   return rules;
 }
 
+// What the flags ask for, for everybody.
+Policies policy_of_flags(const RecoveryConfig& options, std::uint64_t threshold_ms) {
+  ServicePolicy policy;
+  policy.rules = rules_of(options, threshold_ms);
+  if (options.signal) policy.steps.push_back({*options.signal});
+  if (options.command) policy.steps.push_back({*options.command});
+  return Policies({std::move(policy)});
+}
+
 Recovery::Config config_of(const RecoveryConfig& options,
                            const RecoveryMember::ObserverFacts& observer, std::uint64_t now_ns) {
   Recovery::Config config;
@@ -55,7 +65,7 @@ Recovery::Config config_of(const RecoveryConfig& options,
   policy.budget = options.budget;
   policy.budget_per_uid = options.budget_per_uid;
   policy.seed = random_seed();
-  config.services = {rules_of(options, observer.threshold_ms), observer.tracker_capacity,
+  config.services = {policy_of_flags(options, observer.threshold_ms), observer.tracker_capacity,
                      random_seed()};
   config.dry_run = options.dry_run;
   config.audit_required = options.audit_required;
@@ -119,31 +129,46 @@ PidfdTable::Config pidfds(const RecoveryMember::ObserverFacts& observer, bool ar
   return {std::min<std::size_t>(observer.tracker_capacity, room), random_seed()};
 }
 
-Result<std::unique_ptr<RecoveryMeans>> signal_means(const RecoveryConfig& options,
-                                                    const RecoveryMember::ObserverFacts& observer,
-                                                    std::unique_ptr<Signaller> signaller,
-                                                    const Clock& clock) {
-  if (auto raised = raise_descriptor_limit(); !raised) spdlog::warn("{}", raised.error().message);
-  return std::unique_ptr<RecoveryMeans>(std::make_unique<SignalMeans>(
-      *options.signal, std::move(signaller), clock, pidfds(observer, true)));
+// Where no signal needs one for every agent, the limit of descriptors is not raised: a command would
+// inherit it, and programs that use select(2) do not expect more than 1024.
+std::shared_ptr<PidfdTable> make_pidfds(const RecoveryConfig& options,
+                                        const RecoveryMember::ObserverFacts& observer,
+                                        const Clock& clock) {
+  if (options.signal) {
+    if (auto raised = raise_descriptor_limit(); !raised) spdlog::warn("{}", raised.error().message);
+  }
+  const bool are_needed = options.signal || options.require_same_uid;
+  return std::make_shared<PidfdTable>(clock, pidfds(observer, are_needed));
 }
 
-// The limit of descriptors is not raised: a command would inherit it, and programs that use
-// select(2) do not expect more than 1024.
-Result<std::unique_ptr<RecoveryMeans>> command_means(const RecoveryConfig& options,
-                                                     const RecoveryMember::ObserverFacts& observer,
-                                                     const Clock& clock) {
+Result<std::unique_ptr<CommandMeans>> command_means(const RecoveryConfig& options,
+                                                    std::shared_ptr<PidfdTable> pidfds) {
   CommandMeans::Config config;
   config.runner.timeout_ns = options.timeout_ms * kNsPerMs;
   config.runner.output_bytes = options.output_bytes;
   config.runner.oom_score_adj = options.oom_score_adj;
   config.runner.open_oom_score = open_own_oom_score;
   config.runner.warn = [](const Error& error) { spdlog::warn("recovery: {}", error.message); };
-  config.pidfds = pidfds(observer, options.require_same_uid);
   config.uid_of_pid = real_uid_of;
   config.uids_are_initial = uids_are_initial();
   config.require_same_uid = options.require_same_uid;
-  auto means = CommandMeans::open(*options.command, options.environment, clock, config);
+  return CommandMeans::open(options.environment, std::move(pidfds), config);
+}
+
+Result<std::unique_ptr<RecoveryMeans>> means_of(const RecoveryConfig& options,
+                                                const RecoveryMember::ObserverFacts& observer,
+                                                std::unique_ptr<Signaller> signaller,
+                                                const Clock& clock) {
+  const auto pidfds = make_pidfds(options, observer, clock);
+  std::unique_ptr<SignalMeans> signals;
+  if (options.signal) signals = std::make_unique<SignalMeans>(std::move(signaller), pidfds);
+  std::unique_ptr<CommandMeans> commands;
+  if (options.command) {
+    auto opened = command_means(options, pidfds);
+    if (!opened) return opened.error();
+    commands = std::move(opened).value();
+  }
+  auto means = StepMeans::open(std::move(signals), std::move(commands));
   if (!means) return means.error();
   return std::unique_ptr<RecoveryMeans>(std::move(means).value());
 }
@@ -207,8 +232,7 @@ Result<std::unique_ptr<RecoveryMember>> RecoveryMember::open(const RecoveryConfi
                                                              Helpers helpers, const Clock& clock,
                                                              AuditTrail* trail) {
   if (!options.is_on()) return std::unique_ptr<RecoveryMember>();
-  auto means = options.signal ? signal_means(options, observer, std::move(helpers.signaller), clock)
-                              : command_means(options, observer, clock);
+  auto means = means_of(options, observer, std::move(helpers.signaller), clock);
   if (!means) return means.error();
   std::unique_ptr<RecoveryMember> member(
       new RecoveryMember(config_of(options, observer, clock.now_ns()), std::move(means).value(),

@@ -18,9 +18,10 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "recovery/recovery_means.hpp"
 
 namespace hb {
+
+struct RecoveryTarget;
 
 // The Error says which quote is missing.
 [[nodiscard]] Result<std::vector<std::string>> split_words(std::string_view text);

@@ -18,7 +18,7 @@ std::string own_key(const ProcessKey& process) {
 }  // namespace
 
 Services::Services(const Config& config, ServiceNames* names)
-    : config_(config), names_(names), known_(config.capacity), seeds_(config.seed) {}
+    : config_(config), policies_(config.policies), names_(names), known_(config.capacity), seeds_(config.seed) {}
 
 void Services::hear(const Beat& beat, std::uint64_t now_ns) {
   if (!beat.first_or_changed) return;
@@ -138,9 +138,11 @@ void Services::deliver_beat(std::uint64_t cgroup_id, const ProcessKey& process, 
 Services::Taken Services::deliver_stall(const Stall& stall, bool may_begin, std::uint64_t now_ns) {
   Served* served = find(stall.cgroup_id, process_of(stall));
   if (served == nullptr) {
-    if (!config_.rules.recover_on.has(down_kind(stall))) return Taken::Yes;
+    ServiceFacts facts = facts_of(stall);
+    auto policy = policies_.find(facts, stall.uid);
+    if (!policy || !policy->rules.recover_on.has(down_kind(stall))) return Taken::Yes;
     if (!may_begin) return Taken::Unwanted;
-    served = make(stall);
+    served = make(stall, std::move(facts), std::move(policy));
   }
   if (served == nullptr) return Taken::Full;
   served->has_ended = served->alone && stall.cause == StallCause::Exited;
@@ -154,19 +156,23 @@ Services::Served* Services::find(std::uint64_t cgroup_id, const ProcessKey& proc
   return found != by_name_.end() ? found->second : nullptr;
 }
 
-Services::Served* Services::make(const Stall& stall) {
+ServiceFacts Services::facts_of(const Stall& stall) const {
+  if (const ServiceFacts* known = known_.facts(stall.cgroup_id)) return *known;
+  ServiceFacts alone;
+  alone.name = own_name(process_of(stall));
+  return alone;
+}
+
+Services::Served* Services::make(const Stall& stall, ServiceFacts facts,
+                                 std::shared_ptr<const ServicePolicy> policy) {
   if (!make_room_for(stall.uid)) return nullptr;
-  const ProcessKey process = process_of(stall);
-  const ServiceFacts* known = known_.facts(stall.cgroup_id);
-  const bool alone = known == nullptr;
-  ServiceFacts facts;
-  if (known != nullptr) facts = *known;
-  if (alone) facts.name = own_name(process);
+  const bool alone = known_.facts(stall.cgroup_id) == nullptr;
   seeds_ += 0x9e3779b97f4a7c15;
   served_.push_back(std::make_unique<Served>(Served{
-      .key = alone ? own_key(process) : facts.name,
-      .facts = facts,
-      .service = Service(config_.rules, alone, seeds_),
+      .key = alone ? own_key(process_of(stall)) : facts.name,
+      .facts = std::move(facts),
+      .policy = policy,
+      .service = Service(policy->rules, alone, seeds_),
       .alone = alone,
       .has_ended = false,
       .uid = stall.uid,

@@ -25,13 +25,14 @@
 #include "recovery/known_cgroups.hpp"
 #include "recovery/service.hpp"
 #include "recovery/service_facts.hpp"
+#include "recovery/service_policy.hpp"
 
 namespace hb {
 
 class Services {
  public:
   struct Config {
-    ServiceRules rules;
+    Policies policies;
     std::size_t capacity = 4096;
     std::uint64_t seed = 0;
   };
@@ -39,11 +40,13 @@ class Services {
   struct Served {
     std::string key;
     ServiceFacts facts;
+    std::shared_ptr<const ServicePolicy> policy;  // its rules are the service's
     Service service;
     bool alone;
     bool has_ended;                          // its only process
     std::optional<std::uint32_t> uid;        // of the process that failed first
     std::optional<ProcessKey> acting_on;     // of the step that runs
+    bool is_paid = false;                    // the attempt has been taken from the budgets
     std::uint8_t told_refusal = kNoRefusal;  // the last one that was told, since its last act
 
     static constexpr std::uint8_t kNoRefusal = 255;
@@ -80,6 +83,8 @@ class Services {
   // News of a service that the caller has told something.
   void note(Served& served, Service::News news);
 
+  // For services that go down from now on.
+  void replace_policies(Policies policies) { policies_ = std::move(policies); }
   // All that is given up is tried again.
   void reset(std::uint64_t now_ns);
 
@@ -106,12 +111,15 @@ class Services {
                     std::uint64_t now_ns);
   [[nodiscard]] Taken deliver_stall(const Stall& stall, bool may_begin, std::uint64_t now_ns);
   [[nodiscard]] Served* find(std::uint64_t cgroup_id, const ProcessKey& process);
-  [[nodiscard]] Served* make(const Stall& stall);
+  [[nodiscard]] ServiceFacts facts_of(const Stall& stall) const;
+  [[nodiscard]] Served* make(const Stall& stall, ServiceFacts facts,
+                             std::shared_ptr<const ServicePolicy> policy);
   [[nodiscard]] bool make_room_for(const std::optional<std::uint32_t>& uid);
   [[nodiscard]] bool is_told_of(const Served& served) const;
   void forget_idle();
 
   const Config config_;
+  Policies policies_;
   ServiceNames* const names_;
   KnownCgroups known_;
   std::unordered_map<std::uint64_t, std::vector<Held>> held_;  // by cgroup
