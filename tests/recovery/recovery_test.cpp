@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <csignal>
 #include <utility>
 
 #include "tests/observer/fake_clock.hpp"
@@ -324,6 +325,99 @@ TEST_F(RecoveryFlow, AThousandServicesAtOnce) {
   EXPECT_EQ(means_->acts, 1000U) << "as root's share of the budget allows, one a minute";
 }
 
+// --- Steps ---
+
+const Step kAbort{SIGABRT, 5 * kSecond};
+const Step kKill{SIGKILL, kSecond};
+
+TEST_F(RecoveryFlow, TakesOneStepAfterAnother) {
+  Recovery::Config config;
+  config.services.policies = with_steps({kAbort, kKill});
+  restart(config);
+  on_stall_of(7);
+  EXPECT_EQ(means_->signals, (std::vector<int>{SIGABRT}));
+  end_with(RecoveryOutcome::Signalled, 7);
+  pass(4 * kSecond);
+  EXPECT_EQ(means_->signals, (std::vector<int>{SIGABRT}));
+  pass(kSecond);
+  EXPECT_EQ(means_->signals, (std::vector<int>{SIGABRT, SIGKILL}));
+  EXPECT_EQ(trail_.records.back().attempt, 1U);
+}
+
+TEST_F(RecoveryFlow, LeavesOutAStepThatIsNotNeededAnyMore) {
+  Recovery::Config config;
+  config.services.policies = with_steps({kAbort, kKill});
+  restart(config);
+  on_stall_of(7);
+  end_with(RecoveryOutcome::Signalled, 7);
+  Stall gone = stall_of(7);
+  gone.cause = StallCause::Exited;
+  gone.exit.signal = SIGABRT;
+  on(gone);
+  for (int i = 0; i < 10; ++i) pass(kSecond);
+  EXPECT_EQ(means_->signals, (std::vector<int>{SIGABRT}));
+}
+
+// Not every agent can be signalled; it can be restarted all the same.
+TEST_F(RecoveryFlow, PassesOverAStepThatCanNeverBeTaken) {
+  Recovery::Config config;
+  config.services.policies = with_steps({kAbort, kKill});
+  restart(config);
+  means_->refuses = RecoveryRefusal::GenerationUnproven;
+  on_stall_of(7);
+  means_->refuses.reset();
+  pass(kSecond);
+  EXPECT_EQ(means_->signals, (std::vector<int>{SIGKILL}));
+}
+
+TEST_F(RecoveryFlow, TakesAllStepsOfAnAttemptForOneShareOfTheBudget) {
+  Recovery::Config config;
+  config.services.policies = with_steps({kAbort, kAbort, kAbort, kKill});
+  restart(config);  // two acts a minute
+  on_stall_of(7);
+  for (int i = 0; i < 4; ++i) {
+    end_with(RecoveryOutcome::Signalled, 7);
+    pass(5 * kSecond);
+  }
+  EXPECT_EQ(means_->signals.size(), 4U);
+}
+
+// --- Policies ---
+
+TEST_F(RecoveryFlow, DoesNothingAboutWhoNoPolicyMatches) {
+  ServicePolicy of_a;
+  of_a.match.unit = Glob("a*.service");
+  of_a.steps = {kAnyStep};
+  Recovery::Config config;
+  config.services.policies = Policies({of_a});
+  restart(config);
+  names_.know(kCgroup, "b.service");
+  first_beat_of(1, kCgroup);
+  recovery_->tick(clock_.now_ns());
+  on(crash_of(1));
+  EXPECT_EQ(pass(60 * kSecond), Log{});
+  EXPECT_EQ(listener_.changes, Log{});
+}
+
+TEST_F(RecoveryFlow, GoesByThePolicyThatMatches) {
+  ServicePolicy slow;
+  slow.match.unit = Glob("slow.service");
+  slow.rules.settle_ns = 30 * kSecond;
+  slow.steps = {kAnyStep};
+  ServicePolicy others;
+  others.match.unit = Glob("a*.service");
+  others.steps = {kAnyStep};
+  Recovery::Config config;
+  config.services.policies = Policies({slow, others});
+  restart(config);
+  names_.know(kCgroup, "slow.service");
+  first_beat_of(1, kCgroup);
+  recovery_->tick(clock_.now_ns());
+  on(crash_of(1));
+  EXPECT_EQ(pass(10 * kSecond), Log{});
+  EXPECT_EQ(pass(20 * kSecond).back(), "tell spawned");
+}
+
 // --- Budgets ---
 
 TEST_F(RecoveryFlow, SaysOnceThatTheBudgetIsExhausted) {
@@ -405,6 +499,7 @@ TEST_F(RecoveryFlow, NeedsNoTrail) {
   auto means = std::make_unique<FakeMeans>(log_);
   Recovery::Config config;
   config.policy.observer_ns_inode = kHome;
+  config.services.policies = with_steps({kAnyStep});
   Recovery recovery(config, std::move(means), nullptr, clock_, nullptr, listener_);
   EXPECT_TRUE(recovery.begin());
   recovery.handle(stall_of(7));
