@@ -9,6 +9,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "daemon/trusted_file.hpp"
 #include "cli/config_file.hpp"
 #include "cli/config_option.hpp"
 #include "cli/run_options.hpp"
@@ -168,7 +169,7 @@ TEST_F(Config, RefusesZeroBytes) {
 TEST_F(Config, ReadsOneMebibyteAndNoMore) {
   const std::string setting = "threshold-ms=500\n";
   const std::string comment =
-      "#" + std::string(cli::kMaxConfigBytes - setting.size() - 2, 'x') + "\n";
+      "#" + std::string(daemon::kMaxTrustedFile_bytes - setting.size() - 2, 'x') + "\n";
   ASSERT_EQ(parse_text(comment + setting), "");
   EXPECT_EQ(options_->threshold_ms, 500U);
   EXPECT_NE(parse_text(comment + setting + "\n").find("larger than 1 MiB"), std::string::npos);

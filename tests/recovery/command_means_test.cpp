@@ -157,7 +157,8 @@ TEST_F(CommandFor, OneThatIsGoneIsToldNoPresentUid) {
 
 TEST_F(CommandFor, AnAgentThatHasChangedItsUidIsRefusedWhereItMustNot) {
   open(true);
-  EXPECT_EQ(means_->refusal(about(stall_of(pid(), 5, own_), step_)), RecoveryRefusal::CredentialsChanged)
+  EXPECT_EQ(means_->refusal(about(stall_of(pid(), 5, own_), step_)),
+            RecoveryRefusal::CredentialsChanged)
       << "not known";
   prove();
   EXPECT_EQ(means_->refusal(about(stall_of(pid(), 5, own_), step_)), std::nullopt);

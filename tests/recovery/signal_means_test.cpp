@@ -148,7 +148,8 @@ TEST_F(Signal, IsRefusedWhereTheObserverCannotActAsTheUser) {
   const Child child = agent_of(::getuid());
   prove(child);
   EXPECT_EQ(means_->refusal(about(stall(child, kAgent), step_)), std::nullopt);
-  EXPECT_EQ(means_->refusal(about(stall(child, kAgent + 1), step_)), RecoveryRefusal::CannotActAsUid);
+  EXPECT_EQ(means_->refusal(about(stall(child, kAgent + 1), step_)),
+            RecoveryRefusal::CannotActAsUid);
   EXPECT_EQ(means_->refusal(about(stall(child, std::nullopt), step_)), RecoveryRefusal::UidUnknown);
 }
 

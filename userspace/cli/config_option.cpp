@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "daemon/trusted_file.hpp"
 #include "cli/config_file.hpp"
 
 namespace hb::cli {
@@ -51,7 +52,7 @@ class ConfigReader {
   }
 
   Lines lines() const {
-    const auto text = read_config(path_);
+    const auto text = daemon::read_trusted_file(path_);
     if (!text) throw CLI::ConfigError("--config: " + text.error().message);
     auto lines = parse_config(path_, text.value());
     if (!lines) throw CLI::ConfigError(lines.error().message);

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/units.hpp"
+#include "daemon/policy_source.hpp"
 #include "observer/tracker.hpp"
 #include "procfs/oom_score.hpp"
 #include "procfs/user_ids.hpp"
@@ -29,33 +30,11 @@ bool uids_are_initial() {
   return are && are.value();
 }
 
-// How long a new process may take to its first beat, unless the operator knows better.
-constexpr std::uint64_t kStartUp_ms = 10'000;
-
-ServiceRules rules_of(const RecoveryConfig& options, std::uint64_t threshold_ms) {
-  ServiceRules rules;
-  rules.recover_on = options.recover_on;
-  rules.attempts = options.attempts;
-  rules.settle_ns = options.settle_ms * kNsPerMs;
-  rules.verify_ns = options.verify_ms.value_or(threshold_ms + kStartUp_ms) * kNsPerMs;
-  rules.stable_ns = options.stable_ms * kNsPerMs;
-  return rules;
-}
-
-// What the flags ask for, for everybody.
-Policies policy_of_flags(const RecoveryConfig& options, std::uint64_t threshold_ms) {
-  ServicePolicy policy;
-  policy.rules = rules_of(options, threshold_ms);
-  if (options.signal) policy.steps.push_back({*options.signal});
-  if (options.command) policy.steps.push_back({*options.command});
-  return Policies({std::move(policy)});
-}
-
-Recovery::Config config_of(const RecoveryConfig& options,
+Recovery::Config config_of(const RecoveryConfig& options, Policies policies,
                            const RecoveryMember::ObserverFacts& observer, std::uint64_t now_ns) {
   Recovery::Config config;
   RecoveryPolicy::Config& policy = config.policy;
-  policy.signals = options.signal.has_value();
+  policy.signals = !options.may_run_commands();
   policy.accept_unauthenticated = options.accept_unauthenticated;
   policy.observer_ns_inode = observer.observer_ns_inode.value_or(0);
   policy.allow_cross_namespace = observer.allow_cross_namespace;
@@ -65,8 +44,7 @@ Recovery::Config config_of(const RecoveryConfig& options,
   policy.budget = options.budget;
   policy.budget_per_uid = options.budget_per_uid;
   policy.seed = random_seed();
-  config.services = {policy_of_flags(options, observer.threshold_ms), observer.tracker_capacity,
-                     random_seed()};
+  config.services = {std::move(policies), observer.tracker_capacity, random_seed()};
   config.dry_run = options.dry_run;
   config.audit_required = options.audit_required;
   return config;
@@ -134,10 +112,10 @@ PidfdTable::Config pidfds(const RecoveryMember::ObserverFacts& observer, bool ar
 std::shared_ptr<PidfdTable> make_pidfds(const RecoveryConfig& options,
                                         const RecoveryMember::ObserverFacts& observer,
                                         const Clock& clock) {
-  if (options.signal) {
+  if (options.may_signal()) {
     if (auto raised = raise_descriptor_limit(); !raised) spdlog::warn("{}", raised.error().message);
   }
-  const bool are_needed = options.signal || options.require_same_uid;
+  const bool are_needed = options.may_signal() || options.require_same_uid;
   return std::make_shared<PidfdTable>(clock, pidfds(observer, are_needed));
 }
 
@@ -161,9 +139,9 @@ Result<std::unique_ptr<RecoveryMeans>> means_of(const RecoveryConfig& options,
                                                 const Clock& clock) {
   const auto pidfds = make_pidfds(options, observer, clock);
   std::unique_ptr<SignalMeans> signals;
-  if (options.signal) signals = std::make_unique<SignalMeans>(std::move(signaller), pidfds);
+  if (options.may_signal()) signals = std::make_unique<SignalMeans>(std::move(signaller), pidfds);
   std::unique_ptr<CommandMeans> commands;
-  if (options.command) {
+  if (options.may_run_commands()) {
     auto opened = command_means(options, pidfds);
     if (!opened) return opened.error();
     commands = std::move(opened).value();
@@ -219,7 +197,7 @@ Result<RecoveryMember::Helpers> RecoveryMember::start_helpers(const RecoveryConf
     spdlog::warn("recovery: {}: each agent is a service of its own, and {{unit}} is not known",
                  cgroups.error().message);
   }
-  if (!options.signal) return helpers;
+  if (!options.may_signal()) return helpers;
   auto signaller = Signaller::start([&user] { return become_signaller(user); });
   if (!signaller) return signaller.error();
   warn_of_limits(signaller.value()->authority());
@@ -232,22 +210,47 @@ Result<std::unique_ptr<RecoveryMember>> RecoveryMember::open(const RecoveryConfi
                                                              Helpers helpers, const Clock& clock,
                                                              AuditTrail* trail) {
   if (!options.is_on()) return std::unique_ptr<RecoveryMember>();
+  auto read = read_policies(options, observer.threshold_ms);
+  if (!read) return read.error();
+  Policies policies(std::move(read).value());
   auto means = means_of(options, observer, std::move(helpers.signaller), clock);
   if (!means) return means.error();
   std::unique_ptr<RecoveryMember> member(
-      new RecoveryMember(config_of(options, observer, clock.now_ns()), std::move(means).value(),
-                         std::move(helpers.cgroups), clock, trail, options.shutdown_grace_ms));
+      new RecoveryMember(options, observer, std::move(policies), std::move(means).value(),
+                         std::move(helpers.cgroups), clock, trail));
   if (auto watched = member->watch_descriptors(); !watched) return watched.error();
   return member;
 }
 
-RecoveryMember::RecoveryMember(const Recovery::Config& config, std::unique_ptr<RecoveryMeans> means,
+RecoveryMember::RecoveryMember(const RecoveryConfig& options, const ObserverFacts& observer,
+                               Policies policies, std::unique_ptr<RecoveryMeans> means,
                                std::unique_ptr<CgroupServices> cgroups, const Clock& clock,
-                               AuditTrail* trail, std::uint64_t shutdown_grace_ms)
-    : means_(*means),
+                               AuditTrail* trail)
+    : options_(options),
+      threshold_ms_(observer.threshold_ms),
+      policies_(policies),
+      means_(*means),
       cgroups_(std::move(cgroups)),
-      recovery_(config, std::move(means), cgroups_.get(), clock, trail, *this),
-      shutdown_grace_ms_(shutdown_grace_ms) {}
+      recovery_(config_of(options, std::move(policies), observer, clock.now_ns()), std::move(means),
+                cgroups_.get(), clock, trail, *this) {}
+
+void RecoveryMember::reopen() {
+  if (options_.policy_file) read_policies_anew();
+  recovery_.reset();
+}
+
+// All or nothing: a file with a mistake changes nothing.
+void RecoveryMember::read_policies_anew() {
+  auto read = read_policies(options_, threshold_ms_);
+  if (!read) {
+    spdlog::error("{}; the policies stay as they are", read.error().message);
+    return;
+  }
+  const Policies before = std::exchange(policies_, Policies(std::move(read).value()));
+  spdlog::info("policy file {}: {} service(s); changed since the last time: {}",
+               *options_.policy_file, policies_.all().size(), difference(before, policies_));
+  recovery_.replace_policies(policies_);
+}
 
 Result<> RecoveryMember::watch_descriptors() {
   epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
@@ -275,8 +278,8 @@ void RecoveryMember::tick(std::uint64_t now_ns) {
 // CAP_KILL: a command that became another user must still meet its deadline.
 KeptPrivileges RecoveryMember::needed_privileges(const RecoveryConfig& options) {
   KeptPrivileges kept;
-  if (options.command) kept.capabilities.push_back(CAP_KILL);
-  kept.may_exec = options.command.has_value();
+  if (options.may_run_commands()) kept.capabilities.push_back(CAP_KILL);
+  kept.may_exec = options.may_run_commands();
   return kept;
 }
 
@@ -288,9 +291,9 @@ void RecoveryMember::handle(const Event& event) {
 void RecoveryMember::finish() {
   if (const auto running = recovery_.running(); running > 0) {
     spdlog::info("waiting for {} recovery act(s) to end, at most {} ms", running,
-                 shutdown_grace_ms_);
+                 options_.shutdown_grace_ms);
   }
-  recovery_.finish(shutdown_grace_ms_ * kNsPerMs);
+  recovery_.finish(options_.shutdown_grace_ms * kNsPerMs);
 }
 
 // That a budget is exhausted has been said by then.

@@ -58,9 +58,9 @@ class RecoveryMember final : public LoopMember, private RecoveryListener {
   [[nodiscard]] Result<> begin() { return recovery_.begin(); }
 
   void handle(const Event& event) override;
-  // SIGHUP: what was given up is tried again.
+  // SIGHUP: the policy file is read anew, and what was given up is tried again.
   [[nodiscard]] bool has_files() const override { return true; }
-  void reopen() override { recovery_.reset(); }
+  void reopen() override;
   void tick(std::uint64_t now_ns) override;
   [[nodiscard]] int fd() const override { return epoll_.get(); }
   [[nodiscard]] Step step() const override { return Step::Recovering; }
@@ -75,10 +75,11 @@ class RecoveryMember final : public LoopMember, private RecoveryListener {
   [[nodiscard]] const RecoveryCounters& counters() const { return recovery_.counters(); }
 
  private:
-  RecoveryMember(const Recovery::Config& config, std::unique_ptr<RecoveryMeans> means,
-                 std::unique_ptr<CgroupServices> cgroups, const Clock& clock, AuditTrail* trail,
-                 std::uint64_t shutdown_grace_ms);
+  RecoveryMember(const RecoveryConfig& options, const ObserverFacts& observer, Policies policies,
+                 std::unique_ptr<RecoveryMeans> means, std::unique_ptr<CgroupServices> cgroups,
+                 const Clock& clock, AuditTrail* trail);
 
+  void read_policies_anew();
   // Of what fd() stands for.
   Result<> watch_descriptors();
 
@@ -90,12 +91,14 @@ class RecoveryMember final : public LoopMember, private RecoveryListener {
   void is_without_audit(const Error& error) override;
   void is_unprepared(const Error& error) override;
 
+  const RecoveryConfig options_;
+  const std::uint64_t threshold_ms_;
+  Policies policies_;           // as last read
   const RecoveryMeans& means_;  // belongs to recovery_
   const std::unique_ptr<CgroupServices> cgroups_;
   Recovery recovery_;
   Fd epoll_;
   bool has_told_problem_ = false;
-  const std::uint64_t shutdown_grace_ms_;
 };
 
 // recovery_total, recovery_refused_total and what else is counted. Of a run without recovery, all

@@ -39,7 +39,7 @@ ExitCode run(const RunConfig& config) {
   const MonotonicClock clock;
   auto helpers = RecoveryMember::start_helpers(config.recovery, config.user);
   if (!helpers) return give_up(helpers.error());
-  Watchdog watchdog({config.standstill(), config.log, config.recovery.command.has_value()},
+  Watchdog watchdog({config.standstill(), config.log, config.recovery.may_run_commands()},
                     signals.value());
   auto keys = intake::read_key_files(config.udp.key_file, config.udp.master_key_file);
   if (!keys) return misconfigured(keys.error());

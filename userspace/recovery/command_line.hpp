@@ -37,6 +37,9 @@ class CommandLine {
   [[nodiscard]] std::optional<std::vector<std::string>> argv_for(
       const RecoveryTarget& target) const;
 
+  // As it was given, with the program's path.
+  [[nodiscard]] const std::vector<std::string>& words() const { return words_; }
+
  private:
   explicit CommandLine(std::vector<std::string> words) : words_(std::move(words)) {}
 

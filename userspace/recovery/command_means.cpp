@@ -107,7 +107,8 @@ std::optional<std::uint32_t> CommandMeans::uid_now(const Stall& stall) const {
 std::optional<RecoveryReport> CommandMeans::act(const RecoveryTarget& target,
                                                 std::uint64_t now_ns) {
   const Stall& stall = target.stall;
-  const auto started = runner_->start(intent(target).argv, environment_for(target), stall, now_ns);
+  const auto started = runner_->start(intent(target).argv, environment_for(target), stall, now_ns,
+                                      target.step.wait_ns);
   RecoveryReport report{RecoveryOutcome::Spawned, stall};
   if (started) {
     report.record.child_pid = started.value();

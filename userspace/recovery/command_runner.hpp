@@ -77,10 +77,11 @@ class CommandRunner {
   // Ended commands whose background may still write.
   [[nodiscard]] std::size_t leftovers() const { return leftovers_.size(); }
 
-  // Only if it has_room(). The pid of the command; the Error has errno.
+  // Only if it has_room(). `timeout_ns`: 0 is the configured one. The pid of the command; the Error
+  // has errno.
   Result<pid_t> start(const std::vector<std::string>& argv,
                       const std::vector<std::string>& environment, const Stall& stall,
-                      std::uint64_t now_ns);
+                      std::uint64_t now_ns, std::uint64_t timeout_ns = 0);
 
   [[nodiscard]] int fd() const { return epoll_.get(); }
   [[nodiscard]] std::uint64_t wake_ns() const;

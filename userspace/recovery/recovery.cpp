@@ -254,7 +254,8 @@ void Recovery::end(RecoveryReport ended, std::uint64_t now_ns) {
   report(std::move(ended));
   if (served == nullptr) return;
   served->acting_on.reset();
-  const std::uint64_t wait_ns = served->policy->steps[served->service.step()].wait_ns;
+  const Step& step = served->policy->steps[served->service.step()];
+  const std::uint64_t wait_ns = step.signal() != nullptr ? step.wait_ns : 0;
   services_.note(*served, served->service.ended(succeeded, now_ns, now_ns + wait_ns));
 }
 

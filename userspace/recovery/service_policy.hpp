@@ -37,6 +37,9 @@ struct ServicePolicy {
   [[nodiscard]] bool has_only_signals() const;
 };
 
+// What it says, in words; a line for each part, without its name.
+[[nodiscard]] std::string describe(const ServicePolicy& policy);
+
 class Policies {
  public:
   Policies() = default;

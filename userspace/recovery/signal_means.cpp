@@ -88,7 +88,8 @@ std::optional<RecoveryMeans::Ended> SignalMeans::next(std::uint64_t now_ns) {
   if (!ended) return std::nullopt;
   const Stall& stall = ended->stall;
   if (ended->kind == Kind::Sent && ended->code == EPERM) {
-    return DeniedAct{RecoveryRefusal::CredentialsChanged, stall, ended->acted_ns, record_of(ended->signal)};
+    return DeniedAct{RecoveryRefusal::CredentialsChanged, stall, ended->acted_ns,
+                     record_of(ended->signal)};
   }
   const RecoveryOutcome outcome = outcome_of(*ended);
   if (outcome == RecoveryOutcome::Gone) pidfds_->forget(process_of(stall));

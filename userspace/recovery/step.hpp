@@ -10,7 +10,9 @@ namespace hb {
 
 struct Step {
   std::variant<int, CommandLine> what;  // the signal's number, or the command
-  std::uint64_t wait_ns = 0;            // how long its effect is waited for before the next step
+  // How long the next step waits for the signal's effect. How long the command may take; 0: as long
+  // as any.
+  std::uint64_t wait_ns = 0;
 
   [[nodiscard]] const int* signal() const { return std::get_if<int>(&what); }
   [[nodiscard]] const CommandLine* command() const { return std::get_if<CommandLine>(&what); }

@@ -1,5 +1,5 @@
 // What a policy file says, and what it may not say.
-#include "recovery/policy_file.hpp"
+#include "daemon/policy_file.hpp"
 
 #include <gtest/gtest.h>
 
@@ -28,7 +28,7 @@ steps = [ { signal = "SIGKILL" } ]
 )";
 
 Result<std::vector<ServicePolicy>> parse(const std::string& text) {
-  return parse_policies(text, "p.toml", {});
+  return daemon::parse_policies(text, "p.toml", {});
 }
 
 std::string error_of(const std::string& text) {

@@ -8,7 +8,7 @@
 #include "base/result.hpp"
 #include "recovery/service_policy.hpp"
 
-namespace hb {
+namespace hb::daemon {
 
 // `base`: the rules where neither the service nor [defaults] has any; `path` is for messages. In the
 // order of the file. The Error has the place, "PATH:LINE:COLUMN: ": bad TOML, an unknown key, a wrong
@@ -17,4 +17,4 @@ namespace hb {
                                                                 const std::string& path,
                                                                 const ServiceRules& base);
 
-}  // namespace hb
+}  // namespace hb::daemon

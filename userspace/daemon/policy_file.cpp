@@ -1,4 +1,4 @@
-#include "recovery/policy_file.hpp"
+#include "daemon/policy_file.hpp"
 
 #include <pwd.h>
 #include <toml++/toml.h>
@@ -13,7 +13,7 @@
 
 #include "base/units.hpp"
 
-namespace hb {
+namespace hb::daemon {
 namespace {
 
 constexpr std::int64_t kMsPerDay = 86'400'000;
@@ -40,7 +40,8 @@ class Table {
     for (const auto& [key, value] : table) {
       if (std::find(known.begin(), known.end(), key.str()) != known.end()) continue;
       std::string all;
-      for (const std::string_view name : known) all += (all.empty() ? "" : ", ") + std::string(name);
+      for (const std::string_view name : known)
+        all += (all.empty() ? "" : ", ") + std::string(name);
       throw Mistake{key.source().begin, "unknown key " + quoted(key.str()) + "; there are: " + all};
     }
   }
@@ -69,7 +70,8 @@ class Table {
     return static_cast<std::uint64_t>(*value);
   }
 
-  [[nodiscard]] std::optional<std::uint64_t> ns(std::string_view key, std::int64_t lowest_ms) const {
+  [[nodiscard]] std::optional<std::uint64_t> ns(std::string_view key,
+                                                std::int64_t lowest_ms) const {
     const auto ms = number(key, lowest_ms, kMsPerDay);
     return ms ? std::optional(*ms * kNsPerMs) : std::nullopt;
   }
@@ -94,9 +96,8 @@ RecoverOn read_kinds(const toml::node& node) {
   RecoverOn kinds{};
   for (const toml::node& one : as_array(node, "'recover-on'")) {
     const auto text = one.value_exact<std::string>();
-    const auto kind =
-        std::find_if(kEnumValues<DownKind>.begin(), kEnumValues<DownKind>.end(),
-                     [&](DownKind known) { return text && *text == name(known); });
+    const auto kind = std::find_if(kEnumValues<DownKind>.begin(), kEnumValues<DownKind>.end(),
+                                   [&](DownKind known) { return text && *text == name(known); });
     if (kind == kEnumValues<DownKind>.end()) {
       fail(one, "'recover-on' has silence, signal, code, stop-signal, clean and last-word only");
     }
@@ -136,7 +137,8 @@ Step read_step(const toml::node& node) {
   Step step{0, table.ns("wait-ms", 0).value_or(0)};
   if (signal) {
     const auto number = signal_of(*signal);
-    if (!number) fail(*table.find("signal"), quoted(*signal) + " is no signal (kill -l shows them)");
+    if (!number)
+      fail(*table.find("signal"), quoted(*signal) + " is no signal (kill -l shows them)");
     step.what = *number;
     return step;
   }
@@ -182,9 +184,9 @@ ServiceMatch read_match(const Table& service) {
 }
 
 ServicePolicy read_service(const toml::node& node, const ServiceRules& defaults) {
-  const Table table(as_table(node, "a service"),
-                    {"name", "match", "steps", "recover-on", "settle-ms", "verify-ms", "stable-ms",
-                     "attempts"});
+  const Table table(
+      as_table(node, "a service"),
+      {"name", "match", "steps", "recover-on", "settle-ms", "verify-ms", "stable-ms", "attempts"});
   ServicePolicy policy;
   const auto name = table.text("name");
   if (!name) fail(node, "the service has no 'name'");
@@ -228,8 +230,7 @@ std::vector<ServicePolicy> read_file(const toml::table& root, const ServiceRules
   return policies;
 }
 
-Error mistake(const std::string& path, const toml::source_position& place,
-              std::string_view what) {
+Error mistake(const std::string& path, const toml::source_position& place, std::string_view what) {
   return Error{path + ":" + std::to_string(std::max<toml::source_index>(place.line, 1)) + ":" +
                std::to_string(std::max<toml::source_index>(place.column, 1)) + ": " +
                std::string(what)};
@@ -248,4 +249,4 @@ Result<std::vector<ServicePolicy>> parse_policies(std::string_view text, const s
   }
 }
 
-}  // namespace hb
+}  // namespace hb::daemon
