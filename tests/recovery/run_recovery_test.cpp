@@ -300,10 +300,11 @@ class RunRecoveryAsPid1 : public RunRecovery {
     return count;
   }
 
-  // In its PID namespace: beats once and ends.
+  // In its PID namespace and with its /proc, which LeakSanitizer needs: beats once and ends.
   void agent_ends_beside(pid_t observer) {
-    Process agent(Argv{"/usr/bin/nsenter", "--target", std::to_string(observer), "--pid"} +
-                  hb_ebpf({"beat", "--socket", socket_, "--count", "1"}));
+    Process agent(
+        Argv{"/usr/bin/nsenter", "--target", std::to_string(observer), "--pid", "--mount"} +
+        hb_ebpf({"beat", "--socket", socket_, "--count", "1"}));
     ASSERT_EQ(agent.wait(), 0) << agent.errors();
   }
 

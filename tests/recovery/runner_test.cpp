@@ -394,12 +394,16 @@ class Background : public Runner {
   // Ends at once, and leaves somebody behind who waits for `go` and then does `work`, with the
   // command's output as its own.
   void leave_behind(const std::string& work) {
-    const EndedCommand ended =
-        end_of("(until test -e " + go_ + "; do sleep 0.01; done; " + work + ") & echo started");
+    const EndedCommand ended = end_of("(" + waiting() + "; " + work + ") & echo started");
     EXPECT_EQ(ended.exit.code, 0);
     EXPECT_EQ(ended.output, "started\n");
   }
   void go() const { std::ofstream file(go_); }
+  // Not longer than the test.
+  std::string waiting() const {
+    return "while test -d " + directory_.path("") + " && ! test -e " + go_ +
+           "; do sleep 0.01; done";
+  }
 
   // As the loop does it, until the condition is met.
   template <typename Condition>
@@ -429,8 +433,8 @@ TEST_F(Background, OfACommandThatWasEndedCanWriteAsWell) {
   constexpr std::uint64_t kTimeout_ns = 600'000 * kNsPerMs;
   restart({.timeout_ns = kTimeout_ns});
   const std::string begun = directory_.path("begun");
-  shell("setsid sh -c 'touch " + begun + "; until test -e " + go_ +
-        "; do sleep 0.01; done; echo x && touch " + done_ + "' & exec sleep 60");
+  shell("setsid sh -c 'touch " + begun + "; " + waiting() + "; echo x && touch " + done_ +
+        "' & exec sleep 60");
   ASSERT_TRUE(eventually([&] { return std::filesystem::exists(begun); }));
   runner_->look(clock_.now_ns() + kTimeout_ns);
   const auto ended = wait();
