@@ -23,6 +23,7 @@ constexpr std::array kScenarios = {"exec_between",      "leader_exited",  "pid_r
                                    "sibling_namespace", "hidden_proc",    "io_uring",
                                    "flood_orphans",     "oci_container",  "oci_container"};
 constexpr auto kBetween = 23ms;
+constexpr auto kMakingAContainer = 5ms;  // some 100 ms, more under the sanitizers, in steps
 
 std::size_t lines_with(const char* file, const std::string& part) {
   std::ifstream lines(file);
@@ -99,6 +100,20 @@ TEST_F(Leftovers, NoneAfterInterrupts) {
     EXPECT_NE(process_->errors().find("interrupted"), std::string::npos);
     expect_nothing();
     EXPECT_FALSE(has_cgroup());
+  }
+}
+
+// Once an interrupt hit a container that its runtime was still making: the runtime did not know it
+// yet, so there was nothing to delete, and then it ran for as long as its agents: an hour.
+TEST_F(Leftovers, NoneAfterAnInterruptWhileAContainerIsMade) {
+  for (int moment = 0; moment < 24; ++moment) {
+    SCOPED_TRACE(moment);
+    begin("oci_container");
+    std::this_thread::sleep_for(moment * kMakingAContainer);
+    process_->signal(SIGTERM);
+    ASSERT_EQ(process_->wait(), 1);
+    expect_nothing();
+    ASSERT_FALSE(has_cgroup());
   }
 }
 

@@ -59,6 +59,14 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{exec_and({"--recovery-debounce-ms", "-1"}), "--recovery-debounce-ms"},
         Mistake{exec_and({"--recovery-timeout-ms", "0"}), "--recovery-timeout-ms"},
         Mistake{exec_and({"--recovery-output-bytes", "9999999"}), "--recovery-output-bytes"},
+        Mistake{exec_and({"--recovery-on", "crash"}), "--recovery-on: 'crash' is none of silence"},
+        Mistake{exec_and({"--recovery-on", "silence,,code"}),
+                "--recovery-on: '' is none of silence"},
+        Mistake{exec_and({"--recovery-on="}), "--recovery-on"},
+        Mistake{exec_and({"--recovery-attempts", "0"}), "--recovery-attempts"},
+        Mistake{exec_and({"--recovery-verify-ms", "0"}), "--recovery-verify-ms"},
+        Mistake{{"--recovery-on", "silence"}, "--recovery-on: nothing is done on a stall without"},
+        Mistake{{"--recovery-settle-ms", "5"}, "--recovery-settle-ms: nothing is done"},
         Mistake{exec_and({"--recovery-oom-score-adj", "-1001"}), "--recovery-oom-score-adj"},
         Mistake{exec_and({"--recovery-oom-score-adj", "1001"}), "--recovery-oom-score-adj"},
         Mistake{exec_and({"--recovery-oom-score-adj", "x"}), "--recovery-oom-score-adj"},
@@ -88,7 +96,7 @@ TEST(RecoveryUsageOf, RightFlagsIsNoMistake) {
         exec_and({"--recovery-env", "A=b", "--recovery-env", "C=", "--recovery-budget", "1/1",
                   "--recovery-budget-per-uid", "1/60", "--recovery-require-same-uid",
                   "--recovery-debounce-ms", "0", "--shutdown-grace-ms", "0",
-                  "--recovery-oom-score-adj", "-1000"})}) {
+                  "--recovery-oom-score-adj", "-1000", "--recovery-on", "clean,last-word"})}) {
     Argv arguments{"run", "--events", "xml"};
     arguments.insert(arguments.end(), right.begin(), right.end());
     const Outcome outcome = run_to_end(arguments);

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Units that hang, crash, stop, are restarted by hand or by systemd, and what the observer must do
 # about each. Runs in the container (in-container.sh); prints a line for each unit.
-set -euo pipefail
+set -Eeuo pipefail
+trap 'echo "FAILED  line $LINENO: $BASH_COMMAND"' ERR
 
 readonly kStarts=/run/starts kAudit=/var/log/audit.jsonl kLog=/var/log/observer.log
 readonly kBeat='hb-ebpf beat --socket /run/hb/socket --interval-ms 200'
@@ -100,14 +101,18 @@ start_units() {
   for name in "${kUnits[@]}"; do check "$name beats" eventually beats "$name"; done
 }
 
+user_systemctl() {
+  runuser -u agent -- env XDG_RUNTIME_DIR="/run/user/$(id -u agent)" systemctl --user "$@"
+}
+
 # In a user's manager: no command can restart it by its name.
 start_user_unit() {
   useradd --create-home agent
   mkdir -p /home/agent/.config/systemd/user
   printf '%s\n' '[Service]' "ExecStart=/usr/local/sbin/$kBeat" >/home/agent/.config/systemd/user/mine.service
   systemctl start "user@$(id -u agent).service"
-  runuser -u agent -- env XDG_RUNTIME_DIR="/run/user/$(id -u agent)" systemctl --user start mine.service
-  user_pid=$(pgrep --uid agent --full hb-ebpf)
+  user_systemctl start mine.service
+  user_pid=$(user_systemctl show --property MainPID --value mine.service)
   check "a user's unit beats" eventually has_told beat "$user_pid"
 }
 

@@ -151,14 +151,14 @@ void declare_service(CLI::App& run, daemon::RecoveryConfig& o) {
          "SIGHUP), clean (code 0), last-word [silence,signal,code]")
       ->type_name("KIND,...");
   add_number(run, "--recovery-settle-ms", o.settle_ms, 0, kMsPerDay,
-             "After an end, so long somebody else may restart the service");
+             "After an exit, how long somebody else has to restart the service");
   add_number(run, "--recovery-verify-ms", o.verify_ms, 1, kMsPerDay,
-             "After an act, so long it may take until a process of the service beats "
+             "After an act, how long it may take until a process of the service beats "
              "[one threshold and 10 s]");
   add_number(run, "--recovery-stable-ms", o.stable_ms, 0, kMsPerDay,
-             "So long it has to beat then, or the act counts as failed");
+             "How long the process must then go on beating; else the attempt has failed");
   add_number(run, "--recovery-attempts", o.attempts, 1, 1000,
-             "Then the service is given up until it beats again, or SIGHUP");
+             "After so many that failed, the service is given up until it beats again, or SIGHUP");
 }
 
 void declare_limits(CLI::App& run, daemon::RecoveryConfig& o) {

@@ -88,7 +88,11 @@ Finding no_attestation(const Error& error) {
 
 Finding exits(const StampProgram& program) {
   if (!program.exits_problem()) {
-    return {"exits", State::Ok, "a process that ends is reported at once", ""};
+    std::string what = "a process that ends is reported at once";
+    if (const auto& problem = program.perf_event_problem()) {
+      what += "; since Linux 7.0 some can be missed without a perf event: " + problem->message;
+    }
+    return {"exits", State::Ok, what, ""};
   }
   return {
       "exits", State::Warning, program.exits_problem()->message,

@@ -298,7 +298,7 @@ Result<> StampProgram::watch_exits() {
     if (one.method != method_) continue;
     if (one.is_perf_event) {
       if (auto attached = attach_to_perf_event(one); !attached)
-        explain(attached.error().message, /*is_last=*/false);
+        perf_event_problem_ = attached.error();
     } else if (auto attached = attach_to_raw_tracepoint(one); !attached) {
       return attached;
     }

@@ -88,6 +88,10 @@ class StampProgram {
   RingReader* exits() { return exits_.get(); }
   [[nodiscard]] int exits_fd() const;
   [[nodiscard]] const std::optional<Error>& exits_problem() const { return exits_problem_; }
+  // Why there is no perf event: then some exits can be missed since Linux 7.0, and are counted.
+  [[nodiscard]] const std::optional<Error>& perf_event_problem() const {
+    return perf_event_problem_;
+  }
 
   // Between the two, the program writes receipts of what this process receives (correlate_skb).
   void begin_receiving();
@@ -140,6 +144,7 @@ class StampProgram {
   mutable std::uint64_t exits_missed_ = 0;
   std::unique_ptr<SenderTable> senders_;
   std::optional<Error> exits_problem_;
+  std::optional<Error> perf_event_problem_;
 };
 
 }  // namespace hb::kernel

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -15,6 +16,7 @@
 namespace hb::compare {
 namespace {
 
+constexpr int kLookAgain_ms = 10;
 constexpr int kOpenLog = O_WRONLY | O_CREAT | O_APPEND;
 
 // pivot_root(2) fails on an initramfs.
@@ -31,11 +33,6 @@ std::string last_line_of(const std::string& path) {
     if (!line.empty()) last = line;
   }
   return last;
-}
-
-void wait_for_end_of(pid_t pid) {
-  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
-  }
 }
 
 class SpawnActions {
@@ -100,12 +97,26 @@ OciRuntime::OciRuntime(OciRuntime&& other) noexcept
       pid_(std::exchange(other.pid_, -1)),
       pidfd_(std::move(other.pidfd_)) {}
 
-// Deleting fails if there is no container, which is no error.
+// A container that is still being made is unknown to `delete`, and would run on after it.
 OciRuntime::~OciRuntime() {
   if (pid_ < 0) return;
-  const auto deleting = spawn({"delete", "--force", container_});
-  if (deleting) wait_for_end_of(deleting.value());
-  wait_for_end_of(pid_);
+  while (::waitpid(pid_, nullptr, WNOHANG) == 0) {
+    if (exit_status({"state", container_}) == 0) remove();
+    pollfd polled{pidfd_.get(), POLLIN, 0};
+    ::poll(&polled, 1, kLookAgain_ms);
+  }
+  remove();  // what it left behind if it failed
+}
+
+void OciRuntime::remove() const { exit_status({"delete", "--force", container_}); }
+
+// As of wait(2); -1 if it could not be executed.
+int OciRuntime::exit_status(Arguments arguments) const {
+  int status = -1;
+  const auto pid = spawn(std::move(arguments));
+  while (pid && ::waitpid(pid.value(), &status, 0) < 0 && errno == EINTR) {
+  }
+  return status;
 }
 
 Error OciRuntime::why_it_ended() const {

@@ -44,6 +44,8 @@ class OciRuntime {
 
   Result<> run();
   [[nodiscard]] Result<pid_t> spawn(Arguments arguments) const;
+  int exit_status(Arguments arguments) const;
+  void remove() const;
   [[nodiscard]] std::string log() const { return directory_ + "/log"; }
 
   const std::string name_;  // of the program
