@@ -9,10 +9,10 @@
 #include <fstream>
 #include <sstream>
 
-#include "daemon/trusted_file.hpp"
 #include "cli/config_file.hpp"
 #include "cli/config_option.hpp"
 #include "cli/run_options.hpp"
+#include "daemon/trusted_file.hpp"
 #include "tests/support/needs.hpp"
 #include "tests/support/process.hpp"
 

@@ -24,7 +24,7 @@ inline Stall stall_of(std::uint32_t pid, std::uint64_t generation_ns = 5,
   return stall;
 }
 
-inline const Step kAnyStep{9};
+inline const Step kAnyStep{CommandLine::parse("true").value()};
 
 // The first attempt upon a service of which only its name is known. Both must live as long.
 inline RecoveryTarget about(const Stall& stall, const Step& step = kAnyStep) {

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <numeric>
 
-#include "daemon/trusted_file.hpp"
 #include "cli/config_file.hpp"
+#include "daemon/trusted_file.hpp"
 
 namespace hb::cli {
 namespace {

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "daemon/trusted_file.hpp"
 #include "base/units.hpp"
 #include "daemon/policy_file.hpp"
+#include "daemon/trusted_file.hpp"
 
 namespace hb::daemon {
 namespace {
