@@ -98,6 +98,7 @@ const Mistake kMistakes[] = {
     {"EmptyName", service("", ""), "p.toml:2:8: 'name' must not be empty"},
     {"NoMatch", "[[service]]\nname = \"a\"\n", "p.toml:1:1: the service has no 'match'"},
     {"EmptyMatch", service("match = {}"), "p.toml:3:9: 'match' needs unit, cgroup or user"},
+    {"ClassOfCharacters", service("match = { unit = \"a[bc]\" }"), "p.toml:3:18: 'unit' has a '['"},
     {"NoSteps", "[[service]]\nname = \"a\"\nmatch = { unit = \"a\" }\n",
      "p.toml:1:1: the service has no 'steps'"},
     {"EmptySteps", service("steps = []"), "p.toml:3:9: 'steps' must have 1 to 16"},

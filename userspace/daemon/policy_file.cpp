@@ -169,13 +169,20 @@ std::uint32_t read_user(const toml::node& node) {
   return user->pw_uid;
 }
 
+std::optional<Glob> read_glob(const Table& table, std::string_view key) {
+  const auto text = table.text(key);
+  if (!text) return std::nullopt;
+  if (text->find('[') == std::string::npos) return Glob(*text);
+  fail(*table.find(key), quoted(key) + " has a '[': only * and ? stand for other characters");
+}
+
 ServiceMatch read_match(const Table& service) {
   const toml::node* node = service.find("match");
   if (node == nullptr) fail(service.node(), "the service has no 'match'");
   const Table table(as_table(*node, "'match'"), {"unit", "cgroup", "user"});
   ServiceMatch match;
-  if (const auto unit = table.text("unit")) match.unit = Glob(*unit);
-  if (const auto cgroup = table.text("cgroup")) match.cgroup = Glob(*cgroup);
+  match.unit = read_glob(table, "unit");
+  match.cgroup = read_glob(table, "cgroup");
   if (const toml::node* user = table.find("user")) match.uid = read_user(*user);
   if (!match.unit && !match.cgroup && !match.uid) {
     fail(*node, "'match' needs unit, cgroup or user; unit = \"*\" is every unit");

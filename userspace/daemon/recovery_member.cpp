@@ -186,38 +186,37 @@ spdlog::level::level_enum level_of(RecoveryOutcome outcome) {
 
 }  // namespace
 
-Result<RecoveryMember::Helpers> RecoveryMember::start_helpers(const RecoveryConfig& options,
-                                                              const std::optional<User>& user) {
-  Helpers helpers;
-  if (!options.is_on()) return helpers;
+Result<RecoveryMember::Prepared> RecoveryMember::prepare(const RecoveryConfig& options,
+                                                         Policies policies,
+                                                         const std::optional<User>& user) {
+  Prepared prepared;
+  if (!options.is_on()) return prepared;
+  prepared.policies = std::move(policies);
   auto cgroups = CgroupPaths::start({}, [&user] { return user ? become_user(*user) : ok(); });
   if (cgroups) {
-    helpers.cgroups = std::make_unique<CgroupServices>(std::move(cgroups).value());
+    prepared.cgroups = std::make_unique<CgroupServices>(std::move(cgroups).value());
   } else {
     spdlog::warn("recovery: {}: each agent is a service of its own, and {{unit}} is not known",
                  cgroups.error().message);
   }
-  if (!options.may_signal()) return helpers;
+  if (!options.may_signal()) return prepared;
   auto signaller = Signaller::start([&user] { return become_signaller(user); });
   if (!signaller) return signaller.error();
   warn_of_limits(signaller.value()->authority());
-  helpers.signaller = std::move(signaller).value();
-  return helpers;
+  prepared.signaller = std::move(signaller).value();
+  return prepared;
 }
 
 Result<std::unique_ptr<RecoveryMember>> RecoveryMember::open(const RecoveryConfig& options,
                                                              const ObserverFacts& observer,
-                                                             Helpers helpers, const Clock& clock,
+                                                             Prepared prepared, const Clock& clock,
                                                              AuditTrail* trail) {
   if (!options.is_on()) return std::unique_ptr<RecoveryMember>();
-  auto read = read_policies(options, observer.threshold_ms);
-  if (!read) return read.error();
-  Policies policies(std::move(read).value());
-  auto means = means_of(options, observer, std::move(helpers.signaller), clock);
+  auto means = means_of(options, observer, std::move(prepared.signaller), clock);
   if (!means) return means.error();
   std::unique_ptr<RecoveryMember> member(
-      new RecoveryMember(options, observer, std::move(policies), std::move(means).value(),
-                         std::move(helpers.cgroups), clock, trail));
+      new RecoveryMember(options, observer, std::move(prepared.policies), std::move(means).value(),
+                         std::move(prepared.cgroups), clock, trail));
   if (auto watched = member->watch_descriptors(); !watched) return watched.error();
   return member;
 }

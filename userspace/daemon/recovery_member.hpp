@@ -1,7 +1,7 @@
 // RecoveryMember: recovery as a member of the run loop, and its voice in the log.
 //
 // Owns the recovery; borrows clock and trail, which must live as long. Order of calls:
-// start_helpers() before a key is read, open() before privileges are dropped, begin() when
+// prepare() before a key is read, open() before privileges are dropped, begin() when
 // everything is open, finish() after the loop. One thread.
 #pragma once
 
@@ -34,21 +34,23 @@ class RecoveryMember final : public LoopMember, private RecoveryListener {
     std::uint64_t tracker_capacity = 0;
   };
 
-  // Processes beside the observer, each with what privileges it needs and no other.
-  struct Helpers {
+  // What open() needs: the policies, and processes beside the observer, each with the privileges
+  // that it needs and no other.
+  struct Prepared {
+    Policies policies;
     std::unique_ptr<Signaller> signaller;     // signals agents; nullptr: no signal is wanted
     std::unique_ptr<CgroupServices> cgroups;  // nullptr: no recovery, or no cgroup v2 hierarchy
   };
 
   // As `user`, if the observer is to become one. Warns where agents cannot be signalled with their
   // users' authority, or not be told apart by their units.
-  static Result<Helpers> start_helpers(const RecoveryConfig& options,
-                                       const std::optional<User>& user);
+  static Result<Prepared> prepare(const RecoveryConfig& options, Policies policies,
+                                  const std::optional<User>& user);
 
   // nullptr: the options ask for no recovery. `trail`: nullptr when none is kept.
   static Result<std::unique_ptr<RecoveryMember>> open(const RecoveryConfig& options,
                                                       const ObserverFacts& observer,
-                                                      Helpers helpers, const Clock& clock,
+                                                      Prepared prepared, const Clock& clock,
                                                       AuditTrail* trail);
 
   // What the process must keep to act: nothing to signal, which another process does.

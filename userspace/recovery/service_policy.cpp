@@ -26,15 +26,6 @@ bool may_both_hold(const std::optional<Glob>& a, const std::optional<Glob>& b) {
 
 std::string in_ms(std::uint64_t span_ns) { return std::to_string(span_ns / kNsPerMs) + " ms"; }
 
-std::string whom(const ServiceMatch& match) {
-  std::string text;
-  const auto add = [&text](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
-  if (match.unit) add("unit " + match.unit->text());
-  if (match.cgroup) add("cgroup " + match.cgroup->text());
-  if (match.uid) add("uid " + std::to_string(*match.uid));
-  return text.empty() ? "everybody" : text;
-}
-
 std::string kinds(const RecoverOn& on) {
   std::string text;
   for (const DownKind kind : kEnumValues<DownKind>) {
@@ -57,6 +48,15 @@ std::string in_words(const Step& step) {
 
 }  // namespace
 
+std::string whom(const ServiceMatch& match) {
+  std::string text;
+  const auto add = [&text](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
+  if (match.unit) add("unit " + match.unit->text());
+  if (match.cgroup) add("cgroup " + match.cgroup->text());
+  if (match.uid) add("uid " + std::to_string(*match.uid));
+  return text.empty() ? "everybody" : text;
+}
+
 std::string describe(const ServicePolicy& policy) {
   const ServiceRules& rules = policy.rules;
   std::string text = "  whom      " + whom(policy.match) + "\n";
@@ -73,11 +73,11 @@ std::string describe(const ServicePolicy& policy) {
   return text + "  attempts  " + std::to_string(rules.attempts) + "\n";
 }
 
-bool ServiceMatch::matches(const ServiceFacts& facts,
-                           const std::optional<std::uint32_t>& uid_of_process) const {
-  const auto& unit_of_process = facts.unit ? facts.unit : facts.user_unit;
-  return holds(unit, unit_of_process) && holds(cgroup, facts.cgroup) &&
-         (!uid || uid == uid_of_process);
+const char* ServiceMatch::mismatch(const ServiceFacts& facts,
+                                   const std::optional<std::uint32_t>& uid_of_process) const {
+  if (!holds(unit, facts.unit ? facts.unit : facts.user_unit)) return "unit";
+  if (!holds(cgroup, facts.cgroup)) return "cgroup";
+  return !uid || uid == uid_of_process ? nullptr : "user";
 }
 
 bool ServiceMatch::overlaps(const ServiceMatch& other) const {
@@ -102,7 +102,7 @@ Policies::Policies(std::vector<ServicePolicy> policies) {
 std::shared_ptr<const ServicePolicy> Policies::find(const ServiceFacts& facts,
                                                     const std::optional<std::uint32_t>& uid) const {
   const auto found = std::find_if(policies_.begin(), policies_.end(), [&](const auto& policy) {
-    return policy->match.matches(facts, uid);
+    return policy->match.mismatch(facts, uid) == nullptr;
   });
   return found != policies_.end() ? *found : nullptr;
 }

@@ -22,8 +22,9 @@ struct ServiceMatch {
   std::optional<Glob> cgroup;  // its path
   std::optional<std::uint32_t> uid;
 
-  [[nodiscard]] bool matches(const ServiceFacts& facts,
-                             const std::optional<std::uint32_t>& uid_of_process) const;
+  // nullptr: it matches; else the key that does not hold.
+  [[nodiscard]] const char* mismatch(const ServiceFacts& facts,
+                                     const std::optional<std::uint32_t>& uid_of_process) const;
   // Whether there may be a process that both match.
   [[nodiscard]] bool overlaps(const ServiceMatch& other) const;
 };
@@ -37,6 +38,8 @@ struct ServicePolicy {
   [[nodiscard]] bool has_only_signals() const;
 };
 
+// Whom it is for: "unit a*.service, uid 33".
+[[nodiscard]] std::string whom(const ServiceMatch& match);
 // What it says, in words; a line for each part, without its name.
 [[nodiscard]] std::string describe(const ServicePolicy& policy);
 
