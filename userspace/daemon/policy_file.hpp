@@ -10,9 +10,9 @@
 
 namespace hb::daemon {
 
-// `base`: the rules where neither the service nor [defaults] has any; `path` is for messages. In the
-// order of the file. The Error has the place, "PATH:LINE:COLUMN: ": bad TOML, an unknown key, a wrong
-// type or value, no steps, or two services that one process could belong to.
+// `base`: the rules where neither the service nor [defaults] has any; `path` is for messages. In
+// the order of the file. The Error has the place, "PATH:LINE:COLUMN: ": bad TOML, an unknown key, a
+// wrong type or value, no steps, or two services that one process could belong to.
 [[nodiscard]] Result<std::vector<ServicePolicy>> parse_policies(std::string_view text,
                                                                 const std::string& path,
                                                                 const ServiceRules& base);

@@ -107,25 +107,30 @@ PidfdTable::Config pidfds(const RecoveryMember::ObserverFacts& observer, bool ar
   return {std::min<std::size_t>(observer.tracker_capacity, room), random_seed()};
 }
 
-// Where no signal needs one for every agent, the limit of descriptors is not raised: a command would
-// inherit it, and programs that use select(2) do not expect more than 1024.
-std::shared_ptr<PidfdTable> make_pidfds(const RecoveryConfig& options,
-                                        const RecoveryMember::ObserverFacts& observer,
-                                        const Clock& clock) {
-  if (options.may_signal()) {
-    if (auto raised = raise_descriptor_limit(); !raised) spdlog::warn("{}", raised.error().message);
-  }
-  const bool are_needed = options.may_signal() || options.require_same_uid;
-  return std::make_shared<PidfdTable>(clock, pidfds(observer, are_needed));
+// A pidfd for every agent is needed to signal it, and to learn its present uid.
+bool needs_pidfds(const RecoveryConfig& options) {
+  return options.may_signal() || options.require_same_uid;
+}
+
+// The limit that commands are to have: what it was, as programs that use select(2) do not expect
+// more than 1024.
+std::optional<rlim_t> raise_limit_for(const RecoveryConfig& options) {
+  if (!needs_pidfds(options)) return std::nullopt;
+  const auto before = raise_descriptor_limit();
+  if (before) return before.value();
+  spdlog::warn("{}", before.error().message);
+  return std::nullopt;
 }
 
 Result<std::unique_ptr<CommandMeans>> command_means(const RecoveryConfig& options,
-                                                    std::shared_ptr<PidfdTable> pidfds) {
+                                                    std::shared_ptr<PidfdTable> pidfds,
+                                                    std::optional<rlim_t> descriptors) {
   CommandMeans::Config config;
   config.runner.timeout_ns = options.timeout_ms * kNsPerMs;
   config.runner.output_bytes = options.output_bytes;
   config.runner.oom_score_adj = options.oom_score_adj;
   config.runner.open_oom_score = open_own_oom_score;
+  config.runner.descriptors = descriptors;
   config.runner.warn = [](const Error& error) { spdlog::warn("recovery: {}", error.message); };
   config.uid_of_pid = real_uid_of;
   config.uids_are_initial = uids_are_initial();
@@ -137,12 +142,13 @@ Result<std::unique_ptr<RecoveryMeans>> means_of(const RecoveryConfig& options,
                                                 const RecoveryMember::ObserverFacts& observer,
                                                 std::unique_ptr<Signaller> signaller,
                                                 const Clock& clock) {
-  const auto pidfds = make_pidfds(options, observer, clock);
+  const auto descriptors = raise_limit_for(options);
+  const auto table = std::make_shared<PidfdTable>(clock, pidfds(observer, needs_pidfds(options)));
   std::unique_ptr<SignalMeans> signals;
-  if (options.may_signal()) signals = std::make_unique<SignalMeans>(std::move(signaller), pidfds);
+  if (options.may_signal()) signals = std::make_unique<SignalMeans>(std::move(signaller), table);
   std::unique_ptr<CommandMeans> commands;
   if (options.may_run_commands()) {
-    auto opened = command_means(options, pidfds);
+    auto opened = command_means(options, table, descriptors);
     if (!opened) return opened.error();
     commands = std::move(opened).value();
   }

@@ -50,7 +50,7 @@ bool CommandRunner::has_child(pid_t pid) const {
 Result<pid_t> CommandRunner::start(const std::vector<std::string>& argv,
                                    const std::vector<std::string>& environment, const Stall& stall,
                                    std::uint64_t now_ns, std::uint64_t timeout_ns) {
-  auto child = spawn(argv, environment, priority_);
+  auto child = spawn(argv, environment, priority_, config_.descriptors);
   if (!child) return child.error();
   if (child.value().shortcoming) warn_once(*child.value().shortcoming);
   const pid_t pid = child.value().pid;

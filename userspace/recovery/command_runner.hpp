@@ -15,6 +15,7 @@
 // default here), or the kernel would reap them behind our back. One thread.
 #pragma once
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <cstddef>
@@ -60,6 +61,7 @@ class CommandRunner {
     std::size_t max_leftovers = 64;         // ended commands whose background may still write
     std::optional<int> oom_score_adj = {};  // of commands, see CommandPriority
     OpenOomScore open_oom_score = {};
+    std::optional<rlim_t> descriptors = {};       // soft limit of commands; unset: ours
     std::function<void(const Error&)> warn = {};  // told what does not keep a command from running
   };
 
