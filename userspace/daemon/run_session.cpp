@@ -227,9 +227,9 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
   };
   LossMember losses(observer.start_ns(), count, [&](const Loss& loss) {
     sink->loss(loss);
-    // A notice of lost export lines would be lost there too. const bool is_of_export_file =
-    // loss.reason == AppendFile::kLost.loss; if (members.exporter && !is_of_export_file)
-    // members.exporter->handle(loss);
+    // A notice of lost export lines would be lost there too.
+    const bool is_of_export_file = loss.reason == AppendFile::kLost.loss;
+    if (members.exporter && !is_of_export_file) members.exporter->handle(loss);
   });
   out.tell_gaps_with(
       [&](const LineWriter::Gap& gap) { tell_gap(*sink, out, gap, observer, clock); });
