@@ -31,6 +31,7 @@ class RecoveryMember final : public LoopMember, private RecoveryListener {
     std::optional<std::uint32_t> observer_ns_inode;
     bool allow_cross_namespace = false;
     std::uint64_t threshold_ms = 0;
+    std::uint64_t shortest_threshold_ms = 0;  // for which the observer reads often enough
     std::uint64_t tracker_capacity = 0;
   };
 
@@ -88,13 +89,15 @@ class RecoveryMember final : public LoopMember, private RecoveryListener {
   void refused(const Stall& stall, RecoveryRefusal reason) override;
   void reported(const RecoveryReport& report) override;
   void changed(const Services::Change& change) override;
+  void has_threshold(const ProcessKey& process, std::uint64_t threshold_ns) override;
   void budget_is_exhausted() override;
   void uid_budget_is_exhausted(const Stall& stall) override;
   void is_without_audit(const Error& error) override;
   void is_unprepared(const Error& error) override;
 
   const RecoveryConfig options_;
-  const std::uint64_t threshold_ms_;
+  const ObserverFacts facts_;
+  Observer& observer_;
   Policies policies_;           // as last read
   const RecoveryMeans& means_;  // belongs to recovery_
   const std::unique_ptr<CgroupServices> cgroups_;
