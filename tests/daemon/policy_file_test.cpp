@@ -72,7 +72,7 @@ TEST(PolicyFile, TellsTheUsersByName) {
   EXPECT_EQ(parsed.value()[0].match.uid, 0U);
 }
 
-// toml++ goes down into each part of a dotted key, and ended the observer with a segmentation fault.
+// toml++ goes down into each part of a dotted key: a segmentation fault ended the observer.
 TEST(PolicyFile, RefusesALineThatIsTooLong) {
   std::string line = "a=1\n";
   for (int i = 0; i < 40'000; ++i) line.insert(0, "a.");

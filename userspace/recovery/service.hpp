@@ -152,7 +152,8 @@ class Service {
     [[nodiscard]] bool has_exited() const { return stall.cause == StallCause::Exited; }
   };
 
-  // `rules` must live as long, or until they are replaced. `seed` spreads the backoff of services that fail together.
+  // `rules` must live as long, or until they are replaced. `seed` spreads the backoff of services
+  // that fail together.
   Service(const ServiceRules& rules, bool alone, std::uint64_t seed)
       : rules_(&rules), alone_(alone), jitter_(seed | 1) {}
 
