@@ -28,6 +28,9 @@ INSTANTIATE_TEST_SUITE_P(
     Mistakes, Usage,
     ::testing::Values(
         Mistake{{}, "subcommand"}, Mistake{{"walk"}, "walk"}, Mistake{{"--nope"}, "subcommand"},
+        Mistake{{"policy"}, "subcommand"}, Mistake{{"policy", "check"}, "FILE"},
+        Mistake{{"policy", "explain"}, "--pid"},
+        Mistake{{"policy", "explain", "--pid", "0"}, "--pid: '0' is not a whole number from 1"},
         Mistake{{"run", "--nope"}, "--nope"}, Mistake{{"run", "extra"}, "extra"},
         Mistake{{"run", "--threshold-ms", "0"}, "--threshold-ms: '0' is not a whole number from 1"},
         Mistake{{"run", "--threshold-ms", "-5"}, "--threshold-ms"},

@@ -4,6 +4,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <fstream>
 #include <functional>
 #include <map>
@@ -106,6 +107,15 @@ TEST_F(Export, HoldsEveryEventAtOnce) {
   struct stat seen {};
   ASSERT_EQ(::stat(file_.c_str(), &seen), 0);
   EXPECT_EQ(seen.st_mode & 07777, 0600U);
+}
+
+// The call that wrote them had once become part of the comment above it.
+TEST_F(Export, HasLossesToo) {
+  ObserverProcess observer = observe_into_file();
+  UnixAgent agent(socket_);
+  ASSERT_TRUE(agent.send(std::array<std::uint8_t, 5>{}));
+  expect_row(0, {"*", "loss", "-", "-", "wrong_length", "1", "-", "*"});
+  observer.stop();
 }
 
 TEST_F(Export, HasAgentsOfOtherNamespacesToo) {

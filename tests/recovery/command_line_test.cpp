@@ -143,7 +143,10 @@ TEST(Printable, HasNothingThatATerminalWouldObey) {
 }
 
 Words argv_of(std::string_view text, const ServiceFacts& service, const Stall& stall) {
-  return CommandLine::parse(text).value().argv_for({stall, service}).value_or(Words{"nothing"});
+  return CommandLine::parse(text)
+      .value()
+      .argv_for({stall, service, kAnyStep})
+      .value_or(Words{"nothing"});
 }
 
 TEST(CommandLine, NamesTheService) {

@@ -29,7 +29,9 @@ class Command : public testing::Test {
   }
   std::unique_ptr<CommandMeans> means(const std::string& line, const Words& environment,
                                       const CommandMeans::Config& config) {
-    return CommandMeans::open(CommandLine::parse(line).value(), environment, clock_, config)
+    step_.what = CommandLine::parse(line).value();
+    const PidfdTable::Config pidfds{.capacity = 10, .seed = 1};
+    return CommandMeans::open(environment, std::make_shared<PidfdTable>(clock_, pidfds), config)
         .value();
   }
 
@@ -40,6 +42,7 @@ class Command : public testing::Test {
   }
 
   MonotonicClock clock_;
+  Step step_;  // of the last means
 };
 
 TEST_F(Command, IsToldWhatHasStalled) {
@@ -47,7 +50,7 @@ TEST_F(Command, IsToldWhatHasStalled) {
       means(R"(sh -c 'echo "$@" $HB_PID $HB_GENERATION $HB_CAUSE $PATH $X' - {pid})",
             {"X=y", "PATH=/bin"});
   const Stall stall = stall_of(42, 99);
-  const RecoveryReport started = command->act(about(stall), clock_.now_ns()).value();
+  const RecoveryReport started = command->act(about(stall, step_), clock_.now_ns()).value();
   EXPECT_EQ(started.outcome, RecoveryOutcome::Spawned);
   const RecoveryReport ended = end_of(*command);
   EXPECT_EQ(ended.outcome, RecoveryOutcome::CompletedZero);
@@ -58,30 +61,30 @@ TEST_F(Command, IsToldWhatHasStalled) {
 
 TEST_F(Command, IsWholeInTheRecord) {
   const auto command = means("/bin/true {pid} x");
-  EXPECT_EQ(command->intent(about(stall_of(42))).argv, (Words{"/bin/true", "42", "x"}));
-  EXPECT_EQ(command->intent(about(stall_of(42))).kind, AuditRecord::Kind::Spawn);
+  EXPECT_EQ(command->intent(about(stall_of(42), step_)).argv, (Words{"/bin/true", "42", "x"}));
+  EXPECT_EQ(command->intent(about(stall_of(42), step_)).kind, AuditRecord::Kind::Spawn);
 }
 
 TEST_F(Command, IsRefusedWhileOneRunsForTheSameProcessOrTooManyDo) {
   const auto command = means("sleep 30", {}, {.max_running = 2});
-  command->act(about(stall_of(1)), clock_.now_ns());
-  EXPECT_EQ(command->refusal(about(stall_of(1))), RecoveryRefusal::Debounced);
-  EXPECT_EQ(command->refusal(about(stall_of(2))), std::nullopt);
-  command->act(about(stall_of(2)), clock_.now_ns());
-  EXPECT_EQ(command->refusal(about(stall_of(3))), RecoveryRefusal::TooManyRunning);
+  command->act(about(stall_of(1), step_), clock_.now_ns());
+  EXPECT_EQ(command->refusal(about(stall_of(1), step_)), RecoveryRefusal::Debounced);
+  EXPECT_EQ(command->refusal(about(stall_of(2), step_)), std::nullopt);
+  command->act(about(stall_of(2), step_), clock_.now_ns());
+  EXPECT_EQ(command->refusal(about(stall_of(3), step_)), RecoveryRefusal::TooManyRunning);
 }
 
 TEST_F(Command, HasAnOutcomeForEveryEnd) {
   const auto outcome = [&](const std::string& line, const CommandRunner::Config& config = {}) {
     const auto command = means(line, {}, config);
-    command->act(about(stall_of(1)), clock_.now_ns());
+    command->act(about(stall_of(1), step_), clock_.now_ns());
     return end_of(*command).outcome;
   };
   EXPECT_EQ(outcome("sh -c 'exit 3'"), RecoveryOutcome::CompletedNonzero);
   EXPECT_EQ(outcome("sh -c 'kill -9 $$'"), RecoveryOutcome::EndedBySignal);
   EXPECT_EQ(outcome("sleep 30", {.timeout_ns = 1}), RecoveryOutcome::KilledTimeout);
   const auto killed = means("sleep 30");
-  killed->act(about(stall_of(1)), clock_.now_ns());
+  killed->act(about(stall_of(1), step_), clock_.now_ns());
   killed->kill_all();
   EXPECT_EQ(end_of(*killed).outcome, RecoveryOutcome::KilledShutdown);
 }
@@ -93,7 +96,7 @@ TEST_F(Command, ThatHasGoneSinceTheStartFailsToSpawn) {
   ::chmod(script.c_str(), 0755);
   const auto command = means(script);
   std::filesystem::remove(script);
-  const RecoveryReport report = command->act(about(stall_of(1)), clock_.now_ns()).value();
+  const RecoveryReport report = command->act(about(stall_of(1), step_), clock_.now_ns()).value();
   EXPECT_EQ(report.outcome, RecoveryOutcome::SpawnFailed);
   EXPECT_NE(report.detail.find("No such file"), std::string::npos) << report.detail;
 }
@@ -104,7 +107,6 @@ class CommandFor : public Command {
  protected:
   void open(bool require_same_uid = false) {
     CommandMeans::Config config;
-    config.pidfds = {.capacity = 10, .seed = 1};
     config.uid_of_pid = [this](std::uint32_t) { return uid_of_pid_; };
     config.require_same_uid = require_same_uid;
     means_ = means(R"(sh -c 'echo "uid <$HB_UID> now <$HB_UID_NOW>"')", {}, config);
@@ -118,7 +120,7 @@ class CommandFor : public Command {
   std::uint32_t pid() const { return static_cast<std::uint32_t>(child_.pid()); }
 
   std::string said(const Stall& stall) {
-    means_->act(about(stall), clock_.now_ns());
+    means_->act(about(stall, step_), clock_.now_ns());
     return end_of(*means_).output;
   }
 
@@ -155,13 +157,14 @@ TEST_F(CommandFor, OneThatIsGoneIsToldNoPresentUid) {
 
 TEST_F(CommandFor, AnAgentThatHasChangedItsUidIsRefusedWhereItMustNot) {
   open(true);
-  EXPECT_EQ(means_->refusal(about(stall_of(pid(), 5, own_))), RecoveryRefusal::CredentialsChanged)
+  EXPECT_EQ(means_->refusal(about(stall_of(pid(), 5, own_), step_)),
+            RecoveryRefusal::CredentialsChanged)
       << "not known";
   prove();
-  EXPECT_EQ(means_->refusal(about(stall_of(pid(), 5, own_))), std::nullopt);
-  EXPECT_EQ(means_->refusal(about(stall_of(pid(), 5, own_ + 1))),
+  EXPECT_EQ(means_->refusal(about(stall_of(pid(), 5, own_), step_)), std::nullopt);
+  EXPECT_EQ(means_->refusal(about(stall_of(pid(), 5, own_ + 1), step_)),
             RecoveryRefusal::CredentialsChanged);
-  EXPECT_EQ(means_->refusal(about(stall_of(pid(), 5, std::nullopt))),
+  EXPECT_EQ(means_->refusal(about(stall_of(pid(), 5, std::nullopt), step_)),
             RecoveryRefusal::CredentialsChanged);
 }
 
@@ -169,7 +172,7 @@ TEST_F(CommandFor, AnAgentThatHasEndedIsNotRefused) {
   open(true);
   Stall stall = stall_of(pid(), 5, own_ + 1);
   stall.cause = StallCause::Exited;
-  EXPECT_EQ(means_->refusal(about(stall)), std::nullopt);
+  EXPECT_EQ(means_->refusal(about(stall, step_)), std::nullopt);
 }
 
 }  // namespace

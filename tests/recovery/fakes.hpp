@@ -65,6 +65,7 @@ class FakeMeans final : public RecoveryMeans {
   std::optional<RecoveryReport> act(const RecoveryTarget& target,
                                     std::uint64_t /*now_ns*/) override {
     log_.push_back("act " + of(target.stall));
+    if (target.step.signal() != nullptr) signals.push_back(*target.step.signal());
     ++acts;
     if (!outcome) return std::nullopt;
     return RecoveryReport{*outcome, target.stall};
@@ -77,6 +78,7 @@ class FakeMeans final : public RecoveryMeans {
   }
 
   std::size_t acts = 0;
+  std::vector<int> signals;  // of the steps
   bool unprepared = false;
   std::optional<RecoveryRefusal> refuses;
   std::optional<RecoveryOutcome> outcome = RecoveryOutcome::Spawned;

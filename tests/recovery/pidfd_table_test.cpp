@@ -239,7 +239,8 @@ TEST(Limit, IsRaisedToTheHardOne) {
   ::getrlimit(RLIMIT_NOFILE, &limit);
   const rlimit low{64, limit.rlim_max};
   ::setrlimit(RLIMIT_NOFILE, &low);
-  EXPECT_TRUE(raise_descriptor_limit());
+  const auto before = raise_descriptor_limit();
+  EXPECT_EQ(before ? before.value() : 0, 64U);
   rlimit raised{};
   ::getrlimit(RLIMIT_NOFILE, &raised);
   EXPECT_EQ(raised.rlim_cur, limit.rlim_max);

@@ -65,13 +65,17 @@ class Race : public testing::Test {
     config.policy.observer_ns_inode = kHome;
     config.policy.debounce_ns = 0;
     config.policy.budget = {.acts = 2 * kRounds, .window_ns = 1};
+    ServicePolicy kill;
+    kill.steps = {Step{SIGKILL}};
+    config.services.policies = Policies({kill});
     recovery_.emplace(config, means(), nullptr, clock_, nullptr, listener_);
   }
 
   std::unique_ptr<SignalMeans> means() {
     auto signaller = Signaller::start([] { return SignalAuthority{::getuid(), true, true}; });
-    return std::make_unique<SignalMeans>(SIGKILL, std::move(signaller).value(), clock_,
-                                         PidfdTable::Config{.capacity = 16, .seed = 1});
+    return std::make_unique<SignalMeans>(
+        std::move(signaller).value(),
+        std::make_shared<PidfdTable>(clock_, PidfdTable::Config{.capacity = 16, .seed = 1}));
   }
 
   // A beat of process `generation` that is sent and heard now.

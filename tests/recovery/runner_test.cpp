@@ -73,6 +73,13 @@ TEST_F(Runner, GivesACommandNothingOfItsOwn) {
             "A=b\nPATH=/usr/bin:/bin\nleads\n");
 }
 
+// The observer raises its own limit, and programs that use select(2) break where more than 1024
+// descriptors are allowed.
+TEST_F(Runner, GivesACommandTheLimitOfDescriptorsThatIsAskedFor) {
+  restart({.descriptors = 321});
+  EXPECT_EQ(end_of("ulimit -Sn").output, "321\n");
+}
+
 TEST_F(Runner, DoesNotMindThatItsChildrenWereIgnored) {
   ::signal(SIGCHLD, SIG_IGN);
   restart({});

@@ -42,8 +42,9 @@ class Signal : public testing::Test {
     auto started = Signaller::start([authority] { return authority; });
     ASSERT_TRUE(started) << started.error().message;
     signaller_ = started.value().get();
-    means_.emplace(signal, std::move(started).value(), clock_,
-                   PidfdTable::Config{.capacity = 10, .seed = 1});
+    step_.what = signal;
+    const PidfdTable::Config pidfds{.capacity = 10, .seed = 1};
+    means_.emplace(std::move(started).value(), std::make_shared<PidfdTable>(clock_, pidfds));
   }
 
   // Two stamps, so that its pidfd is proven.
@@ -56,8 +57,8 @@ class Signal : public testing::Test {
   }
 
   RecoveryMeans::Ended act(const Stall& stall) {
-    EXPECT_EQ(means_->refusal(about(stall)), std::nullopt);
-    if (auto done = means_->act(about(stall), clock_.now_ns())) return *done;
+    EXPECT_EQ(means_->refusal(about(stall, step_)), std::nullopt);
+    if (auto done = means_->act(about(stall, step_), clock_.now_ns())) return *done;
     std::optional<RecoveryMeans::Ended> ended;
     EXPECT_TRUE(eventually([&] { return (ended = means_->next(clock_.now_ns())).has_value(); }));
     return ended.value_or(RecoveryReport{RecoveryOutcome::DryRun, stall});
@@ -85,6 +86,7 @@ class Signal : public testing::Test {
 
   MonotonicClock clock_;
   std::optional<SignalMeans> means_;
+  Step step_;
   Signaller* signaller_ = nullptr;
 };
 
@@ -100,7 +102,7 @@ TEST_F(Signal, IsSentToTheProcess) {
 
 TEST_F(Signal, IsSaidInTheRecord) {
   open();
-  const AuditRecord record = means_->intent(about(stall_of(7)));
+  const AuditRecord record = means_->intent(about(stall_of(7), step_));
   EXPECT_EQ(record.kind, AuditRecord::Kind::Signal);
   EXPECT_EQ(record.signal, kSignal);
 }
@@ -145,25 +147,26 @@ TEST_F(Signal, IsRefusedWhereTheObserverCannotActAsTheUser) {
   open({.own_uid = kAgent, .any_uid = false, .uids_are_initial = true});
   const Child child = agent_of(::getuid());
   prove(child);
-  EXPECT_EQ(means_->refusal(about(stall(child, kAgent))), std::nullopt);
-  EXPECT_EQ(means_->refusal(about(stall(child, kAgent + 1))), RecoveryRefusal::CannotActAsUid);
-  EXPECT_EQ(means_->refusal(about(stall(child, std::nullopt))), RecoveryRefusal::UidUnknown);
+  EXPECT_EQ(means_->refusal(about(stall(child, kAgent), step_)), std::nullopt);
+  EXPECT_EQ(means_->refusal(about(stall(child, kAgent + 1), step_)),
+            RecoveryRefusal::CannotActAsUid);
+  EXPECT_EQ(means_->refusal(about(stall(child, std::nullopt), step_)), RecoveryRefusal::UidUnknown);
 }
 
 TEST_F(Signal, IsRefusedWhereUidsMeanSomethingElse) {
   open({.own_uid = ::getuid(), .any_uid = true, .uids_are_initial = false});
   const Child child = agent_of(::getuid());
   prove(child);
-  EXPECT_EQ(means_->refusal(about(stall(child))), RecoveryRefusal::CannotActAsUid);
+  EXPECT_EQ(means_->refusal(about(stall(child), step_)), RecoveryRefusal::CannotActAsUid);
 }
 
 TEST_F(Signal, IsRefusedToAProcessThatIsNotProven) {
   open();
   const Child child = agent_of(::getuid());
   prove(child);
-  EXPECT_EQ(means_->refusal(about(stall_of(pid(child), 6, ::getuid()))),
+  EXPECT_EQ(means_->refusal(about(stall_of(pid(child), 6, ::getuid()), step_)),
             RecoveryRefusal::GenerationUnproven);
-  EXPECT_EQ(means_->refusal(about(stall_of(1, 5, ::getuid()))), RecoveryRefusal::NoPidfd);
+  EXPECT_EQ(means_->refusal(about(stall_of(1, 5, ::getuid()), step_)), RecoveryRefusal::NoPidfd);
 }
 
 // --- Who is gone ---
@@ -176,7 +179,7 @@ TEST_F(Signal, FindsOneThatWasReapedGone) {
   ::kill(child.pid(), SIGKILL);
   child.wait();
   EXPECT_EQ(name_of(act(stalled)), "gone");
-  EXPECT_EQ(means_->refusal(about(stalled)), RecoveryRefusal::NoPidfd)
+  EXPECT_EQ(means_->refusal(about(stalled, step_)), RecoveryRefusal::NoPidfd)
       << "the descriptor is closed";
 }
 
@@ -208,7 +211,7 @@ TEST_F(Signal, IsNotSentAfterItsDeadline) {
   const Child child = agent_of(::getuid());
   prove(child);
   const std::uint64_t long_ago = clock_.now_ns() - 2 * Signaller::kPatience_ns;
-  EXPECT_EQ(means_->act(about(stall(child)), long_ago), std::nullopt);
+  EXPECT_EQ(means_->act(about(stall(child), step_), long_ago), std::nullopt);
   std::optional<RecoveryMeans::Ended> ended;
   EXPECT_TRUE(eventually([&] { return (ended = means_->next(long_ago)).has_value(); }));
   EXPECT_EQ(name_of(*ended), "signal_unanswered");
@@ -221,7 +224,7 @@ TEST_F(Signal, IsGivenUpWhenTheSignallerIsStopped) {
   prove(child);
   ::kill(signaller_->pid(), SIGSTOP);
   const std::uint64_t now_ns = clock_.now_ns();
-  EXPECT_EQ(means_->act(about(stall(child)), now_ns), std::nullopt);
+  EXPECT_EQ(means_->act(about(stall(child), step_), now_ns), std::nullopt);
   EXPECT_EQ(means_->next(now_ns), std::nullopt);
   EXPECT_EQ(means_->running(), 1U);
   const std::uint64_t wake_ns = means_->wake_ns();
@@ -249,7 +252,7 @@ TEST_F(Signal, EndsWithoutAnAnswerWhenTheObserverEnds) {
   const Child child = agent_of(::getuid());
   prove(child);
   ::kill(signaller_->pid(), SIGSTOP);
-  means_->act(about(stall(child)), clock_.now_ns());
+  means_->act(about(stall(child), step_), clock_.now_ns());
   means_->kill_all();
   const auto ended = means_->next(clock_.now_ns());
   ASSERT_TRUE(ended);
@@ -259,12 +262,13 @@ TEST_F(Signal, EndsWithoutAnAnswerWhenTheObserverEnds) {
 TEST_F(Signal, IsSentToAHundredAtOnce) {
   std::vector<Child> children;
   for (int i = 0; i < 100; ++i) children.push_back(agent_of(::getuid()));
-  PidfdTable::Config config{.capacity = 100, .seed = 1};
+  const PidfdTable::Config pidfds{.capacity = 100, .seed = 1};
+  step_.what = kSignal;
   auto started = Signaller::start([] { return SignalAuthority{::getuid(), false, true}; });
-  means_.emplace(kSignal, std::move(started).value(), clock_, config);
+  means_.emplace(std::move(started).value(), std::make_shared<PidfdTable>(clock_, pidfds));
   for (const Child& child : children) {
     prove(child);
-    means_->act(about(stall(child)), clock_.now_ns());
+    means_->act(about(stall(child), step_), clock_.now_ns());
   }
   int signalled = 0;
   EXPECT_TRUE(eventually([&] {
@@ -284,13 +288,13 @@ TEST_F(Signal, OfOneUserCanHoldUpOnlySoMany) {
   prove(child);
   ::kill(signaller_->pid(), SIGSTOP);
   int under_way = 0;
-  for (; !means_->refusal(about(stall(child, kAgent))) && under_way < 1000; ++under_way) {
-    means_->act(about(stall(child, kAgent)), clock_.now_ns());
+  for (; !means_->refusal(about(stall(child, kAgent), step_)) && under_way < 1000; ++under_way) {
+    means_->act(about(stall(child, kAgent), step_), clock_.now_ns());
   }
   EXPECT_EQ(under_way, 50);
-  EXPECT_EQ(means_->refusal(about(stall(child, kAgent))), RecoveryRefusal::TooManyRunning);
-  EXPECT_EQ(means_->refusal(about(stall(child, kAgent + 1))), std::nullopt);
-  EXPECT_EQ(means_->refusal(about(stall(child, 0))), std::nullopt);
+  EXPECT_EQ(means_->refusal(about(stall(child, kAgent), step_)), RecoveryRefusal::TooManyRunning);
+  EXPECT_EQ(means_->refusal(about(stall(child, kAgent + 1), step_)), std::nullopt);
+  EXPECT_EQ(means_->refusal(about(stall(child, 0), step_)), std::nullopt);
 }
 
 TEST(SignallerStart, SaysWhyItCannot) {

@@ -24,11 +24,13 @@ inline Stall stall_of(std::uint32_t pid, std::uint64_t generation_ns = 5,
   return stall;
 }
 
-// The first attempt upon a service of which only its name is known. `stall` must live as long.
-inline RecoveryTarget about(const Stall& stall) {
+inline const Step kAnyStep{CommandLine::parse("true").value()};
+
+// The first attempt upon a service of which only its name is known. Both must live as long.
+inline RecoveryTarget about(const Stall& stall, const Step& step = kAnyStep) {
   static const ServiceFacts kOnlyAName{
       .name = "process", .unit = {}, .user_unit = {}, .cgroup = {}};
-  return {stall, kOnlyAName};
+  return {stall, kOnlyAName, step};
 }
 
 inline Beat beat_of(std::uint32_t pid, std::uint64_t generation_ns, std::uint64_t sent_ns,

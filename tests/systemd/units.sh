@@ -5,6 +5,7 @@ set -Eeuo pipefail
 trap 'echo "FAILED  line $LINENO: $BASH_COMMAND"' ERR
 
 readonly kStarts=/run/starts kAudit=/var/log/audit.jsonl kLog=/var/log/observer.log
+readonly kPolicies=/etc/hb-policies.toml
 readonly kBeat='hb-ebpf beat --socket /run/hb/socket --interval-ms 200'
 readonly kPatience_s=240
 failures=0
@@ -17,11 +18,12 @@ unit() {
     >"/etc/systemd/system/$name"
 }
 
+# observer FLAG...: what it does, and for whom.
 observer() {
   cat >/etc/systemd/system/observer.service <<UNIT
 [Service]
 ExecStart=/usr/local/sbin/hb-ebpf run --socket /run/hb/socket --socket-mode 0666 --events json \
-  --threshold-ms 5000 --recovery-exec "systemctl restart {unit}" --recovery-startup-grace-ms 1 \
+  --threshold-ms 5000 $* --recovery-startup-grace-ms 1 \
   --recovery-budget 1000/60 --recovery-budget-per-uid 500/60 --recovery-verify-ms 60000 \
   --recovery-audit-file $kAudit
 StandardOutput=file:/var/log/events.json
@@ -51,6 +53,12 @@ beats() {
   local pid
   pid=$(main_pid "$1")
   ((pid > 0)) && has_told beat "$pid"
+}
+# Often enough for it to be signalled: its process is proven by then. Needs --beats all.
+is_proven() {
+  local beats
+  beats=$(grep -c "\"event\":\"beat\",\"pid\":$(main_pid "$1")," /var/log/events.json || true)
+  ((beats >= 10))
 }
 has_starts() { (($(starts "$1") == $2)); }
 has_acts() { (($(acts "$1") == $2)); }
@@ -165,15 +173,56 @@ expect_them() {
   check "the record holds together" hb-ebpf audit verify "$kAudit"
 }
 
+policies() {
+  cat <<'TOML'
+[[service]]
+name = "pairs"
+match = { unit = "pair@*.service" }
+steps = [ { signal = "KILL", wait-ms = 1000 }, { exec = "systemctl restart {unit}" } ]
+
+[[service]]
+name = "hangs"
+match = { unit = "hangs.service" }
+recover-on = [ "silence" ]
+steps = [ { exec = "systemctl restart {unit}" } ]
+TOML
+}
+
+# Of these three the policies say what is done for two, and for one of these only if it hangs.
+by_policies() {
+  local name
+  policies >"$kPolicies"
+  systemctl stop observer.service
+  rm -f "$kAudit" "$kLog" "$kStarts"/* /var/log/events.json
+  observer --policy-file "$kPolicies" --beats all
+  systemctl daemon-reload
+  systemctl restart observer.service
+  systemctl restart pair@b.service hangs.service crashes.service
+  for name in pair@b.service hangs.service crashes.service; do
+    check "$name beats" eventually is_proven "$name"
+  done
+  check "a process belongs to a policy" grep -q '^policy pairs$' \
+    <(hb-ebpf policy explain --pid "$(main_pid pair@b.service)" "$kPolicies")
+  hurt SEGV hangs.service
+  hurt SEGV crashes.service
+  hurt STOP pair@b.service
+  check "pair@b.service is recovered" eventually is_recovered pair@b.service
+  check "pair@b.service was killed first" grep -q '"kind":"signal".*"service":"pair@b.service"' "$kAudit"
+  expect pair@b.service 1 2 up
+  expect hangs.service 0 1 down
+  expect crashes.service 0 1 down
+}
+
 main() {
   mkdir -p "$kStarts" /run/hb
-  observer
+  observer --recovery-exec '"systemctl restart {unit}"'
   make_units
   start_units
   start_user_unit
   start_scope
   hurt_them
   expect_them
+  by_policies
   if ((failures)); then
     echo "the observer's log:"
     cat "$kLog"

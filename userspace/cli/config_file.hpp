@@ -27,12 +27,6 @@ struct ConfigLine {
   std::string value;
 };
 
-inline constexpr std::size_t kMaxConfigBytes = std::size_t{1} << 20;
-
-// The text of a regular file of at most kMaxConfigBytes. As it may contain commands that root will
-// run, root accepts only a file that only root can write. The Error names file and remedy.
-[[nodiscard]] Result<std::string> read_config(const std::string& path);
-
 // The Error begins with "PATH:LINE: ". `path` is for that alone.
 [[nodiscard]] Result<std::vector<ConfigLine>> parse_config(const std::string& path,
                                                            std::string_view text);

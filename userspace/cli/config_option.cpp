@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "cli/config_file.hpp"
+#include "daemon/trusted_file.hpp"
 
 namespace hb::cli {
 namespace {
@@ -51,7 +52,7 @@ class ConfigReader {
   }
 
   Lines lines() const {
-    const auto text = read_config(path_);
+    const auto text = daemon::read_trusted_file(path_);
     if (!text) throw CLI::ConfigError("--config: " + text.error().message);
     auto lines = parse_config(path_, text.value());
     if (!lines) throw CLI::ConfigError(lines.error().message);

@@ -9,6 +9,7 @@ void declare(CLI::App& app, hb::cli::Action& chosen) {
   hb::cli::add_decode(app, chosen);
   hb::cli::add_doctor(app, chosen);
   hb::cli::add_audit(app, chosen);
+  hb::cli::add_policy(app, chosen);
   hb::cli::list_sibling_commands(app);
 }
 

@@ -22,12 +22,13 @@ constexpr int kHighestOomScore = 1000;
 constexpr const char* kExec = "--recovery-exec";
 constexpr const char* kSignal = "--recovery-signal";
 constexpr const char* kAccept = "--i-accept-recovery-on-unauthenticated-transport";
+constexpr const char* kPolicyFile = "--policy-file";
 constexpr const char* kOn = "--recovery-on";
 constexpr const char* kBudget = "--recovery-budget";
 constexpr const char* kBudgetPerUid = "--recovery-budget-per-uid";
 constexpr const char* kAuditFile = "--recovery-audit-file";
 
-// Worth nothing without one of the two. Those of a command alone need --recovery-exec by name.
+// Worth nothing without anything that is done.
 constexpr const char* kModifiers[] = {kOn,
                                       "--recovery-settle-ms",
                                       "--recovery-verify-ms",
@@ -40,6 +41,11 @@ constexpr const char* kModifiers[] = {kOn,
                                       "--recovery-dry-run",
                                       "--audit-required",
                                       kAuditFile};
+
+// Worth nothing where no command is run.
+constexpr const char* kCommandModifiers[] = {
+    "--recovery-timeout-ms",   "--recovery-env",           "--recovery-require-same-uid",
+    "--recovery-output-bytes", "--recovery-oom-score-adj", "--shutdown-grace-ms"};
 
 // The whole text, in decimal digits, within the bounds.
 std::optional<std::uint64_t> number(std::string text, std::uint64_t lowest, std::uint64_t highest) {
@@ -115,6 +121,11 @@ void declare_means(CLI::App& run, daemon::RecoveryConfig& o) {
                                        "On a silence, send this to the agent, and to nobody else")
       ->type_name("SIG")
       ->excludes(exec);
+  run.add_option(
+         kPolicyFile, o.policy_file,
+         "Services and what is done for each (TOML; hb-ebpf policy check); read anew on SIGHUP")
+      ->type_name("FILE")
+      ->excludes(exec, run.get_option(kSignal));
 }
 
 RecoverOn kinds_of(const std::string& text) {
@@ -173,40 +184,40 @@ void declare_limits(CLI::App& run, daemon::RecoveryConfig& o) {
 }
 
 void declare_command(CLI::App& run, daemon::RecoveryConfig& o) {
-  auto* exec = run.get_option(kExec);
   add_number(run, "--recovery-timeout-ms", o.timeout_ms, 1, kMsPerDay,
-             "Then the command and its process group are ended")
-      ->needs(exec);
+             "Then the command and its process group are ended");
   const auto environment = [&o](const std::vector<std::string>& all) { set_environment(o, all); };
   run.add_option_function<std::vector<std::string>>(
          "--recovery-env", environment, "For the command's environment, beside PATH; repeatable")
       ->type_name("NAME=VALUE")
       ->expected(1)
       ->allow_extra_args(false)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->needs(exec);
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   run.add_flag("--recovery-require-same-uid", o.require_same_uid,
                "No command for a living agent whose uid has changed since its last beat, "
                "or is not known")
-      ->disable_flag_override()
-      ->needs(exec);
+      ->disable_flag_override();
   add_number(run, "--recovery-output-bytes", o.output_bytes, 0, kMaxOutput_bytes,
-             "Of the command's output, so much is logged")
-      ->needs(exec);
+             "Of the command's output, so much is logged");
   run.add_option(
          "--recovery-oom-score-adj", o.oom_score_adj,
          "The command's oom_score_adj [the observer's when it was started, but not below 0]")
       ->check(CLI::Range(kLowestOomScore, kHighestOomScore))
-      ->type_name("N")
-      ->needs(exec);
+      ->type_name("N");
   add_number(run, "--shutdown-grace-ms", o.shutdown_grace_ms, 0, kMsPerDay,
-             "At the end, so long is waited for commands that run")
-      ->needs(exec);
+             "At the end, so long is waited for commands that run");
 }
 
 bool is_given(const CLI::App& run, const char* name) {
   const CLI::Option* option = run.get_option_no_throw(name);
   return option != nullptr && option->count() > 0;
+}
+
+template <typename Names>
+void refuse(const CLI::App& run, const Names& names, const char* why) {
+  for (const char* name : names) {
+    if (is_given(run, name)) throw CLI::ValidationError(name, why);
+  }
 }
 
 }  // namespace
@@ -223,11 +234,13 @@ void check_recovery_options(const CLI::App& run, daemon::RecoveryConfig& o) {
   if (o.audit_required && !is_given(run, kAuditFile)) {
     throw CLI::ValidationError("--audit-required", "needs --recovery-audit-file");
   }
-  if (o.is_on()) return;
-  for (const char* name : kModifiers) {
-    if (!is_given(run, name)) continue;
-    throw CLI::ValidationError(
-        name, "nothing is done on a stall without --recovery-exec or --recovery-signal");
+  if (!o.is_on()) {
+    refuse(
+        run, kModifiers,
+        "nothing is done on a stall without --recovery-exec, --recovery-signal or --policy-file");
+  }
+  if (!o.may_run_commands()) {
+    refuse(run, kCommandModifiers, "no command is run without --recovery-exec or --policy-file");
   }
 }
 

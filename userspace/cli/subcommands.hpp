@@ -16,6 +16,7 @@ void add_audit(CLI::App& app, Action& chosen);
 void add_run(CLI::App& app, Action& chosen);
 void add_beat(CLI::App& app, Action& chosen);
 void add_decode(CLI::App& app, Action& chosen);
+void add_policy(CLI::App& app, Action& chosen);
 void add_doctor(CLI::App& app, Action& chosen);
 
 }  // namespace hb::cli

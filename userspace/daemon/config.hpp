@@ -23,8 +23,10 @@ namespace hb::daemon {
 
 // What is done on a stall, and its limits.
 struct RecoveryConfig {
-  std::optional<CommandLine> command;  // at most one of these two; neither: no recovery
+  // At most one of these; none: no recovery.
+  std::optional<CommandLine> command;
   std::optional<int> signal;
+  std::optional<std::string> policy_file;
 
   RecoverOn recover_on = ServiceRules{}.recover_on;
   std::uint64_t settle_ms = 1000;
@@ -47,7 +49,10 @@ struct RecoveryConfig {
   std::optional<int> oom_score_adj;  // unset: as the observer was started, but not below 0
   std::vector<std::string> environment;
 
-  [[nodiscard]] bool is_on() const { return command || signal; }
+  [[nodiscard]] bool is_on() const { return command || signal || policy_file; }
+  // A policy file may have both, now or when it is read anew.
+  [[nodiscard]] bool may_signal() const { return signal || policy_file; }
+  [[nodiscard]] bool may_run_commands() const { return command || policy_file; }
 };
 
 enum class Attest { Kernel, Procfs };

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/units.hpp"
+#include "daemon/policy_source.hpp"
 #include "observer/tracker.hpp"
 #include "procfs/oom_score.hpp"
 #include "procfs/user_ids.hpp"
@@ -18,6 +19,7 @@
 #include "recovery/pidfd.hpp"
 #include "recovery/printable.hpp"
 #include "recovery/signal_means.hpp"
+#include "recovery/step_means.hpp"
 
 namespace hb::daemon {
 namespace {
@@ -28,24 +30,11 @@ bool uids_are_initial() {
   return are && are.value();
 }
 
-// How long a new process may take to its first beat, unless the operator knows better.
-constexpr std::uint64_t kStartUp_ms = 10'000;
-
-ServiceRules rules_of(const RecoveryConfig& options, std::uint64_t threshold_ms) {
-  ServiceRules rules;
-  rules.recover_on = options.recover_on;
-  rules.attempts = options.attempts;
-  rules.settle_ns = options.settle_ms * kNsPerMs;
-  rules.verify_ns = options.verify_ms.value_or(threshold_ms + kStartUp_ms) * kNsPerMs;
-  rules.stable_ns = options.stable_ms * kNsPerMs;
-  return rules;
-}
-
-Recovery::Config config_of(const RecoveryConfig& options,
+Recovery::Config config_of(const RecoveryConfig& options, Policies policies,
                            const RecoveryMember::ObserverFacts& observer, std::uint64_t now_ns) {
   Recovery::Config config;
   RecoveryPolicy::Config& policy = config.policy;
-  policy.signals = options.signal.has_value();
+  policy.signals = !options.may_run_commands();
   policy.accept_unauthenticated = options.accept_unauthenticated;
   policy.observer_ns_inode = observer.observer_ns_inode.value_or(0);
   policy.allow_cross_namespace = observer.allow_cross_namespace;
@@ -55,8 +44,7 @@ Recovery::Config config_of(const RecoveryConfig& options,
   policy.budget = options.budget;
   policy.budget_per_uid = options.budget_per_uid;
   policy.seed = random_seed();
-  config.services = {rules_of(options, observer.threshold_ms), observer.tracker_capacity,
-                     random_seed()};
+  config.services = {std::move(policies), observer.tracker_capacity, random_seed()};
   config.dry_run = options.dry_run;
   config.audit_required = options.audit_required;
   return config;
@@ -119,31 +107,52 @@ PidfdTable::Config pidfds(const RecoveryMember::ObserverFacts& observer, bool ar
   return {std::min<std::size_t>(observer.tracker_capacity, room), random_seed()};
 }
 
-Result<std::unique_ptr<RecoveryMeans>> signal_means(const RecoveryConfig& options,
-                                                    const RecoveryMember::ObserverFacts& observer,
-                                                    std::unique_ptr<Signaller> signaller,
-                                                    const Clock& clock) {
-  if (auto raised = raise_descriptor_limit(); !raised) spdlog::warn("{}", raised.error().message);
-  return std::unique_ptr<RecoveryMeans>(std::make_unique<SignalMeans>(
-      *options.signal, std::move(signaller), clock, pidfds(observer, true)));
+// A pidfd for every agent is needed to signal it, and to learn its present uid.
+bool needs_pidfds(const RecoveryConfig& options) {
+  return options.may_signal() || options.require_same_uid;
 }
 
-// The limit of descriptors is not raised: a command would inherit it, and programs that use
-// select(2) do not expect more than 1024.
-Result<std::unique_ptr<RecoveryMeans>> command_means(const RecoveryConfig& options,
-                                                     const RecoveryMember::ObserverFacts& observer,
-                                                     const Clock& clock) {
+// The limit that commands are to have: what it was, as programs that use select(2) do not expect
+// more than 1024.
+std::optional<rlim_t> raise_limit_for(const RecoveryConfig& options) {
+  if (!needs_pidfds(options)) return std::nullopt;
+  const auto before = raise_descriptor_limit();
+  if (before) return before.value();
+  spdlog::warn("{}", before.error().message);
+  return std::nullopt;
+}
+
+Result<std::unique_ptr<CommandMeans>> command_means(const RecoveryConfig& options,
+                                                    std::shared_ptr<PidfdTable> pidfds,
+                                                    std::optional<rlim_t> descriptors) {
   CommandMeans::Config config;
   config.runner.timeout_ns = options.timeout_ms * kNsPerMs;
   config.runner.output_bytes = options.output_bytes;
   config.runner.oom_score_adj = options.oom_score_adj;
   config.runner.open_oom_score = open_own_oom_score;
+  config.runner.descriptors = descriptors;
   config.runner.warn = [](const Error& error) { spdlog::warn("recovery: {}", error.message); };
-  config.pidfds = pidfds(observer, options.require_same_uid);
   config.uid_of_pid = real_uid_of;
   config.uids_are_initial = uids_are_initial();
   config.require_same_uid = options.require_same_uid;
-  auto means = CommandMeans::open(*options.command, options.environment, clock, config);
+  return CommandMeans::open(options.environment, std::move(pidfds), config);
+}
+
+Result<std::unique_ptr<RecoveryMeans>> means_of(const RecoveryConfig& options,
+                                                const RecoveryMember::ObserverFacts& observer,
+                                                std::unique_ptr<Signaller> signaller,
+                                                const Clock& clock) {
+  const auto descriptors = raise_limit_for(options);
+  const auto table = std::make_shared<PidfdTable>(clock, pidfds(observer, needs_pidfds(options)));
+  std::unique_ptr<SignalMeans> signals;
+  if (options.may_signal()) signals = std::make_unique<SignalMeans>(std::move(signaller), table);
+  std::unique_ptr<CommandMeans> commands;
+  if (options.may_run_commands()) {
+    auto opened = command_means(options, table, descriptors);
+    if (!opened) return opened.error();
+    commands = std::move(opened).value();
+  }
+  auto means = StepMeans::open(std::move(signals), std::move(commands));
   if (!means) return means.error();
   return std::unique_ptr<RecoveryMeans>(std::move(means).value());
 }
@@ -183,47 +192,70 @@ spdlog::level::level_enum level_of(RecoveryOutcome outcome) {
 
 }  // namespace
 
-Result<RecoveryMember::Helpers> RecoveryMember::start_helpers(const RecoveryConfig& options,
-                                                              const std::optional<User>& user) {
-  Helpers helpers;
-  if (!options.is_on()) return helpers;
+Result<RecoveryMember::Prepared> RecoveryMember::prepare(const RecoveryConfig& options,
+                                                         Policies policies,
+                                                         const std::optional<User>& user) {
+  Prepared prepared;
+  if (!options.is_on()) return prepared;
+  prepared.policies = std::move(policies);
   auto cgroups = CgroupPaths::start({}, [&user] { return user ? become_user(*user) : ok(); });
   if (cgroups) {
-    helpers.cgroups = std::make_unique<CgroupServices>(std::move(cgroups).value());
+    prepared.cgroups = std::make_unique<CgroupServices>(std::move(cgroups).value());
   } else {
     spdlog::warn("recovery: {}: each agent is a service of its own, and {{unit}} is not known",
                  cgroups.error().message);
   }
-  if (!options.signal) return helpers;
+  if (!options.may_signal()) return prepared;
   auto signaller = Signaller::start([&user] { return become_signaller(user); });
   if (!signaller) return signaller.error();
   warn_of_limits(signaller.value()->authority());
-  helpers.signaller = std::move(signaller).value();
-  return helpers;
+  prepared.signaller = std::move(signaller).value();
+  return prepared;
 }
 
 Result<std::unique_ptr<RecoveryMember>> RecoveryMember::open(const RecoveryConfig& options,
                                                              const ObserverFacts& observer,
-                                                             Helpers helpers, const Clock& clock,
+                                                             Prepared prepared, const Clock& clock,
                                                              AuditTrail* trail) {
   if (!options.is_on()) return std::unique_ptr<RecoveryMember>();
-  auto means = options.signal ? signal_means(options, observer, std::move(helpers.signaller), clock)
-                              : command_means(options, observer, clock);
+  auto means = means_of(options, observer, std::move(prepared.signaller), clock);
   if (!means) return means.error();
   std::unique_ptr<RecoveryMember> member(
-      new RecoveryMember(config_of(options, observer, clock.now_ns()), std::move(means).value(),
-                         std::move(helpers.cgroups), clock, trail, options.shutdown_grace_ms));
+      new RecoveryMember(options, observer, std::move(prepared.policies), std::move(means).value(),
+                         std::move(prepared.cgroups), clock, trail));
   if (auto watched = member->watch_descriptors(); !watched) return watched.error();
   return member;
 }
 
-RecoveryMember::RecoveryMember(const Recovery::Config& config, std::unique_ptr<RecoveryMeans> means,
+RecoveryMember::RecoveryMember(const RecoveryConfig& options, const ObserverFacts& observer,
+                               Policies policies, std::unique_ptr<RecoveryMeans> means,
                                std::unique_ptr<CgroupServices> cgroups, const Clock& clock,
-                               AuditTrail* trail, std::uint64_t shutdown_grace_ms)
-    : means_(*means),
+                               AuditTrail* trail)
+    : options_(options),
+      threshold_ms_(observer.threshold_ms),
+      policies_(policies),
+      means_(*means),
       cgroups_(std::move(cgroups)),
-      recovery_(config, std::move(means), cgroups_.get(), clock, trail, *this),
-      shutdown_grace_ms_(shutdown_grace_ms) {}
+      recovery_(config_of(options, std::move(policies), observer, clock.now_ns()), std::move(means),
+                cgroups_.get(), clock, trail, *this) {}
+
+void RecoveryMember::reopen() {
+  if (options_.policy_file) read_policies_anew();
+  recovery_.reset();
+}
+
+// All or nothing: a file with a mistake changes nothing.
+void RecoveryMember::read_policies_anew() {
+  auto read = read_policies(options_, threshold_ms_);
+  if (!read) {
+    spdlog::error("{}; the policies stay as they are", read.error().message);
+    return;
+  }
+  const Policies before = std::exchange(policies_, Policies(std::move(read).value()));
+  spdlog::info("policy file {}: {} service(s); changed since the last time: {}",
+               *options_.policy_file, policies_.all().size(), difference(before, policies_));
+  recovery_.replace_policies(policies_);
+}
 
 Result<> RecoveryMember::watch_descriptors() {
   epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
@@ -251,8 +283,8 @@ void RecoveryMember::tick(std::uint64_t now_ns) {
 // CAP_KILL: a command that became another user must still meet its deadline.
 KeptPrivileges RecoveryMember::needed_privileges(const RecoveryConfig& options) {
   KeptPrivileges kept;
-  if (options.command) kept.capabilities.push_back(CAP_KILL);
-  kept.may_exec = options.command.has_value();
+  if (options.may_run_commands()) kept.capabilities.push_back(CAP_KILL);
+  kept.may_exec = options.may_run_commands();
   return kept;
 }
 
@@ -264,9 +296,9 @@ void RecoveryMember::handle(const Event& event) {
 void RecoveryMember::finish() {
   if (const auto running = recovery_.running(); running > 0) {
     spdlog::info("waiting for {} recovery act(s) to end, at most {} ms", running,
-                 shutdown_grace_ms_);
+                 options_.shutdown_grace_ms);
   }
-  recovery_.finish(shutdown_grace_ms_ * kNsPerMs);
+  recovery_.finish(options_.shutdown_grace_ms * kNsPerMs);
 }
 
 // That a budget is exhausted has been said by then.
@@ -291,7 +323,7 @@ void RecoveryMember::reported(const RecoveryReport& report) {
 }
 
 void RecoveryMember::changed(const Services::Change& change) {
-  const std::string& service = change.served->facts.name;
+  const std::string service = printable(change.served->facts.name);
   switch (change.news) {
     case ServiceNews::WentDown: spdlog::info("service {} is down", service); return;
     case ServiceNews::Flapped:

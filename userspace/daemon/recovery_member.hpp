@@ -1,7 +1,7 @@
 // RecoveryMember: recovery as a member of the run loop, and its voice in the log.
 //
 // Owns the recovery; borrows clock and trail, which must live as long. Order of calls:
-// start_helpers() before a key is read, open() before privileges are dropped, begin() when
+// prepare() before a key is read, open() before privileges are dropped, begin() when
 // everything is open, finish() after the loop. One thread.
 #pragma once
 
@@ -34,21 +34,23 @@ class RecoveryMember final : public LoopMember, private RecoveryListener {
     std::uint64_t tracker_capacity = 0;
   };
 
-  // Processes beside the observer, each with what privileges it needs and no other.
-  struct Helpers {
+  // What open() needs: the policies, and processes beside the observer, each with the privileges
+  // that it needs and no other.
+  struct Prepared {
+    Policies policies;
     std::unique_ptr<Signaller> signaller;     // signals agents; nullptr: no signal is wanted
     std::unique_ptr<CgroupServices> cgroups;  // nullptr: no recovery, or no cgroup v2 hierarchy
   };
 
   // As `user`, if the observer is to become one. Warns where agents cannot be signalled with their
   // users' authority, or not be told apart by their units.
-  static Result<Helpers> start_helpers(const RecoveryConfig& options,
-                                       const std::optional<User>& user);
+  static Result<Prepared> prepare(const RecoveryConfig& options, Policies policies,
+                                  const std::optional<User>& user);
 
   // nullptr: the options ask for no recovery. `trail`: nullptr when none is kept.
   static Result<std::unique_ptr<RecoveryMember>> open(const RecoveryConfig& options,
                                                       const ObserverFacts& observer,
-                                                      Helpers helpers, const Clock& clock,
+                                                      Prepared prepared, const Clock& clock,
                                                       AuditTrail* trail);
 
   // What the process must keep to act: nothing to signal, which another process does.
@@ -58,9 +60,9 @@ class RecoveryMember final : public LoopMember, private RecoveryListener {
   [[nodiscard]] Result<> begin() { return recovery_.begin(); }
 
   void handle(const Event& event) override;
-  // SIGHUP: what was given up is tried again.
+  // SIGHUP: the policy file is read anew, and what was given up is tried again.
   [[nodiscard]] bool has_files() const override { return true; }
-  void reopen() override { recovery_.reset(); }
+  void reopen() override;
   void tick(std::uint64_t now_ns) override;
   [[nodiscard]] int fd() const override { return epoll_.get(); }
   [[nodiscard]] Step step() const override { return Step::Recovering; }
@@ -75,10 +77,11 @@ class RecoveryMember final : public LoopMember, private RecoveryListener {
   [[nodiscard]] const RecoveryCounters& counters() const { return recovery_.counters(); }
 
  private:
-  RecoveryMember(const Recovery::Config& config, std::unique_ptr<RecoveryMeans> means,
-                 std::unique_ptr<CgroupServices> cgroups, const Clock& clock, AuditTrail* trail,
-                 std::uint64_t shutdown_grace_ms);
+  RecoveryMember(const RecoveryConfig& options, const ObserverFacts& observer, Policies policies,
+                 std::unique_ptr<RecoveryMeans> means, std::unique_ptr<CgroupServices> cgroups,
+                 const Clock& clock, AuditTrail* trail);
 
+  void read_policies_anew();
   // Of what fd() stands for.
   Result<> watch_descriptors();
 
@@ -90,12 +93,14 @@ class RecoveryMember final : public LoopMember, private RecoveryListener {
   void is_without_audit(const Error& error) override;
   void is_unprepared(const Error& error) override;
 
+  const RecoveryConfig options_;
+  const std::uint64_t threshold_ms_;
+  Policies policies_;           // as last read
   const RecoveryMeans& means_;  // belongs to recovery_
   const std::unique_ptr<CgroupServices> cgroups_;
   Recovery recovery_;
   Fd epoll_;
   bool has_told_problem_ = false;
-  const std::uint64_t shutdown_grace_ms_;
 };
 
 // recovery_total, recovery_refused_total and what else is counted. Of a run without recovery, all

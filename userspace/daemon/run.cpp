@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "daemon/policy_source.hpp"
 #include "daemon/recovery_member.hpp"
 #include "daemon/run_session.hpp"
 #include "intake/intake.hpp"
@@ -37,9 +38,12 @@ ExitCode run(const RunConfig& config) {
   open_log(config.log, signals ? signals.value().fd() : LineWriter::kNoStop);
   if (!signals) return give_up(signals.error());
   const MonotonicClock clock;
-  auto helpers = RecoveryMember::start_helpers(config.recovery, config.user);
-  if (!helpers) return give_up(helpers.error());
-  Watchdog watchdog({config.standstill(), config.log, config.recovery.command.has_value()},
+  auto policies = read_policies(config.recovery, config.threshold_ms);
+  if (!policies) return misconfigured(policies.error());
+  auto recovery =
+      RecoveryMember::prepare(config.recovery, Policies(std::move(policies).value()), config.user);
+  if (!recovery) return give_up(recovery.error());
+  Watchdog watchdog({config.standstill(), config.log, config.recovery.may_run_commands()},
                     signals.value());
   auto keys = intake::read_key_files(config.udp.key_file, config.udp.master_key_file);
   if (!keys) return misconfigured(keys.error());
@@ -54,7 +58,7 @@ ExitCode run(const RunConfig& config) {
   if (!intake) return give_up(intake.error());
   const auto udp = intake.value()->open_udp(wanted, std::move(keys).value(), clock.now_ns());
   if (!udp) return give_up(udp.error());
-  const auto code = observe(config, signals.value(), *intake.value(), std::move(helpers).value(),
+  const auto code = observe(config, signals.value(), *intake.value(), std::move(recovery).value(),
                             clock, watchdog);
   return code ? code.value() : give_up(code.error());
 }

@@ -105,10 +105,10 @@ struct Members {
   std::unique_ptr<OrphanReaper> orphans;
 
   Result<> open(const RunConfig& options, const intake::Intake& intake,
-                RecoveryMember::Helpers helpers, const Clock& clock) {
+                RecoveryMember::Prepared prepared, const Clock& clock) {
     if (auto opened = open_exporter(options); !opened) return opened;
     if (auto opened = open_audit(options); !opened) return opened;
-    if (auto opened = open_recovery(options, intake, std::move(helpers), clock); !opened) {
+    if (auto opened = open_recovery(options, intake, std::move(prepared), clock); !opened) {
       return opened;
     }
     return open_orphans();
@@ -135,13 +135,13 @@ struct Members {
   }
 
   Result<> open_recovery(const RunConfig& options, const intake::Intake& intake,
-                         RecoveryMember::Helpers helpers, const Clock& clock) {
+                         RecoveryMember::Prepared prepared, const Clock& clock) {
     const RecoveryMember::ObserverFacts observer{intake.observer_ns_inode(),
                                                  options.allow_cross_namespace,
                                                  options.threshold_ms, options.tracker_capacity};
     AuditTrail* trail = audit ? &audit->trail() : nullptr;
     auto opened =
-        RecoveryMember::open(options.recovery, observer, std::move(helpers), clock, trail);
+        RecoveryMember::open(options.recovery, observer, std::move(prepared), clock, trail);
     if (!opened) return opened.error();
     recovery = std::move(opened).value();
     return recovery ? recovery->begin() : ok();
@@ -206,7 +206,8 @@ void say_if_unwritten(LineWriter& out) {
 }  // namespace
 
 Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Intake& intake,
-                         RecoveryMember::Helpers helpers, const Clock& clock, Watchdog& watchdog) {
+                         RecoveryMember::Prepared prepared, const Clock& clock,
+                         Watchdog& watchdog) {
   LineWriter out(STDOUT_FILENO, signals.fd());
   const auto sink = make_sink(options.events, out);
   Observer observer(clock, observer_config(options, intake));
@@ -214,7 +215,7 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
   if (ExitWatch* exits = intake.exits()) observer.watch(*exits);
   if (const AttemptWatch* attempts = intake.attempts()) observer.watch(*attempts);
   Members members;
-  if (auto opened = members.open(options, intake, std::move(helpers), clock); !opened) {
+  if (auto opened = members.open(options, intake, std::move(prepared), clock); !opened) {
     return opened.error();
   }
   if (auto set = set_hangup_apart(signals, members); !set) return set.error();
@@ -226,9 +227,9 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
   };
   LossMember losses(observer.start_ns(), count, [&](const Loss& loss) {
     sink->loss(loss);
-    // A notice of lost export lines would be lost there too. const bool is_of_export_file =
-    // loss.reason == AppendFile::kLost.loss; if (members.exporter && !is_of_export_file)
-    // members.exporter->handle(loss);
+    // A notice of lost export lines would be lost there too.
+    const bool is_of_export_file = loss.reason == AppendFile::kLost.loss;
+    if (members.exporter && !is_of_export_file) members.exporter->handle(loss);
   });
   out.tell_gaps_with(
       [&](const LineWriter::Gap& gap) { tell_gap(*sink, out, gap, observer, clock); });

@@ -16,8 +16,8 @@ namespace hb::daemon {
 
 // Opens all that is configured, binds the socket, drops privileges, starts the watchdog, runs the
 // loop and writes the last line. The Error says what could not be opened; everything is closed
-// then. `helpers`: see RecoveryMember::start_helpers().
+// then. `prepared`: see RecoveryMember::prepare().
 Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Intake& intake,
-                         RecoveryMember::Helpers helpers, const Clock& clock, Watchdog& watchdog);
+                         RecoveryMember::Prepared prepared, const Clock& clock, Watchdog& watchdog);
 
 }  // namespace hb::daemon

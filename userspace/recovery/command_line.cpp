@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <optional>
 
+#include "recovery/recovery_means.hpp"
+
 namespace hb {
 namespace {
 

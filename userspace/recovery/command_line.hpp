@@ -18,9 +18,10 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "recovery/recovery_means.hpp"
 
 namespace hb {
+
+struct RecoveryTarget;
 
 // The Error says which quote is missing.
 [[nodiscard]] Result<std::vector<std::string>> split_words(std::string_view text);
@@ -35,6 +36,9 @@ class CommandLine {
   // argv[0] is the path of the program. nullopt: something that it names is not known.
   [[nodiscard]] std::optional<std::vector<std::string>> argv_for(
       const RecoveryTarget& target) const;
+
+  // As it was given, with the program's path.
+  [[nodiscard]] const std::vector<std::string>& words() const { return words_; }
 
  private:
   explicit CommandLine(std::vector<std::string> words) : words_(std::move(words)) {}

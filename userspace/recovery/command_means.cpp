@@ -44,23 +44,21 @@ std::string in_words(const ExitStatus& exit) {
 }  // namespace
 
 Result<std::unique_ptr<CommandMeans>> CommandMeans::open(
-    const CommandLine& command, const std::vector<std::string>& environment, const Clock& clock,
+    const std::vector<std::string>& environment, std::shared_ptr<PidfdTable> pidfds,
     const Config& config) {
   auto runner = CommandRunner::open(config.runner);
   if (!runner) return runner.error();
   return std::unique_ptr<CommandMeans>(
-      new CommandMeans(command, environment, clock, config, std::move(runner).value()));
+      new CommandMeans(environment, std::move(pidfds), config, std::move(runner).value()));
 }
 
-CommandMeans::CommandMeans(const CommandLine& command, std::vector<std::string> environment,
-                           const Clock& clock, const Config& config,
-                           std::unique_ptr<CommandRunner> runner)
-    : command_(command),
-      environment_(std::move(environment)),
+CommandMeans::CommandMeans(std::vector<std::string> environment, std::shared_ptr<PidfdTable> pidfds,
+                           const Config& config, std::unique_ptr<CommandRunner> runner)
+    : environment_(std::move(environment)),
       uid_of_pid_(config.uid_of_pid),
       uids_are_initial_(config.uids_are_initial),
       require_same_uid_(config.require_same_uid),
-      pidfds_(clock, config.pidfds),
+      pidfds_(std::move(pidfds)),
       runner_(std::move(runner)) {
   const bool has_path = std::any_of(environment_.begin(), environment_.end(),
                                     [](const auto& text) { return text.starts_with("PATH="); });
@@ -69,13 +67,13 @@ CommandMeans::CommandMeans(const CommandLine& command, std::vector<std::string> 
 
 // A command can be run without a pidfd, but where the uids must be known to be equal.
 Result<> CommandMeans::hear(const Beat& beat) {
-  auto heard = pidfds_.hear(beat);
+  auto heard = pidfds_->hear(beat);
   return require_same_uid_ ? heard : ok();
 }
 
 std::optional<RecoveryRefusal> CommandMeans::refusal(const RecoveryTarget& target) {
   const Stall& stall = target.stall;
-  if (!command_.argv_for(target)) return RecoveryRefusal::UnknownUnit;
+  if (!target.step.command()->argv_for(target)) return RecoveryRefusal::UnknownUnit;
   if (require_same_uid_ && !has_same_uid(stall)) return RecoveryRefusal::CredentialsChanged;
   if (runner_->is_running_for(process_of(stall))) return RecoveryRefusal::Debounced;
   if (!runner_->has_room()) return RecoveryRefusal::TooManyRunning;
@@ -85,7 +83,7 @@ std::optional<RecoveryRefusal> CommandMeans::refusal(const RecoveryTarget& targe
 AuditRecord CommandMeans::intent(const RecoveryTarget& target) const {
   AuditRecord record;
   record.kind = AuditRecord::Kind::Spawn;
-  record.argv = command_.argv_for(target).value_or(std::vector<std::string>{});
+  record.argv = target.step.command()->argv_for(target).value_or(std::vector<std::string>{});
   return record;
 }
 
@@ -98,7 +96,7 @@ bool CommandMeans::has_same_uid(const Stall& stall) const {
 // The other way goes by the pid. That it was this process's all the while is what its pidfd says:
 // one that lives afterwards has not given its pid away before.
 std::optional<std::uint32_t> CommandMeans::uid_now(const Stall& stall) const {
-  const auto found = pidfds_.find(process_of(stall));
+  const auto found = pidfds_->find(process_of(stall));
   const auto* proven = std::get_if<const Fd*>(&found);
   if (proven == nullptr || !uids_are_initial_) return std::nullopt;
   if (const auto uid = real_uid(**proven)) return uid;
@@ -109,7 +107,8 @@ std::optional<std::uint32_t> CommandMeans::uid_now(const Stall& stall) const {
 std::optional<RecoveryReport> CommandMeans::act(const RecoveryTarget& target,
                                                 std::uint64_t now_ns) {
   const Stall& stall = target.stall;
-  const auto started = runner_->start(intent(target).argv, environment_for(target), stall, now_ns);
+  const auto started = runner_->start(intent(target).argv, environment_for(target), stall, now_ns,
+                                      target.step.wait_ns);
   RecoveryReport report{RecoveryOutcome::Spawned, stall};
   if (started) {
     report.record.child_pid = started.value();

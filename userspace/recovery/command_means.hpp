@@ -27,21 +27,20 @@ class CommandMeans final : public RecoveryMeans {
  public:
   struct Config {
     CommandRunner::Config runner;
-    PidfdTable::Config pidfds;
     UidOfPid uid_of_pid;           // where the kernel cannot say it of a pidfd; empty: no other way
     bool uids_are_initial = true;  // a uid means here what it means in a stamp; else none is known
     bool require_same_uid =
         false;  // no command for a living process whose uids are not known equal
   };
 
-  // `clock` is the one of the stamps, and lives as long. `environment`: "NAME=value", checked;
+  // `environment`: "NAME=value", checked;
   // beside what is said above and PATH=/usr/bin:/bin, unless it has a PATH of its own.
   [[nodiscard]] static Result<std::unique_ptr<CommandMeans>> open(
-      const CommandLine& command, const std::vector<std::string>& environment, const Clock& clock,
+      const std::vector<std::string>& environment, std::shared_ptr<PidfdTable> pidfds,
       const Config& config);
 
   Result<> hear(const Beat& beat) override;
-  void forget(const Stall& stall) override { pidfds_.forget(process_of(stall)); }
+  void forget(const Stall& stall) override { pidfds_->forget(process_of(stall)); }
 
   [[nodiscard]] std::optional<RecoveryRefusal> refusal(const RecoveryTarget& target) override;
   [[nodiscard]] AuditRecord intent(const RecoveryTarget& target) const override;
@@ -55,19 +54,18 @@ class CommandMeans final : public RecoveryMeans {
   void kill_all() override { runner_->kill_all(); }
 
  private:
-  CommandMeans(const CommandLine& command, std::vector<std::string> environment, const Clock& clock,
+  CommandMeans(std::vector<std::string> environment, std::shared_ptr<PidfdTable> pidfds,
                const Config& config, std::unique_ptr<CommandRunner> runner);
 
   [[nodiscard]] std::optional<std::uint32_t> uid_now(const Stall& stall) const;
   [[nodiscard]] bool has_same_uid(const Stall& stall) const;
   [[nodiscard]] std::vector<std::string> environment_for(const RecoveryTarget& target) const;
 
-  const CommandLine command_;
   std::vector<std::string> environment_;
   const UidOfPid uid_of_pid_;
   const bool uids_are_initial_;
   const bool require_same_uid_;
-  PidfdTable pidfds_;
+  const std::shared_ptr<PidfdTable> pidfds_;
   std::unique_ptr<CommandRunner> runner_;
 };
 

@@ -49,12 +49,14 @@ bool CommandRunner::has_child(pid_t pid) const {
 
 Result<pid_t> CommandRunner::start(const std::vector<std::string>& argv,
                                    const std::vector<std::string>& environment, const Stall& stall,
-                                   std::uint64_t now_ns) {
-  auto child = spawn(argv, environment, priority_);
+                                   std::uint64_t now_ns, std::uint64_t timeout_ns) {
+  auto child = spawn(argv, environment, priority_, config_.descriptors);
   if (!child) return child.error();
   if (child.value().shortcoming) warn_once(*child.value().shortcoming);
   const pid_t pid = child.value().pid;
-  auto command = std::make_unique<RunningCommand>(std::move(child).value(), stall, config_, now_ns);
+  Config config = config_;
+  if (timeout_ns != 0) config.timeout_ns = timeout_ns;
+  auto command = std::make_unique<RunningCommand>(std::move(child).value(), stall, config, now_ns);
   if (auto watched = watch(command->pidfd()); !watched) return watched.error();
   if (auto watched = watch(command->pipe()); !watched) return watched.error();
   running_.push_back(std::move(command));

@@ -15,6 +15,7 @@
 // default here), or the kernel would reap them behind our back. One thread.
 #pragma once
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <cstddef>
@@ -60,6 +61,7 @@ class CommandRunner {
     std::size_t max_leftovers = 64;         // ended commands whose background may still write
     std::optional<int> oom_score_adj = {};  // of commands, see CommandPriority
     OpenOomScore open_oom_score = {};
+    std::optional<rlim_t> descriptors = {};       // soft limit of commands; unset: ours
     std::function<void(const Error&)> warn = {};  // told what does not keep a command from running
   };
 
@@ -77,10 +79,11 @@ class CommandRunner {
   // Ended commands whose background may still write.
   [[nodiscard]] std::size_t leftovers() const { return leftovers_.size(); }
 
-  // Only if it has_room(). The pid of the command; the Error has errno.
+  // Only if it has_room(). `timeout_ns`: 0 is the configured one. The pid of the command; the Error
+  // has errno.
   Result<pid_t> start(const std::vector<std::string>& argv,
                       const std::vector<std::string>& environment, const Stall& stall,
-                      std::uint64_t now_ns);
+                      std::uint64_t now_ns, std::uint64_t timeout_ns = 0);
 
   [[nodiscard]] int fd() const { return epoll_.get(); }
   [[nodiscard]] std::uint64_t wake_ns() const;

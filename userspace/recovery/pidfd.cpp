@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <string>
+#include <utility>
 
 #include "base/uninterrupted.hpp"
 
@@ -68,11 +69,11 @@ std::size_t room_for_pidfds(std::size_t limit) {
   return limit > 2 * kReservedDescriptors ? limit - kReservedDescriptors : limit / 2;
 }
 
-Result<> raise_descriptor_limit() {
+Result<rlim_t> raise_descriptor_limit() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-    limit.rlim_cur = limit.rlim_max;
-    if (::setrlimit(RLIMIT_NOFILE, &limit) == 0) return ok();
+    const rlim_t before = std::exchange(limit.rlim_cur, limit.rlim_max);
+    if (::setrlimit(RLIMIT_NOFILE, &limit) == 0) return before;
   }
   const int code = errno;
   return os_error(code, "cannot raise the limit of descriptors (RLIMIT_NOFILE)");

@@ -1,6 +1,8 @@
 // pidfds: a process by descriptor, which nobody else can take over as they can its pid.
 #pragma once
 
+#include <sys/resource.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -36,7 +38,8 @@ inline constexpr std::size_t kReservedDescriptors = 192;
 // that.
 [[nodiscard]] std::size_t room_for_pidfds(std::size_t limit);
 
-// As many descriptors as this process may ever have: the soft limit becomes the hard one.
-[[nodiscard]] Result<> raise_descriptor_limit();
+// As many descriptors as this process may ever have: the soft limit becomes the hard one. Returns
+// the soft limit of before.
+[[nodiscard]] Result<rlim_t> raise_descriptor_limit();
 
 }  // namespace hb

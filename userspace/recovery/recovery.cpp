@@ -48,6 +48,13 @@ void fill(AuditRecord& record, const Stall& stall) {
   record.cause = stall.cause;
 }
 
+// A signal to a process that has ended or beats again, and a restart of what has been restarted,
+// are none.
+bool is_needed(const Service& service, const Step& step) {
+  if (step.signal() != nullptr) return service.signal_is_needed();
+  return service.state() != ServiceState::Recovering || service.command_is_needed();
+}
+
 void fill(AuditRecord& record, const ServiceFacts& service, std::uint32_t attempt) {
   record.service = service.name;
   record.unit = service.unit.value_or("");
@@ -125,32 +132,48 @@ void Recovery::drive(std::uint64_t now_ns) {
 }
 
 void Recovery::drive(Served& served, std::uint64_t now_ns) {
-  const Stall stall = served.service.wants(now_ns)->stall;
-  const RecoveryTarget target{stall, served.facts, served.service.attempt() + 1};
-  if (const auto reason = refusal(target, now_ns)) {
-    refuse(served, stall, *reason, now_ns);
+  Service& service = served.service;
+  const bool is_first = service.state() == ServiceState::Down;
+  if (is_first) served.is_paid = served.has_acted = false;
+  const Stall stall = service.wants(now_ns)->stall;
+  const std::size_t place = is_first ? 0 : service.step();
+  const Step& step = served.policy->steps[place];
+  const RecoveryTarget target{stall, served.facts, step,
+                              is_first ? service.attempt() + 1 : service.attempt()};
+  if (!is_needed(service, step)) {
+    services_.note(served, service.skipped(now_ns));
+  } else if (const auto reason = refusal(served, target, now_ns)) {
+    refuse(served, target, *reason, now_ns);
   } else {
     act(served, target, now_ns);
   }
 }
 
-std::optional<RecoveryRefusal> Recovery::refusal(const RecoveryTarget& target,
+// The first act of an attempt is taken from the budgets, for all of it.
+std::optional<RecoveryRefusal> Recovery::refusal(const Served& served, const RecoveryTarget& target,
                                                  std::uint64_t now_ns) {
-  const Decision decision = policy_.decide(target.stall, now_ns);
-  if (const auto* refused = std::get_if<Refused>(&decision)) return refused->reason;
+  if (!served.is_paid) {
+    const Decision decision = policy_.decide(target.stall, now_ns);
+    if (const auto* refused = std::get_if<Refused>(&decision)) return refused->reason;
+  }
   return means_->refusal(target);
 }
 
-void Recovery::refuse(Served& served, const Stall& stall, RecoveryRefusal reason,
+// A step that can never be taken makes way for the next one. If none of them all can be taken for
+// this process, another one of the service has its turn.
+void Recovery::refuse(Served& served, const RecoveryTarget& target, RecoveryRefusal reason,
                       std::uint64_t now_ns) {
   const auto number = static_cast<std::uint8_t>(reason);
   const bool is_told = std::exchange(served.told_refusal, number) == number;
+  const bool is_last = &target.step == &served.policy->steps.back();
   if (passes_with_time(reason)) {
     served.service.refused(now_ns);
-  } else {
+  } else if (is_last && !served.has_acted) {
     services_.note(served, served.service.give_up(now_ns));
+  } else {
+    services_.note(served, served.service.skipped(now_ns));
   }
-  if (!is_told) tell_refusal(stall, reason, now_ns);
+  if (!is_told) tell_refusal(target.stall, reason, now_ns);
 }
 
 void Recovery::tell_refusal(const Stall& stall, RecoveryRefusal reason, std::uint64_t now_ns) {
@@ -175,11 +198,12 @@ void Recovery::tell_if_exhausted(const Stall& stall, RecoveryRefusal reason) {
 
 void Recovery::act(Served& served, const RecoveryTarget& target, std::uint64_t now_ns) {
   if (!keep(means_->intent(target), target) && config_.audit_required) {
-    refuse(served, target.stall, RecoveryRefusal::AuditUnavailable, now_ns);
+    refuse(served, target, RecoveryRefusal::AuditUnavailable, now_ns);
     return;
   }
   served.told_refusal = Served::kNoRefusal;
-  policy_.commit(target.stall, now_ns);
+  const bool pays = !std::exchange(served.is_paid, true);
+  if (pays) policy_.commit(target.stall, now_ns);
   exhausted_ = false;
   if (config_.dry_run) {
     report({RecoveryOutcome::DryRun, target.stall});
@@ -188,16 +212,25 @@ void Recovery::act(Served& served, const RecoveryTarget& target, std::uint64_t n
   }
   auto done = means_->act(target, now_ns);
   if (done && done->outcome == RecoveryOutcome::SpawnFailed) {
-    policy_.not_begun(target.stall, now_ns);
-    served.service.not_begun(now_ns);
+    if (pays) policy_.not_begun(target.stall, now_ns);
+    served.is_paid = !pays;
+    not_begun(served, now_ns);
     report(std::move(*done));
     return;
   }
   served.service.begun(now_ns);
+  served.has_acted = true;
   served.acting_on = process_of(target.stall);
   if (!done) return;
   const bool goes_on = done->outcome == RecoveryOutcome::Spawned;
   goes_on ? report(std::move(*done)) : end(std::move(*done), now_ns);
+}
+
+// A later step that cannot be begun has failed: the attempt goes on.
+void Recovery::not_begun(Served& served, std::uint64_t now_ns) {
+  if (served.service.state() == ServiceState::Down) return served.service.not_begun(now_ns);
+  served.service.begun(now_ns);
+  services_.note(served, served.service.ended(false, now_ns, now_ns));
 }
 
 // A command that has only just begun was announced by the record of its intent.
@@ -217,7 +250,10 @@ void Recovery::deny(DeniedAct denied, std::uint64_t now_ns) {
   listener_.refused(denied.stall, denied.reason);
   if (Served* served = services_.acting_on(process_of(denied.stall))) {
     served->acting_on.reset();
-    services_.note(*served, served->service.give_up(now_ns));
+    Service& service = served->service;
+    const bool is_last = service.step() + 1 == served->policy->steps.size();
+    services_.note(*served,
+                   is_last ? service.give_up(now_ns) : service.ended(false, now_ns, now_ns));
   }
   denied.record.kind = AuditRecord::Kind::Refused;
   denied.record.reason = name(denied.reason);
@@ -232,7 +268,9 @@ void Recovery::end(RecoveryReport ended, std::uint64_t now_ns) {
   report(std::move(ended));
   if (served == nullptr) return;
   served->acting_on.reset();
-  services_.note(*served, served->service.ended(succeeded, now_ns, now_ns));
+  const Step& step = served->policy->steps[served->service.step()];
+  const std::uint64_t wait_ns = step.signal() != nullptr ? step.wait_ns : 0;
+  services_.note(*served, served->service.ended(succeeded, now_ns, now_ns + wait_ns));
 }
 
 void Recovery::tell_changes() {

@@ -107,8 +107,9 @@ class Recovery {
   [[nodiscard]] int fd() const { return means_->fd(); }
   [[nodiscard]] std::uint64_t wake_ns() const;
 
-  // What was given up is tried again.
+  // What was given up is tried again, and services that go down from now on go by `policies`.
   void reset();
+  void replace_policies(Policies policies) { services_.replace_policies(std::move(policies)); }
 
   // Nothing new from now on. Blocks until what runs has ended, at most `grace_ns`; then kills it.
   void finish(std::uint64_t grace_ns);
@@ -125,12 +126,15 @@ class Recovery {
                                                                 std::uint64_t now_ns);
   void drive(std::uint64_t now_ns);
   void drive(Served& served, std::uint64_t now_ns);
-  [[nodiscard]] std::optional<RecoveryRefusal> refusal(const RecoveryTarget& target,
+  [[nodiscard]] std::optional<RecoveryRefusal> refusal(const Served& served,
+                                                       const RecoveryTarget& target,
                                                        std::uint64_t now_ns);
-  void refuse(Served& served, const Stall& stall, RecoveryRefusal reason, std::uint64_t now_ns);
+  void refuse(Served& served, const RecoveryTarget& target, RecoveryRefusal reason,
+              std::uint64_t now_ns);
   void tell_refusal(const Stall& stall, RecoveryRefusal reason, std::uint64_t now_ns);
   void act(Served& served, const RecoveryTarget& target, std::uint64_t now_ns);
   void tell_if_exhausted(const Stall& stall, RecoveryRefusal reason);
+  void not_begun(Served& served, std::uint64_t now_ns);
   void report(RecoveryReport report);
   void deny(DeniedAct denied, std::uint64_t now_ns);
   void end(RecoveryReport report, std::uint64_t now_ns);

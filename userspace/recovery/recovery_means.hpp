@@ -13,6 +13,7 @@
 #include "recovery/audit_trail.hpp"
 #include "recovery/outcome.hpp"
 #include "recovery/service_facts.hpp"
+#include "recovery/step.hpp"
 
 namespace hb {
 
@@ -34,10 +35,11 @@ struct DeniedAct {
   AuditRecord record = {};     // as of a RecoveryReport
 };
 
-// Who is to be acted upon.
+// Who is to be acted upon, and how.
 struct RecoveryTarget {
   const Stall& stall;
   const ServiceFacts& service;
+  const Step& step;
   std::uint32_t attempt = 1;
 };
 

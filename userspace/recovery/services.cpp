@@ -18,7 +18,11 @@ std::string own_key(const ProcessKey& process) {
 }  // namespace
 
 Services::Services(const Config& config, ServiceNames* names)
-    : config_(config), names_(names), known_(config.capacity), seeds_(config.seed) {}
+    : config_(config),
+      policies_(config.policies),
+      names_(names),
+      known_(config.capacity),
+      seeds_(config.seed) {}
 
 void Services::hear(const Beat& beat, std::uint64_t now_ns) {
   if (!beat.first_or_changed) return;
@@ -26,7 +30,7 @@ void Services::hear(const Beat& beat, std::uint64_t now_ns) {
   if (served_.empty() && held_.empty()) return;
   const ProcessKey process{beat.pid, beat.generation_ns};
   if (!known_.is_pending(beat.cgroup_id)) {
-    deliver_beat(beat.cgroup_id, process, beat.is_first, now_ns);
+    deliver_beat(beat.cgroup_id, {process, beat.uid, beat.is_first}, now_ns);
   } else if (beat.is_first) {
     // Without room for it the service is taken for down until its next beat that is told.
     [[maybe_unused]] const bool is_held =
@@ -124,23 +128,24 @@ void Services::deliver(std::uint64_t cgroup_id, const Held& held, std::uint64_t 
   if (held.stall) {
     [[maybe_unused]] const Taken taken = deliver_stall(*held.stall, held.may_begin, now_ns);
   } else {
-    deliver_beat(cgroup_id, held.process, true, now_ns);
+    deliver_beat(cgroup_id, {held.process, held.uid, true}, now_ns);
   }
 }
 
-void Services::deliver_beat(std::uint64_t cgroup_id, const ProcessKey& process, bool is_first,
-                            std::uint64_t now_ns) {
-  if (Served* served = find(cgroup_id, process)) {
-    note(*served, served->service.heard(process, is_first, now_ns));
+void Services::deliver_beat(std::uint64_t cgroup_id, const Heard& heard, std::uint64_t now_ns) {
+  if (Served* served = find(cgroup_id, heard.process, heard.uid)) {
+    note(*served, served->service.heard(heard.process, heard.is_first, now_ns));
   }
 }
 
 Services::Taken Services::deliver_stall(const Stall& stall, bool may_begin, std::uint64_t now_ns) {
-  Served* served = find(stall.cgroup_id, process_of(stall));
+  Served* served = find(stall.cgroup_id, process_of(stall), stall.uid);
   if (served == nullptr) {
-    if (!config_.rules.recover_on.has(down_kind(stall))) return Taken::Yes;
+    ServiceFacts facts = facts_of(stall);
+    auto policy = policies_.find(facts, stall.uid);
+    if (!policy || !policy->rules.recover_on.has(down_kind(stall))) return Taken::Yes;
     if (!may_begin) return Taken::Unwanted;
-    served = make(stall);
+    served = make(stall, std::move(facts), std::move(policy));
   }
   if (served == nullptr) return Taken::Full;
   served->has_ended = served->alone && stall.cause == StallCause::Exited;
@@ -148,31 +153,64 @@ Services::Taken Services::deliver_stall(const Stall& stall, bool may_begin, std:
   return Taken::Yes;
 }
 
-Services::Served* Services::find(std::uint64_t cgroup_id, const ProcessKey& process) {
+// By the policy that the service went down with: the file may have been read anew.
+Services::Served* Services::find(std::uint64_t cgroup_id, const ProcessKey& process,
+                                 const Uid& uid) {
   const ServiceFacts* facts = known_.facts(cgroup_id);
-  const auto found = by_name_.find(facts != nullptr ? facts->name : own_key(process));
-  return found != by_name_.end() ? found->second : nullptr;
+  const auto [first, last] =
+      by_name_.equal_range(facts != nullptr ? facts->name : own_key(process));
+  const auto found = std::find_if(first, last, [&](const auto& entry) {
+    const Served& served = *entry.second;
+    return served.policy->match.mismatch(served.facts, uid) == nullptr;
+  });
+  return found != last ? found->second : nullptr;
 }
 
-Services::Served* Services::make(const Stall& stall) {
+void Services::forget(const Served& served) {
+  const auto [first, last] = by_name_.equal_range(served.key);
+  by_name_.erase(
+      std::find_if(first, last, [&](const auto& entry) { return entry.second == &served; }));
+}
+
+void Services::replace_policies(Policies policies) {
+  policies_ = std::move(policies);
+  for (const auto& served : served_) replace_policy(*served);
+  std::erase_if(served_, [](const auto& served) { return served->policy == nullptr; });
+}
+
+void Services::replace_policy(Served& served) {
+  const ServiceState state = served.service.state();
+  if (state != ServiceState::Healthy && state != ServiceState::GivenUp) return;
+  if (is_told_of(served)) return;
+  auto policy = policies_.find(served.facts, served.uid);
+  if (policy) served.service.replace_rules(policy->rules);
+  if (!policy) forget(served);
+  served.policy = std::move(policy);
+}
+
+ServiceFacts Services::facts_of(const Stall& stall) const {
+  if (const ServiceFacts* known = known_.facts(stall.cgroup_id)) return *known;
+  ServiceFacts alone;
+  alone.name = own_name(process_of(stall));
+  return alone;
+}
+
+Services::Served* Services::make(const Stall& stall, ServiceFacts facts,
+                                 std::shared_ptr<const ServicePolicy> policy) {
   if (!make_room_for(stall.uid)) return nullptr;
-  const ProcessKey process = process_of(stall);
-  const ServiceFacts* known = known_.facts(stall.cgroup_id);
-  const bool alone = known == nullptr;
-  ServiceFacts facts;
-  if (known != nullptr) facts = *known;
-  if (alone) facts.name = own_name(process);
+  const bool alone = known_.facts(stall.cgroup_id) == nullptr;
   seeds_ += 0x9e3779b97f4a7c15;
   served_.push_back(std::make_unique<Served>(Served{
-      .key = alone ? own_key(process) : facts.name,
-      .facts = facts,
-      .service = Service(config_.rules, alone, seeds_),
+      .key = alone ? own_key(process_of(stall)) : facts.name,
+      .facts = std::move(facts),
+      .policy = policy,
+      .service = Service(policy->rules, alone, seeds_),
       .alone = alone,
       .has_ended = false,
       .uid = stall.uid,
       .acting_on = std::nullopt,
   }));
-  by_name_[served_.back()->key] = served_.back().get();
+  by_name_.emplace(served_.back()->key, served_.back().get());
   return served_.back().get();
 }
 
@@ -188,7 +226,7 @@ bool Services::make_room_for(const std::optional<std::uint32_t>& uid) {
            (!is_share_full || is_of_uid(served));
   });
   if (given_up == served_.end()) return false;
-  by_name_.erase((*given_up)->key);
+  forget(**given_up);
   served_.erase(given_up);
   return true;
 }
@@ -205,7 +243,7 @@ void Services::forget_idle() {
     return served->has_ended || served->service.is_idle();
   };
   for (const auto& served : served_) {
-    if (is_done(served)) by_name_.erase(served->key);
+    if (is_done(served)) forget(*served);
   }
   std::erase_if(served_, is_done);
 }

@@ -25,13 +25,14 @@
 #include "recovery/known_cgroups.hpp"
 #include "recovery/service.hpp"
 #include "recovery/service_facts.hpp"
+#include "recovery/service_policy.hpp"
 
 namespace hb {
 
 class Services {
  public:
   struct Config {
-    ServiceRules rules;
+    Policies policies;
     std::size_t capacity = 4096;
     std::uint64_t seed = 0;
   };
@@ -39,11 +40,14 @@ class Services {
   struct Served {
     std::string key;
     ServiceFacts facts;
+    std::shared_ptr<const ServicePolicy> policy;  // its rules are the service's
     Service service;
     bool alone;
     bool has_ended;                          // its only process
     std::optional<std::uint32_t> uid;        // of the process that failed first
     std::optional<ProcessKey> acting_on;     // of the step that runs
+    bool is_paid = false;                    // the attempt has been taken from the budgets
+    bool has_acted = false;                  // a step of the attempt has been taken
     std::uint8_t told_refusal = kNoRefusal;  // the last one that was told, since its last act
 
     static constexpr std::uint8_t kNoRefusal = 255;
@@ -80,6 +84,9 @@ class Services {
   // News of a service that the caller has told something.
   void note(Served& served, Service::News news);
 
+  // Services that are down, and neither healthy nor given up, go by theirs until they are. One that
+  // no policy matches any more is forgotten.
+  void replace_policies(Policies policies);
   // All that is given up is tried again.
   void reset(std::uint64_t now_ns);
 
@@ -88,6 +95,14 @@ class Services {
   [[nodiscard]] std::size_t held() const { return held_count_; }
 
  private:
+  using Uid = std::optional<std::uint32_t>;
+
+  struct Heard {
+    ProcessKey process;
+    Uid uid;
+    bool is_first;
+  };
+
   // What came of a process whose service is not known yet.
   struct Held {
     std::optional<Stall> stall;  // else a first beat
@@ -102,16 +117,20 @@ class Services {
   [[nodiscard]] bool hold(std::uint64_t cgroup_id, Held held);
   void deliver(std::uint64_t cgroup_id, const Held& held, std::uint64_t now_ns);
   void answer(const ServiceNames::Answer& answer, std::uint64_t now_ns);
-  void deliver_beat(std::uint64_t cgroup_id, const ProcessKey& process, bool is_first,
-                    std::uint64_t now_ns);
+  void deliver_beat(std::uint64_t cgroup_id, const Heard& heard, std::uint64_t now_ns);
   [[nodiscard]] Taken deliver_stall(const Stall& stall, bool may_begin, std::uint64_t now_ns);
-  [[nodiscard]] Served* find(std::uint64_t cgroup_id, const ProcessKey& process);
-  [[nodiscard]] Served* make(const Stall& stall);
+  [[nodiscard]] Served* find(std::uint64_t cgroup_id, const ProcessKey& process, const Uid& uid);
+  void forget(const Served& served);
+  void replace_policy(Served& served);
+  [[nodiscard]] ServiceFacts facts_of(const Stall& stall) const;
+  [[nodiscard]] Served* make(const Stall& stall, ServiceFacts facts,
+                             std::shared_ptr<const ServicePolicy> policy);
   [[nodiscard]] bool make_room_for(const std::optional<std::uint32_t>& uid);
   [[nodiscard]] bool is_told_of(const Served& served) const;
   void forget_idle();
 
   const Config config_;
+  Policies policies_;
   ServiceNames* const names_;
   KnownCgroups known_;
   std::unordered_map<std::uint64_t, std::vector<Held>> held_;  // by cgroup
@@ -119,7 +138,8 @@ class Services {
   std::map<std::optional<std::uint32_t>, std::size_t> held_by_uid_;
   bool may_be_idle_ = false;  // a service: something has happened to it
   std::vector<std::unique_ptr<Served>> served_;
-  std::unordered_map<std::string, Served*> by_name_;
+  // Several of a name: a unit's processes may belong to several policies.
+  std::unordered_multimap<std::string, Served*> by_name_;
   std::deque<Change> changes_;
   std::size_t next_ = 0;
   std::size_t first_ = 0;  // where a round begins, so that nobody is always last

@@ -24,12 +24,19 @@ RecoveryOutcome outcome_of(const EndedSignal& ended) {
   return RecoveryOutcome::SignalFailed;
 }
 
-std::string in_words(const EndedSignal& ended, int signal) {
+AuditRecord record_of(int signal) {
+  AuditRecord record;
+  record.kind = AuditRecord::Kind::Signal;
+  record.signal = signal;
+  return record;
+}
+
+std::string in_words(const EndedSignal& ended) {
   const std::string uid = std::to_string(ended.stall.uid.value_or(0));
   switch (ended.kind) {
     case Kind::Sent:
       if (ended.code == 0) return {};
-      return os_error(ended.code, "cannot send signal " + std::to_string(signal)).message;
+      return os_error(ended.code, "cannot send signal " + std::to_string(ended.signal)).message;
     case Kind::NotSent:
       if (ended.code == EPIPE) return kLost;
       return os_error(ended.code, "no process of uid " + uid + " could be had to send it").message;
@@ -45,7 +52,7 @@ std::string in_words(const EndedSignal& ended, int signal) {
 }  // namespace
 
 Result<> SignalMeans::hear(const Beat& beat) {
-  auto heard = pidfds_.hear(beat);
+  auto heard = pidfds_->hear(beat);
   return signaller_->is_lost() ? Result<>(Error{kLost, EPIPE}) : heard;
 }
 
@@ -53,31 +60,26 @@ std::optional<RecoveryRefusal> SignalMeans::refusal(const RecoveryTarget& target
   const Stall& stall = target.stall;
   if (!stall.uid) return RecoveryRefusal::UidUnknown;
   if (!signaller_->authority().covers(*stall.uid)) return RecoveryRefusal::CannotActAsUid;
-  const auto found = pidfds_.find(process_of(stall));
+  const auto found = pidfds_->find(process_of(stall));
   if (const auto* reason = std::get_if<RecoveryRefusal>(&found)) return *reason;
   if (!signaller_->has_room_for(*stall.uid)) return RecoveryRefusal::TooManyRunning;
   return std::nullopt;
 }
 
-AuditRecord SignalMeans::intent(const RecoveryTarget& /*target*/) const { return record(); }
-
-AuditRecord SignalMeans::record() const {
-  AuditRecord record;
-  record.kind = AuditRecord::Kind::Signal;
-  record.signal = signal_;
-  return record;
+AuditRecord SignalMeans::intent(const RecoveryTarget& target) const {
+  return record_of(*target.step.signal());
 }
 
 // A process that has ended but was not waited for would take the signal without a word.
 std::optional<RecoveryReport> SignalMeans::act(const RecoveryTarget& target, std::uint64_t now_ns) {
   const Stall& stall = target.stall;
-  const auto found = pidfds_.find(process_of(stall));
+  const auto found = pidfds_->find(process_of(stall));
   const Fd& pidfd = *std::get<const Fd*>(found);
   if (has_exited(pidfd)) {
-    pidfds_.forget(process_of(stall));
-    return RecoveryReport{RecoveryOutcome::Gone, stall, "it has ended", record()};
+    pidfds_->forget(process_of(stall));
+    return RecoveryReport{RecoveryOutcome::Gone, stall, "it has ended", intent(target)};
   }
-  signaller_->send(pidfd, *stall.uid, signal_, stall, now_ns);
+  signaller_->send(pidfd, *stall.uid, *target.step.signal(), stall, now_ns);
   return std::nullopt;
 }
 
@@ -86,11 +88,12 @@ std::optional<RecoveryMeans::Ended> SignalMeans::next(std::uint64_t now_ns) {
   if (!ended) return std::nullopt;
   const Stall& stall = ended->stall;
   if (ended->kind == Kind::Sent && ended->code == EPERM) {
-    return DeniedAct{RecoveryRefusal::CredentialsChanged, stall, ended->acted_ns, record()};
+    return DeniedAct{RecoveryRefusal::CredentialsChanged, stall, ended->acted_ns,
+                     record_of(ended->signal)};
   }
   const RecoveryOutcome outcome = outcome_of(*ended);
-  if (outcome == RecoveryOutcome::Gone) pidfds_.forget(process_of(stall));
-  return RecoveryReport{outcome, stall, in_words(*ended, signal_), record()};
+  if (outcome == RecoveryOutcome::Gone) pidfds_->forget(process_of(stall));
+  return RecoveryReport{outcome, stall, in_words(*ended), record_of(ended->signal)};
 }
 
 }  // namespace hb

@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <memory>
 
-#include "observer/clock.hpp"
 #include "recovery/pidfd_table.hpp"
 #include "recovery/recovery_means.hpp"
 #include "recovery/signaller.hpp"
@@ -19,12 +18,11 @@ namespace hb {
 
 class SignalMeans final : public RecoveryMeans {
  public:
-  SignalMeans(int signal, std::unique_ptr<Signaller> signaller, const Clock& clock,
-              const PidfdTable::Config& pidfds)
-      : signal_(signal), signaller_(std::move(signaller)), pidfds_(clock, pidfds) {}
+  SignalMeans(std::unique_ptr<Signaller> signaller, std::shared_ptr<PidfdTable> pidfds)
+      : signaller_(std::move(signaller)), pidfds_(std::move(pidfds)) {}
 
   Result<> hear(const Beat& beat) override;
-  void forget(const Stall& stall) override { pidfds_.forget(process_of(stall)); }
+  void forget(const Stall& stall) override { pidfds_->forget(process_of(stall)); }
 
   [[nodiscard]] std::optional<RecoveryRefusal> refusal(const RecoveryTarget& target) override;
   [[nodiscard]] AuditRecord intent(const RecoveryTarget& target) const override;
@@ -37,11 +35,8 @@ class SignalMeans final : public RecoveryMeans {
   void kill_all() override { signaller_->give_up(); }
 
  private:
-  [[nodiscard]] AuditRecord record() const;
-
-  const int signal_;
   const std::unique_ptr<Signaller> signaller_;
-  PidfdTable pidfds_;
+  const std::shared_ptr<PidfdTable> pidfds_;
 };
 
 }  // namespace hb

@@ -106,7 +106,7 @@ void Signaller::send(const Fd& pidfd, std::uint32_t uid, int signal, const Stall
                      std::uint64_t now_ns) {
   const std::uint64_t deadline_ns = now_ns + kPatience_ns;
   const SignalRequest request{++last_id_, deadline_ns, uid, signal};
-  pending_.push_back({request.id, stall, now_ns, deadline_ns + kMorePatience_ns});
+  pending_.push_back({request.id, stall, now_ns, deadline_ns + kMorePatience_ns, signal});
   if (!socket_) return end(pending_.size() - 1, SignalAnswer::Kind::NotSent, EPIPE);
   const auto sent = send_request(socket_, request, pidfd);
   if (sent) return;
@@ -169,7 +169,7 @@ void Signaller::give_up() { end_all(SignalAnswer::Kind::TimedOut, 0); }
 
 void Signaller::end(std::size_t index, SignalAnswer::Kind kind, int code) {
   const Pending& one = pending_[index];
-  ended_.push_back({one.stall, one.acted_ns, kind, code});
+  ended_.push_back({one.stall, one.acted_ns, kind, code, one.signal});
   pending_.erase(pending_.begin() + static_cast<std::ptrdiff_t>(index));
 }
 

@@ -38,6 +38,7 @@ struct EndedSignal {
   std::uint64_t acted_ns = 0;
   SignalAnswer::Kind kind = SignalAnswer::Kind::NotSent;
   int code = 0;
+  int signal = 0;
 };
 
 class Signaller {
@@ -82,6 +83,7 @@ class Signaller {
     Stall stall;
     std::uint64_t acted_ns;
     std::uint64_t give_up_ns;
+    int signal;
   };
 
   Signaller(pid_t pid, Fd pidfd, Fd socket, Fd epoll);

@@ -55,8 +55,9 @@ struct Program {
   std::vector<char*> arguments;
   std::vector<char*> variables;
   const CommandPriority& priority;
-  int output;  // its standard output and standard error
-  int report;  // closed by the exec; no standard descriptor
+  std::optional<rlim_t> descriptors;  // that it may have
+  int output;                         // its standard output and standard error
+  int report;                         // closed by the exec; no standard descriptor
 };
 
 // What the child writes to `report`.
@@ -100,6 +101,14 @@ bool has_only_its_descriptors(const Program& program) {
          close_all_but(program.report);
 }
 
+// Programs that use select(2) break where more than 1024 descriptors are allowed.
+void limit_descriptors(const std::optional<rlim_t>& descriptors) {
+  rlimit limit{};
+  if (!descriptors || ::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = *descriptors < limit.rlim_max ? *descriptors : limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 [[noreturn]] void execute(const Program& program) {
   ::setsid();
   reset_signals();
@@ -107,6 +116,7 @@ bool has_only_its_descriptors(const Program& program) {
   if (has_only_its_descriptors(program) && ::chdir("/") == 0) {
     const int code = program.priority.take();
     if (code != 0) tell(program.report, {Failure::Of::Priority, code});
+    limit_descriptors(program.descriptors);
     unblock_signals();
     ::execve(program.arguments[0], program.arguments.data(), program.variables.data());
   }
@@ -174,12 +184,13 @@ Result<Spawned> execute_in_child(Program program, const std::string& name) {
 }  // namespace
 
 Result<Spawned> spawn(const std::vector<std::string>& argv,
-                      const std::vector<std::string>& environment, CommandPriority& priority) {
+                      const std::vector<std::string>& environment, CommandPriority& priority,
+                      std::optional<rlim_t> descriptors) {
   auto pipe = make_output_pipe();
   if (!pipe) return pipe.error();
   const auto lent = priority.lend_oom_score();
   auto child = execute_in_child(
-      {pointers(argv), pointers(environment), priority, pipe.value().write.get(), -1},
+      {pointers(argv), pointers(environment), priority, descriptors, pipe.value().write.get(), -1},
       argv.front());
   const auto restored = priority.take_oom_score_back();
   if (!child) return child;

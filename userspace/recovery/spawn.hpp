@@ -1,6 +1,7 @@
 // Starting a program that shares nothing with us but a pipe.
 #pragma once
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <optional>
@@ -23,11 +24,13 @@ struct Spawned {
 
 // Executes argv[0], a path, with this environment and nothing else of ours: a session of its own,
 // no terminal, standard input empty, directory /, umask 022, every signal unblocked and as it is by
-// default, no further descriptor, the priority of a command. Waits for the exec, not for the
+// default, no further descriptor, the priority of a command, and `descriptors` as the soft limit of
+// RLIMIT_NOFILE (unset: ours). Waits for the exec, not for the
 // program, so that the Error has errno when it cannot be executed (ENOENT, EACCES, ENOEXEC, ...).
 // Changes this process's signal mask and oom_score_adj for a moment: one thread.
 [[nodiscard]] Result<Spawned> spawn(const std::vector<std::string>& argv,
                                     const std::vector<std::string>& environment,
-                                    CommandPriority& priority);
+                                    CommandPriority& priority,
+                                    std::optional<rlim_t> descriptors = {});
 
 }  // namespace hb

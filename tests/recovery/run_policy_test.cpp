@@ -1,0 +1,112 @@
+// Recovery by a policy file, with the real binary and agents that the kernel attests.
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+#include <string>
+
+#include "tests/recovery/run_recovery_fixture.hpp"
+
+namespace hb::test {
+namespace {
+
+class RunPolicy : public RunRecovery {
+ protected:
+  void write(const std::string& text) const { std::ofstream(policies_) << text; }
+
+  // A service of everybody who is this test's user, with these steps.
+  static std::string service(const std::string& name, const std::string& steps) {
+    return "[[service]]\nname = \"" + name + "\"\nmatch = { user = " + std::to_string(::getuid()) +
+           " }\nsteps = [ " + steps + " ]\n";
+  }
+  std::string note_of(const std::string& what) const {
+    return "{ exec = \"sh -c 'echo " + what + " >> " + notes_ + "'\" }";
+  }
+
+  ObserverProcess observe_with_policies(const std::string& threshold_ms = "1500") {
+    return observe_with({"--policy-file", policies_}, threshold_ms);
+  }
+
+  const std::string policies_ = directory_.path("policies.toml");
+};
+
+// A process that is stopped takes no other signal than SIGKILL.
+TEST_F(RunPolicy, TakesOneStepAfterAnother) {
+  write(service("all",
+                "{ signal = \"TERM\", wait-ms = 100 }, { signal = \"KILL\", wait-ms = 100 }, " +
+                    note_of("{pid} $HB_ATTEMPT")));
+  ObserverProcess observer = observe_with_policies();
+  Process victim = agent();
+  let_it_beat(observer, victim);
+  const std::string pid = std::to_string(victim.pid());
+  victim.signal(SIGSTOP);
+  EXPECT_EQ(next(observer, "stall")["cause"], "silence");
+  EXPECT_EQ(victim.wait(), 128 + SIGKILL);
+  ASSERT_TRUE(noted());
+  EXPECT_EQ(notes(), pid + " 1\n");
+  EXPECT_EQ(next(observer, "stall")["cause"], "exited");
+  const Json counters = end(observer);
+  EXPECT_EQ(count(counters, "recovery_total", "signalled"), 2U);
+  EXPECT_EQ(count(counters, "recovery_total", "spawned"), 1U);
+}
+
+// No process of this host is in such a unit.
+TEST_F(RunPolicy, DoesNothingAboutAnAgentThatNoServiceMatches) {
+  write(
+      "[[service]]\nname = \"a\"\nmatch = { unit = \"no-such-*.service\" }\n"
+      "steps = [ { signal = \"KILL\" } ]\n");
+  ObserverProcess observer = observe_with_policies();
+  Process stuck = agent();
+  let_it_beat(observer, stuck);
+  stuck.signal(SIGSTOP);
+  next(observer, "stall");
+  const Json counters = end(observer);
+  for (const auto& [outcome, number] : counters["recovery_total"].items()) {
+    EXPECT_EQ(number, 0U) << outcome;
+  }
+  EXPECT_EQ(::kill(stuck.pid(), 0), 0);
+}
+
+TEST_F(RunPolicy, IsReadAnewOnSighup) {
+  write(service("before", note_of("before")));
+  ObserverProcess observer = observe_with_policies();
+  write(service("after", note_of("after")));
+  observer.process().signal(SIGHUP);
+  observer.expect_logged("new: after; gone: before");
+  Process victim = agent();
+  let_it_beat(observer, victim);
+  victim.signal(SIGSTOP);
+  next(observer, "stall");
+  ASSERT_TRUE(noted());
+  EXPECT_EQ(notes(), "after\n");
+}
+
+// All or nothing: the first service of the bad file is a good one.
+TEST_F(RunPolicy, StaysAsItIsIfTheFileHasAMistake) {
+  write(service("before", note_of("before")));
+  ObserverProcess observer = observe_with_policies();
+  write(service("after", note_of("after")) + "[[service]]\nnam = \"b\"\n");
+  observer.process().signal(SIGHUP);
+  observer.expect_logged(policies_ + ":6:1: unknown key 'nam'");
+  Process victim = agent();
+  let_it_beat(observer, victim);
+  victim.signal(SIGSTOP);
+  next(observer, "stall");
+  ASSERT_TRUE(noted());
+  EXPECT_EQ(notes(), "before\n");
+}
+
+TEST_F(RunPolicy, NamesTheServiceToItsCommands) {
+  write(service("all", note_of("$HB_CAUSE {service} {uid}")));
+  ObserverProcess observer = observe_with_policies();
+  Process victim = agent();
+  let_it_beat(observer, victim);
+  victim.signal(SIGSEGV);
+  EXPECT_EQ(next(observer, "stall")["cause"], "exited");
+  ASSERT_TRUE(noted());
+  EXPECT_TRUE(notes().starts_with("exited ")) << notes();
+  EXPECT_TRUE(notes().ends_with(" " + std::to_string(::getuid()) + "\n")) << notes();
+}
+
+}  // namespace
+}  // namespace hb::test

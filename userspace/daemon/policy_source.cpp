@@ -1,0 +1,72 @@
+#include "daemon/policy_source.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/units.hpp"
+#include "daemon/policy_file.hpp"
+#include "daemon/trusted_file.hpp"
+
+namespace hb::daemon {
+namespace {
+
+// How long a new process may take to its first beat, unless the operator knows better.
+constexpr std::uint64_t kStartUp_ms = 10'000;
+
+const ServicePolicy* find(const Policies& policies, const std::string& name) {
+  for (const auto& policy : policies.all()) {
+    if (policy->name == name) return policy.get();
+  }
+  return nullptr;
+}
+
+void add(std::string& list, const std::string& name) { list += (list.empty() ? "" : ", ") + name; }
+
+}  // namespace
+
+ServiceRules rules_of_flags(const RecoveryConfig& options, std::uint64_t threshold_ms) {
+  ServiceRules rules;
+  rules.recover_on = options.recover_on;
+  rules.attempts = options.attempts;
+  rules.settle_ns = options.settle_ms * kNsPerMs;
+  rules.verify_ns = options.verify_ms.value_or(threshold_ms + kStartUp_ms) * kNsPerMs;
+  rules.stable_ns = options.stable_ms * kNsPerMs;
+  return rules;
+}
+
+Result<std::vector<ServicePolicy>> read_policies(const RecoveryConfig& options,
+                                                 std::uint64_t threshold_ms) {
+  const ServiceRules rules = rules_of_flags(options, threshold_ms);
+  if (options.policy_file) {
+    const auto text = read_trusted_file(*options.policy_file);
+    if (!text) return text.error();
+    return parse_policies(text.value(), *options.policy_file, rules);
+  }
+  ServicePolicy everybody;
+  everybody.rules = rules;
+  if (options.signal) everybody.steps.push_back({*options.signal});
+  if (options.command) everybody.steps.push_back({*options.command});
+  return std::vector<ServicePolicy>{std::move(everybody)};
+}
+
+std::string difference(const Policies& before, const Policies& after) {
+  std::string added;
+  std::string changed;
+  std::string gone;
+  for (const auto& policy : after.all()) {
+    const ServicePolicy* old = find(before, policy->name);
+    if (old == nullptr) add(added, policy->name);
+    if (old != nullptr && describe(*old) != describe(*policy)) add(changed, policy->name);
+  }
+  for (const auto& policy : before.all()) {
+    if (find(after, policy->name) == nullptr) add(gone, policy->name);
+  }
+  std::string text;
+  for (const auto& [what, names] :
+       {std::pair("new: ", added), std::pair("changed: ", changed), std::pair("gone: ", gone)}) {
+    if (!names.empty()) text += (text.empty() ? "" : "; ") + (what + names);
+  }
+  return text.empty() ? "nothing" : text;
+}
+
+}  // namespace hb::daemon

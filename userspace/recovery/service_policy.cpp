@@ -1,0 +1,121 @@
+#include "recovery/service_policy.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "base/enum_values.hpp"
+#include "base/units.hpp"
+
+namespace hb {
+namespace {
+
+bool holds(const std::optional<Glob>& wanted, const std::optional<std::string>& text) {
+  return !wanted || (text && wanted->matches(*text));
+}
+
+RecoverOn silence_of(const RecoverOn& on) {
+  RecoverOn silence{};
+  if (on.has(DownKind::Silence)) silence.add(DownKind::Silence);
+  return silence;
+}
+
+bool may_both_hold(const std::optional<Glob>& a, const std::optional<Glob>& b) {
+  return !a || !b || a->overlaps(*b);
+}
+
+std::string in_ms(std::uint64_t span_ns) { return std::to_string(span_ns / kNsPerMs) + " ms"; }
+
+std::string kinds(const RecoverOn& on) {
+  std::string text;
+  for (const DownKind kind : kEnumValues<DownKind>) {
+    if (on.has(kind)) text += (text.empty() ? "" : ", ") + std::string(name(kind));
+  }
+  return text.empty() ? "never" : text;
+}
+
+// As CommandLine reads it.
+std::string quoted(const std::string& word) {
+  const bool is_plain = word.find_first_of(" \t'\"\\") == std::string::npos && !word.empty();
+  if (is_plain) return word;
+  const char quote = word.find('\'') == std::string::npos ? '\'' : '"';
+  return quote + word + quote;
+}
+
+std::string in_words(const Step& step) {
+  if (const int* signal = step.signal()) {
+    const char* known = ::sigabbrev_np(*signal);
+    const std::string said =
+        known != nullptr ? std::string("SIG") + known : std::to_string(*signal);
+    return "send " + said + ", wait at most " + in_ms(step.wait_ns);
+  }
+  std::string text = "run";
+  for (const auto& word : step.command()->words()) text += " " + quoted(word);
+  return step.wait_ns == 0 ? text : text + ", for at most " + in_ms(step.wait_ns);
+}
+
+}  // namespace
+
+std::string whom(const ServiceMatch& match) {
+  std::string text;
+  const auto add = [&text](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
+  if (match.unit) add("unit " + match.unit->text());
+  if (match.user_unit) add("user unit " + match.user_unit->text());
+  if (match.cgroup) add("cgroup " + match.cgroup->text());
+  if (match.uid) add("uid " + std::to_string(*match.uid));
+  return text.empty() ? "everybody" : text;
+}
+
+std::string describe(const ServicePolicy& policy) {
+  const ServiceRules& rules = policy.rules;
+  std::string text = "  whom      " + whom(policy.match) + "\n";
+  text += "  down by   " + kinds(rules.recover_on) + "\n";
+  text += "  settle    " + in_ms(rules.settle_ns) + " after an exit\n";
+  std::size_t number = 0;
+  for (const Step& step : policy.steps) {
+    text += (number == 0 ? "  steps     " : "            ") + std::to_string(number + 1) + ". " +
+            in_words(step) + "\n";
+    ++number;
+  }
+  text += "  healthy   when a process beats within " + in_ms(rules.verify_ns) + " and for " +
+          in_ms(rules.stable_ns) + "\n";
+  return text + "  attempts  " + std::to_string(rules.attempts) + "\n";
+}
+
+const char* ServiceMatch::mismatch(const ServiceFacts& facts,
+                                   const std::optional<std::uint32_t>& uid_of_process) const {
+  if (!holds(unit, facts.unit)) return "unit";
+  if (!holds(user_unit, facts.user_unit)) return "user-unit";
+  if (!holds(cgroup, facts.cgroup)) return "cgroup";
+  return !uid || uid == uid_of_process ? nullptr : "user";
+}
+
+bool ServiceMatch::overlaps(const ServiceMatch& other) const {
+  const bool may_have_one_uid = !uid || !other.uid || uid == other.uid;
+  return may_have_one_uid && may_both_hold(unit, other.unit) &&
+         may_both_hold(user_unit, other.user_unit) && may_both_hold(cgroup, other.cgroup);
+}
+
+bool ServicePolicy::has_only_signals() const {
+  return std::all_of(steps.begin(), steps.end(),
+                     [](const Step& step) { return step.signal() != nullptr; });
+}
+
+Policies::Policies(std::vector<ServicePolicy> policies) {
+  for (ServicePolicy& policy : policies) {
+    policy.rules.steps = policy.steps.size();
+    // No signal helps a process that has ended.
+    if (policy.has_only_signals()) policy.rules.recover_on = silence_of(policy.rules.recover_on);
+    policies_.push_back(std::make_shared<const ServicePolicy>(std::move(policy)));
+  }
+}
+
+std::shared_ptr<const ServicePolicy> Policies::find(const ServiceFacts& facts,
+                                                    const std::optional<std::uint32_t>& uid) const {
+  const auto found = std::find_if(policies_.begin(), policies_.end(), [&](const auto& policy) {
+    return policy->match.mismatch(facts, uid) == nullptr;
+  });
+  return found != policies_.end() ? *found : nullptr;
+}
+
+}  // namespace hb
