@@ -109,6 +109,7 @@ class PolicyMistakes : public ::testing::TestWithParam<Mistake> {};
 TEST_P(PolicyMistakes, HaveTheirPlace) {
   const std::string said = error_of(GetParam().text);
   EXPECT_TRUE(said.starts_with(GetParam().said)) << said;
+  EXPECT_EQ(said.find('\x1b'), std::string::npos) << "an escape reaches the terminal";
 }
 
 const Mistake kMistakes[] = {
@@ -133,6 +134,7 @@ const Mistake kMistakes[] = {
     {"ControlCharacter", service("", "a\\u001b[2J"), "p.toml:2:8: 'name' has a control"},
     {"NulInAUser", service("match = { user = \"root\\u0000x\" }"), "p.toml:3:18: 'user' has a"},
     {"EscapeInAKey", service("\"\\u001b[2J\" = 1"), "p.toml:3:1: unknown key '?[2J'"},
+    {"EscapeInBadToml", "a = \x1b[2J\n", "p.toml:1:5: "},
     {"NoServiceInTheList", "service = []\n", "p.toml:1:1: there is no [[service]]"},
     {"NoKindAtAll", service("recover-on = []"), "p.toml:3:14: 'recover-on' must have at least one"},
     {"SignalsOnlyForExits", service("recover-on = [\"code\"]\nsteps = [ { signal = \"TERM\" } ]"),

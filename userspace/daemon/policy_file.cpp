@@ -55,8 +55,7 @@ class Table {
       std::string all;
       for (const std::string_view name : known)
         all += (all.empty() ? "" : ", ") + std::string(name);
-      throw Mistake{key.source().begin,
-                    "unknown key " + quoted(printable(key.str())) + "; there are: " + all};
+      throw Mistake{key.source().begin, "unknown key " + quoted(key.str()) + "; there are: " + all};
     }
   }
 
@@ -278,7 +277,7 @@ std::vector<ServicePolicy> read_file(const toml::table& root, const ServiceRules
 Error mistake(const std::string& path, const toml::source_position& place, std::string_view what) {
   return Error{path + ":" + std::to_string(std::max<toml::source_index>(place.line, 1)) + ":" +
                std::to_string(std::max<toml::source_index>(place.column, 1)) + ": " +
-               std::string(what)};
+               printable(what)};
 }
 
 // 0: none is; lines count from 1.
