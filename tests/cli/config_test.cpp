@@ -13,6 +13,7 @@
 #include "cli/config_option.hpp"
 #include "cli/run_options.hpp"
 #include "daemon/trusted_file.hpp"
+#include "tests/support/child.hpp"
 #include "tests/support/needs.hpp"
 #include "tests/support/process.hpp"
 
@@ -195,6 +196,28 @@ TEST_F(Config, RefusesWhatOthersThanRootCanWrite) {
   EXPECT_EQ(parse(), "");
   ASSERT_EQ(::chown(path_.c_str(), 65534, 65534), 0);
   EXPECT_NE(parse().find("chown root " + path_), std::string::npos);
+}
+
+// An observer with --user reads its policies anew as that user, and took any file then.
+TEST_F(Config, RefusesAsAnotherUserWhatAThirdOneCanWrite) {
+  HB_NEEDS_ROOT();
+  std::filesystem::permissions(std::filesystem::path(path_).parent_path(),
+                               std::filesystem::perms(0755));
+  write("threshold-ms=500\n");
+  ASSERT_EQ(::chown(path_.c_str(), 1234, 1234), 0);
+  const auto is_refused = [&] {
+    return Child::run([&] {
+             if (::setuid(65534) != 0) ::_exit(2);
+             ::_exit(daemon::read_trusted_file(path_) ? 0 : 1);
+           }).wait() != 0;
+  };
+  EXPECT_TRUE(is_refused());
+  ASSERT_EQ(::chown(path_.c_str(), 65534, 65534), 0);
+  EXPECT_FALSE(is_refused()) << "its own";
+  ASSERT_EQ(::chown(path_.c_str(), 0, 0), 0);
+  EXPECT_FALSE(is_refused()) << "root's";
+  ASSERT_EQ(::chmod(path_.c_str(), 0666), 0);
+  EXPECT_TRUE(is_refused());
 }
 
 // Two values where two are allowed, and which of them is wrong.

@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <fstream>
+#include <iterator>
+#include <string>
 
 #include "base/units.hpp"
 
@@ -69,6 +72,30 @@ TEST(PolicyFile, TellsTheUsersByName) {
   EXPECT_EQ(parsed.value()[0].match.uid, 0U);
 }
 
+// toml++ goes down into each part of a dotted key: a segmentation fault ended the observer.
+TEST(PolicyFile, RefusesALineThatIsTooLong) {
+  std::string line = "a=1\n";
+  for (int i = 0; i < 40'000; ++i) line.insert(0, "a.");
+  EXPECT_EQ(error_of("\n" + line), "p.toml:2:1: a line is longer than 16384 bytes");
+  const std::string most = line.substr(line.size() - 16'384);
+  EXPECT_TRUE(error_of(most).starts_with("p.toml:1:1: unknown key 'a'")) << error_of(most);
+}
+
+// The one of the documents, with programs that are everywhere.
+TEST(PolicyFile, IsAsTheDocumentShowsIt) {
+  std::ifstream file(HB_SOURCE_DIR "/userspace/recovery/README.md");
+  std::string document{std::istreambuf_iterator<char>(file), {}};
+  const auto begin = document.find("```toml\n") + 8;
+  std::string example = document.substr(begin, document.find("```", begin) - begin);
+  for (auto at = example.find("systemctl"); at != std::string::npos;
+       at = example.find("systemctl")) {
+    example.replace(at, 9, "true");
+  }
+  const auto parsed = parse(example);
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_EQ(parsed.value().size(), 2U);
+}
+
 struct Mistake {
   const char* name;
   std::string text;
@@ -82,6 +109,7 @@ class PolicyMistakes : public ::testing::TestWithParam<Mistake> {};
 TEST_P(PolicyMistakes, HaveTheirPlace) {
   const std::string said = error_of(GetParam().text);
   EXPECT_TRUE(said.starts_with(GetParam().said)) << said;
+  EXPECT_EQ(said.find('\x1b'), std::string::npos) << "an escape reaches the terminal";
 }
 
 const Mistake kMistakes[] = {
@@ -97,8 +125,24 @@ const Mistake kMistakes[] = {
     {"NoName", "[[service]]\n", "p.toml:1:1: the service has no 'name'"},
     {"EmptyName", service("", ""), "p.toml:2:8: 'name' must not be empty"},
     {"NoMatch", "[[service]]\nname = \"a\"\n", "p.toml:1:1: the service has no 'match'"},
-    {"EmptyMatch", service("match = {}"), "p.toml:3:9: 'match' needs unit, cgroup or user"},
+    {"EmptyMatch", service("match = {}"),
+     "p.toml:3:9: 'match' needs unit, user-unit, cgroup or user"},
     {"ClassOfCharacters", service("match = { unit = \"a[bc]\" }"), "p.toml:3:18: 'unit' has a '['"},
+    {"LongPattern", service("match = { cgroup = \"" + std::string(256, 'a') + "\" }"),
+     "p.toml:3:20: 'cgroup' is longer than 255"},
+    {"LongName", service("", std::string(65, 'a')), "p.toml:2:8: 'name' is longer than 64"},
+    {"ControlCharacter", service("", "a\\u001b[2J"), "p.toml:2:8: 'name' has a control"},
+    {"NulInAUser", service("match = { user = \"root\\u0000x\" }"), "p.toml:3:18: 'user' has a"},
+    {"EscapeInAKey", service("\"\\u001b[2J\" = 1"), "p.toml:3:1: unknown key '?[2J'"},
+    {"EscapeInBadToml", "a = \x1b[2J\n", "p.toml:1:5: "},
+    {"NoServiceInTheList", "service = []\n", "p.toml:1:1: there is no [[service]]"},
+    {"NoKindAtAll", service("recover-on = []"), "p.toml:3:14: 'recover-on' must have at least one"},
+    {"SignalsOnlyForExits", service("recover-on = [\"code\"]\nsteps = [ { signal = \"TERM\" } ]"),
+     "p.toml:4:9: signals help only against silence"},
+    {"SignalWithoutPatience", service("steps = [ { signal = \"TERM\" }, { signal = \"KILL\" } ]"),
+     "p.toml:3:11: a signal that another step follows needs 'wait-ms'"},
+    {"CommandWithoutTime", service("steps = [ { exec = \"true\", wait-ms = 0 } ]"),
+     "p.toml:3:38: 'wait-ms' must be a number from 1"},
     {"NoSteps", "[[service]]\nname = \"a\"\nmatch = { unit = \"a\" }\n",
      "p.toml:1:1: the service has no 'steps'"},
     {"EmptySteps", service("steps = []"), "p.toml:3:9: 'steps' must have 1 to 16"},

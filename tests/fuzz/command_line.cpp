@@ -2,6 +2,7 @@
 // into arguments alone.
 #include "recovery/command_line.hpp"
 
+#include "recovery/recovery_means.hpp"
 #include "tests/fuzz/input.hpp"
 
 namespace hb::fuzz {
@@ -66,7 +67,8 @@ void check_command(std::string_view text, const Words& words) {
   Stall stall{};
   stall.pid = 4194303;
   stall.uid = 1000;
-  const auto filled = command.value().argv_for({stall, service});
+  const Step step{command.value()};
+  const auto filled = command.value().argv_for({stall, service, step});
   require(filled.has_value(), "all that can be named is known");
   const Words& argv = *filled;
   require(argv.size() == words.size(), "nothing that is put in makes a second argument");

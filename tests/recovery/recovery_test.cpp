@@ -60,6 +60,11 @@ class RecoveryFlow : public testing::Test {
     means_->ended.push_back(RecoveryReport{outcome, stall_of(pid)});
     recovery_->tick(clock_.now_ns());
   }
+  void deny(std::uint32_t pid) {
+    means_->ended.push_back(
+        DeniedAct{RecoveryRefusal::CredentialsChanged, stall_of(pid), clock_.now_ns(), {}});
+    recovery_->tick(clock_.now_ns());
+  }
   Log pass(std::uint64_t span_ns) {
     log_.clear();
     clock_.advance(span_ns);
@@ -197,6 +202,12 @@ Stall crash_of(std::uint32_t pid, std::uint64_t cgroup_id = kCgroup) {
   stall.cause = StallCause::Exited;
   stall.exit.signal = 11;
   stall.cgroup_id = cgroup_id;
+  return stall;
+}
+
+Stall silence_of(std::uint32_t pid) {
+  Stall stall = stall_of(pid);
+  stall.cgroup_id = kCgroup;
   return stall;
 }
 
@@ -382,6 +393,75 @@ TEST_F(RecoveryFlow, TakesAllStepsOfAnAttemptForOneShareOfTheBudget) {
   EXPECT_EQ(means_->signals.size(), 4U);
 }
 
+// It was signalled all the same, by the step that had waited for the effect of the one before.
+TEST_F(RecoveryFlow, DoesNotSignalAProcessThatBeatsAgain) {
+  Recovery::Config config;
+  config.services.policies = with_steps({kAbort, kKill});
+  restart(config);
+  on_stall_of(7);
+  end_with(RecoveryOutcome::Signalled, 7);
+  Beat again = beat_of(7, 5, clock_.now_ns());
+  again.first_or_changed = true;
+  recovery_->hear(again);
+  for (int i = 0; i < 10; ++i) pass(kSecond);
+  EXPECT_EQ(means_->signals, (std::vector<int>{SIGABRT}));
+}
+
+TEST_F(RecoveryFlow, DoesNotSignalAProcessThatHasEnded) {
+  Recovery::Config config;
+  config.services.policies = with_steps({kAbort, kAnyStep});
+  restart(config);
+  on(crash_of(7, 0));
+  pass(kSecond);
+  EXPECT_EQ(means_->acts, 1U);
+  EXPECT_EQ(means_->signals, (std::vector<int>{}));
+}
+
+// The agent had become root before it hung: no signal of ours could reach it, but a restart could.
+TEST_F(RecoveryFlow, GoesOnAfterAStepThatTheKernelDenied) {
+  Recovery::Config config;
+  config.services.policies = with_steps({kKill, kAnyStep});
+  restart(config);
+  on_stall_of(7);
+  deny(7);
+  pass(kSecond);
+  EXPECT_EQ(means_->acts, 2U);
+  EXPECT_EQ(count(RecoveryRefusal::CredentialsChanged), 1U);
+}
+
+// It spent all attempts on the one, and none on the other, which could have been helped.
+TEST_F(RecoveryFlow, OneThatNoStepCanHelpMakesWayForAnotherOfItsService) {
+  Recovery::Config config;
+  config.services.policies = with_steps({kAbort, kKill});
+  restart(config);
+  names_.know(kCgroup, "a.service");
+  first_beat_of(1, kCgroup);
+  recovery_->tick(clock_.now_ns());
+  means_->refuses = RecoveryRefusal::GenerationUnproven;
+  on(silence_of(1));
+  pass(kSecond);
+  EXPECT_EQ(listener_.changes, (Log{"a.service went_down", "a.service given_up"}));
+  means_->refuses.reset();
+  on(silence_of(2));
+  pass(2 * kSecond);
+  EXPECT_EQ(means_->signals, (std::vector<int>{SIGABRT}));
+}
+
+// It was tried again for ever, and the step after it never.
+TEST_F(RecoveryFlow, GoesOnAfterACommandThatCannotBeExecuted) {
+  Recovery::Config config;
+  config.services.policies = with_steps({kAbort, kAnyStep, kKill});
+  restart(config);
+  on_stall_of(7);
+  end_with(RecoveryOutcome::Signalled, 7);
+  means_->outcome = RecoveryOutcome::SpawnFailed;
+  pass(5 * kSecond);
+  EXPECT_EQ(count(RecoveryOutcome::SpawnFailed), 1U);
+  means_->outcome = RecoveryOutcome::Spawned;
+  pass(kSecond);
+  EXPECT_EQ(means_->signals, (std::vector<int>{SIGABRT, SIGKILL}));
+}
+
 // --- Policies ---
 
 TEST_F(RecoveryFlow, DoesNothingAboutWhoNoPolicyMatches) {
@@ -416,6 +496,102 @@ TEST_F(RecoveryFlow, GoesByThePolicyThatMatches) {
   on(crash_of(1));
   EXPECT_EQ(pass(10 * kSecond), Log{});
   EXPECT_EQ(pass(20 * kSecond).back(), "tell spawned");
+}
+
+// Both are in cron.service. The first one to fail decided for both, so a user's jobs could have
+// root's killed, or keep them from being recovered.
+class OfOneUnit : public RecoveryFlow {
+ protected:
+  OfOneUnit() {
+    ServicePolicy of_user;
+    of_user.name = "user";
+    of_user.match.unit = Glob("cron.service");
+    of_user.match.uid = 1000;
+    of_user.steps = {kKill};
+    ServicePolicy of_root = of_user;
+    of_root.name = "root";
+    of_root.match.uid = 0;
+    of_root.steps = {kAnyStep};
+    config_.services.policies = Policies({of_user, of_root});
+    restart(config_);
+    names_.know(kCgroup, "cron.service");
+    first_beat_of(1, kCgroup);
+    recovery_->tick(clock_.now_ns());
+  }
+  static Stall of(std::uint32_t uid, Stall stall) {
+    stall.uid = uid;
+    return stall;
+  }
+  Recovery::Config config_;
+};
+
+TEST_F(OfOneUnit, EachProcessHasThePolicyOfItsUser) {
+  on(of(1000, silence_of(1)));
+  EXPECT_EQ(means_->signals, (std::vector<int>{SIGKILL}));
+  on(of(0, silence_of(2)));
+  EXPECT_EQ(means_->acts, 2U);
+  EXPECT_EQ(means_->signals, (std::vector<int>{SIGKILL})) << "root's is not signalled";
+}
+
+TEST_F(OfOneUnit, AnothersPolicyDoesNotDecideWhatIsAFailure) {
+  on(of(1000, silence_of(1)));
+  on(of(0, crash_of(2)));
+  pass(kSecond);
+  EXPECT_EQ(means_->acts, 2U);
+}
+
+TEST_F(OfOneUnit, WhoMatchesNoPolicyIsLeftAlone) {
+  on(of(1000, silence_of(1)));
+  on(of(7, silence_of(3)));
+  for (int i = 0; i < 10; ++i) pass(kSecond);
+  EXPECT_EQ(std::count(log_.begin(), log_.end(), "act 3"), 0);
+  EXPECT_EQ(count(RecoveryOutcome::Spawned), 1U) << "of process 1 alone";
+}
+
+// --- Policies that are read anew ---
+
+// A service that had been healthy for less than six times stable-ms kept the old one.
+TEST_F(RecoveryFlow, AHealthyServiceHasTheNewPolicy) {
+  Recovery::Config config;
+  config.services.policies = with_steps({kAbort});
+  restart(config);
+  on_stall_of(7);
+  end_with(RecoveryOutcome::Signalled, 7);
+  Beat again = beat_of(7, 5, clock_.now_ns());
+  again.first_or_changed = true;
+  recovery_->hear(again);
+  pass(10 * kSecond);
+  ASSERT_EQ(listener_.changes.back(), "process 7 recovered");
+  recovery_->replace_policies(with_steps({kKill}));
+  on_stall_of(7);
+  pass(10 * kSecond);
+  EXPECT_EQ(means_->signals, (std::vector<int>{SIGABRT, SIGKILL}));
+}
+
+// An administrator removes what does harm, and sends SIGHUP: it was done once more.
+TEST_F(RecoveryFlow, WhatIsGivenUpIsNotTriedByAPolicyThatIsGone) {
+  means_->refuses = RecoveryRefusal::GenerationUnproven;
+  on_stall_of(7);
+  ASSERT_EQ(listener_.changes.back(), "process 7 given_up");
+  means_->refuses.reset();
+  ServicePolicy other;
+  other.match.unit = Glob("a.service");
+  other.steps = {kAnyStep};
+  recovery_->replace_policies(Policies({other}));
+  recovery_->reset();
+  pass(60 * kSecond);
+  EXPECT_EQ(means_->acts, 0U);
+}
+
+TEST_F(RecoveryFlow, AServiceThatIsDownKeepsItsPolicy) {
+  Recovery::Config config;
+  config.services.policies = with_steps({kAbort, kKill});
+  restart(config);
+  on_stall_of(7);
+  recovery_->replace_policies(Policies());
+  end_with(RecoveryOutcome::Signalled, 7);
+  pass(5 * kSecond);
+  EXPECT_EQ(means_->signals, (std::vector<int>{SIGABRT, SIGKILL}));
 }
 
 // --- Budgets ---

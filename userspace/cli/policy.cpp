@@ -18,6 +18,7 @@
 #include "procfs/process_cgroup.hpp"
 #include "procfs/user_ids.hpp"
 #include "recovery/cgroup_services.hpp"
+#include "recovery/printable.hpp"
 #include "report/line_writer.hpp"
 
 namespace hb::cli {
@@ -73,6 +74,7 @@ Json as_json(const Step& step) {
 Json as_json(const ServiceMatch& match) {
   Json json = Json::object();
   if (match.unit) json["unit"] = match.unit->text();
+  if (match.user_unit) json["user_unit"] = match.user_unit->text();
   if (match.cgroup) json["cgroup"] = match.cgroup->text();
   if (match.uid) json["uid"] = *match.uid;
   return json;
@@ -148,8 +150,8 @@ void print_json(const PolicyOptions& options, const Explained& process, const Po
 std::string words_of(const PolicyOptions& options, const Explained& process) {
   std::string text = fmt::format("process {} (uid {}, cgroup {}): service {}\n", options.pid,
                                  process.uid ? std::to_string(*process.uid) : "not known",
-                                 process.cgroup, process.facts.name);
-  if (process.facts.unit) return text + "unit " + *process.facts.unit + "\n";
+                                 printable(process.cgroup), printable(process.facts.name));
+  if (process.facts.unit) return text + "unit " + printable(*process.facts.unit) + "\n";
   return text + "no command can restart it as a unit: {unit} is not known\n";
 }
 
@@ -190,7 +192,8 @@ void add_policy(CLI::App& app, Action& chosen) {
   CLI::App* policy = app.add_subcommand("policy", "Say what a policy file means, and for whom");
   policy->require_subcommand(1);
   const auto options = std::make_shared<PolicyOptions>();
-  CLI::App* checked = policy->add_subcommand("check", "Say what a policy file means");
+  CLI::App* checked =
+      policy->add_subcommand("check", "Say what a policy file means to a run without other flags");
   checked->add_option("FILE", options->file, "The policy file")->required();
   add_format(*checked, *options);
   checked->callback([&chosen, options] { chosen = [options] { return check(*options); }; });

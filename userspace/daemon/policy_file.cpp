@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/units.hpp"
+#include "recovery/printable.hpp"
 
 namespace hb::daemon {
 namespace {
@@ -20,9 +21,14 @@ namespace {
 constexpr std::uint64_t kStartUp_ns = 10 * kNsPerSecond;
 constexpr std::int64_t kMsPerDay = 86'400'000;
 constexpr std::int64_t kMaxAttempts = 1000;
-constexpr std::size_t kMaxServices = 1000;
+// Whether services overlap is looked at in pairs, at SIGHUP within the loop.
+constexpr std::size_t kMaxServices = 256;
 constexpr std::size_t kMaxSteps = 16;
 constexpr std::size_t kMaxThresholds = 63;  // beside the observer's; Tracker has 64
+constexpr std::size_t kLongestName = 64;
+constexpr std::size_t kLongestPattern = 255;
+// toml++ goes down by recursion into each part of a dotted key.
+constexpr std::size_t kLongestLine_bytes = 16384;
 
 // Thrown within this file only: the first mistake ends the reading.
 struct Mistake {
@@ -34,7 +40,14 @@ struct Mistake {
   throw Mistake{node.source().begin, what};
 }
 
+bool is_control(char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; }
+
 std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
+
+void refuse_control(const toml::node& node, std::string_view key, std::string_view text) {
+  if (std::none_of(text.begin(), text.end(), is_control)) return;
+  fail(node, quoted(key) + " has a control character");
+}
 
 // A table, with the keys that it may have.
 class Table {
@@ -58,6 +71,7 @@ class Table {
     const auto value = found->value_exact<std::string>();
     if (!value) fail(*found, quoted(key) + " must be a string");
     if (value->empty()) fail(*found, quoted(key) + " must not be empty");
+    refuse_control(*found, key, *value);
     return value;
   }
 
@@ -97,6 +111,7 @@ const toml::array& as_array(const toml::node& node, const std::string& what) {
 
 RecoverOn read_kinds(const toml::node& node) {
   RecoverOn kinds{};
+  bool is_empty = true;
   for (const toml::node& one : as_array(node, "'recover-on'")) {
     const auto text = one.value_exact<std::string>();
     const auto kind = std::find_if(kEnumValues<DownKind>.begin(), kEnumValues<DownKind>.end(),
@@ -105,7 +120,9 @@ RecoverOn read_kinds(const toml::node& node) {
       fail(one, "'recover-on' has silence, signal, code, stop-signal, clean and last-word only");
     }
     kinds.add(*kind);
+    is_empty = false;
   }
+  if (is_empty) fail(node, "'recover-on' must have at least one kind");
   return kinds;
 }
 
@@ -137,7 +154,7 @@ Step read_step(const toml::node& node) {
   const auto signal = table.text("signal");
   const auto exec = table.text("exec");
   if (signal.has_value() == exec.has_value()) fail(node, "a step has either 'signal' or 'exec'");
-  Step step{0, table.ns("wait-ms", 0).value_or(0)};
+  Step step{0, table.ns("wait-ms", 1).value_or(0)};
   if (signal) {
     const auto number = signal_of(*signal);
     if (!number)
@@ -159,6 +176,10 @@ std::vector<Step> read_steps(const Table& service) {
   if (steps.empty() || steps.size() > kMaxSteps) {
     fail(*node, "'steps' must have 1 to " + std::to_string(kMaxSteps) + " steps");
   }
+  for (std::size_t i = 0; i + 1 < steps.size(); ++i) {
+    if (steps[i].signal() == nullptr || steps[i].wait_ns != 0) continue;
+    fail(*node->as_array()->get(i), "a signal that another step follows needs 'wait-ms'");
+  }
   return steps;
 }
 
@@ -167,6 +188,7 @@ std::uint32_t read_user(const toml::node& node) {
   if (number && *number >= 0 && *number < 4'294'967'295) return static_cast<std::uint32_t>(*number);
   const auto text = node.value_exact<std::string>();
   if (!text) fail(node, "'user' must be a name or a uid");
+  refuse_control(node, "user", *text);
   const passwd* user = ::getpwnam(text->c_str());
   if (user == nullptr) fail(node, "there is no user " + quoted(*text));
   return user->pw_uid;
@@ -175,6 +197,10 @@ std::uint32_t read_user(const toml::node& node) {
 std::optional<Glob> read_glob(const Table& table, std::string_view key) {
   const auto text = table.text(key);
   if (!text) return std::nullopt;
+  if (text->size() > kLongestPattern) {
+    fail(*table.find(key),
+         quoted(key) + " is longer than " + std::to_string(kLongestPattern) + " characters");
+  }
   if (text->find('[') == std::string::npos) return Glob(*text);
   fail(*table.find(key), quoted(key) + " has a '[': only * and ? stand for other characters");
 }
@@ -182,13 +208,14 @@ std::optional<Glob> read_glob(const Table& table, std::string_view key) {
 ServiceMatch read_match(const Table& service) {
   const toml::node* node = service.find("match");
   if (node == nullptr) fail(service.node(), "the service has no 'match'");
-  const Table table(as_table(*node, "'match'"), {"unit", "cgroup", "user"});
+  const Table table(as_table(*node, "'match'"), {"unit", "user-unit", "cgroup", "user"});
   ServiceMatch match;
   match.unit = read_glob(table, "unit");
+  match.user_unit = read_glob(table, "user-unit");
   match.cgroup = read_glob(table, "cgroup");
   if (const toml::node* user = table.find("user")) match.uid = read_user(*user);
-  if (!match.unit && !match.cgroup && !match.uid) {
-    fail(*node, "'match' needs unit, cgroup or user; unit = \"*\" is every unit");
+  if (!match.unit && !match.user_unit && !match.cgroup && !match.uid) {
+    fail(*node, "'match' needs unit, user-unit, cgroup or user; unit = \"*\" is every unit");
   }
   return match;
 }
@@ -214,6 +241,10 @@ ServicePolicy read_service(const toml::node& node, const Defaults& defaults) {
   ServicePolicy policy;
   const auto name = table.text("name");
   if (!name) fail(node, "the service has no 'name'");
+  if (name->size() > kLongestName) {
+    fail(*table.find("name"),
+         "'name' is longer than " + std::to_string(kLongestName) + " characters");
+  }
   policy.name = *name;
   policy.match = read_match(table);
   policy.rules = defaults.rules;
@@ -221,6 +252,10 @@ ServicePolicy read_service(const toml::node& node, const Defaults& defaults) {
   read_threshold(table, policy.threshold_ns, policy.rules);
   read_rules(table, policy.rules);
   policy.steps = read_steps(table);
+  if (policy.has_only_signals() && !policy.rules.recover_on.has(DownKind::Silence)) {
+    fail(*table.find("steps"),
+         "signals help only against silence, which is not in 'recover-on': nothing would be done");
+  }
   return policy;
 }
 
@@ -261,7 +296,9 @@ std::vector<ServicePolicy> read_file(const toml::table& root, const ServiceRules
   const Defaults defaults = read_defaults(file, base);
   std::vector<ServicePolicy> policies;
   const toml::node* services = file.find("service");
-  if (services == nullptr) fail(root, "there is no [[service]]");
+  if (services == nullptr || (services->is_array() && services->as_array()->empty())) {
+    fail(root, "there is no [[service]]");
+  }
   for (const toml::node& node : as_array(*services, "'service' ([[service]])")) {
     if (policies.size() >= kMaxServices) {
       fail(node, "there are more than " + std::to_string(kMaxServices) + " services");
@@ -277,13 +314,28 @@ std::vector<ServicePolicy> read_file(const toml::table& root, const ServiceRules
 Error mistake(const std::string& path, const toml::source_position& place, std::string_view what) {
   return Error{path + ":" + std::to_string(std::max<toml::source_index>(place.line, 1)) + ":" +
                std::to_string(std::max<toml::source_index>(place.column, 1)) + ": " +
-               std::string(what)};
+               printable(what)};
+}
+
+// 0: none is; lines count from 1.
+toml::source_index overlong_line(std::string_view text) {
+  toml::source_index number = 1;
+  for (std::size_t begin = 0; begin < text.size(); ++number) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    if (end - begin > kLongestLine_bytes) return number;
+    begin = end + 1;
+  }
+  return 0;
 }
 
 }  // namespace
 
 Result<std::vector<ServicePolicy>> parse_policies(std::string_view text, const std::string& path,
                                                   const ServiceRules& base) {
+  if (const auto number = overlong_line(text)) {
+    return mistake(path, {number, 1},
+                   "a line is longer than " + std::to_string(kLongestLine_bytes) + " bytes");
+  }
   try {
     return read_file(toml::parse(text), base);
   } catch (const toml::parse_error& error) {

@@ -353,7 +353,7 @@ void RecoveryMember::reported(const RecoveryReport& report) {
 }
 
 void RecoveryMember::changed(const Services::Change& change) {
-  const std::string& service = change.served->facts.name;
+  const std::string service = printable(change.served->facts.name);
   switch (change.news) {
     case ServiceNews::WentDown: spdlog::info("service {} is down", service); return;
     case ServiceNews::Flapped:

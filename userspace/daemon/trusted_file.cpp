@@ -16,14 +16,13 @@ Result<> examine(const struct stat& seen, const std::string& path) {
   if (seen.st_size > static_cast<off_t>(kMaxTrustedFile_bytes)) {
     return Error{path + " is larger than 1 MiB: is it the right file?", EFBIG};
   }
-  if (::geteuid() != 0) return ok();
-  if (seen.st_uid != 0) {
+  if (seen.st_uid != 0 && seen.st_uid != ::geteuid()) {
     return Error{path + " belongs to user " + std::to_string(seen.st_uid) +
-                     ", who could change what root runs: chown root " + path,
+                     ", who could change what is done in your name: chown root " + path,
                  EPERM};
   }
   if ((seen.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-    return Error{path + " can be written by others than root: chmod go-w " + path, EPERM};
+    return Error{path + " can be written by others than its owner: chmod go-w " + path, EPERM};
   }
   return ok();
 }

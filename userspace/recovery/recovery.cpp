@@ -48,10 +48,11 @@ void fill(AuditRecord& record, const Stall& stall) {
   record.cause = stall.cause;
 }
 
-// A signal to a process that has ended, and a restart of what has been restarted, are none.
+// A signal to a process that has ended or beats again, and a restart of what has been restarted,
+// are none.
 bool is_needed(const Service& service, const Step& step) {
-  if (service.state() != ServiceState::Recovering) return true;
-  return step.signal() != nullptr ? service.signal_is_needed() : service.command_is_needed();
+  if (step.signal() != nullptr) return service.signal_is_needed();
+  return service.state() != ServiceState::Recovering || service.command_is_needed();
 }
 
 void fill(AuditRecord& record, const ServiceFacts& service, std::uint32_t attempt) {
@@ -133,7 +134,7 @@ void Recovery::drive(std::uint64_t now_ns) {
 void Recovery::drive(Served& served, std::uint64_t now_ns) {
   Service& service = served.service;
   const bool is_first = service.state() == ServiceState::Down;
-  if (is_first) served.is_paid = false;
+  if (is_first) served.is_paid = served.has_acted = false;
   const Stall stall = service.wants(now_ns)->stall;
   const std::size_t place = is_first ? 0 : service.step();
   const Step& step = served.policy->steps[place];
@@ -158,7 +159,8 @@ std::optional<RecoveryRefusal> Recovery::refusal(const Served& served, const Rec
   return means_->refusal(target);
 }
 
-// A step that can never be taken makes way for the next one.
+// A step that can never be taken makes way for the next one. If none of them all can be taken for
+// this process, another one of the service has its turn.
 void Recovery::refuse(Served& served, const RecoveryTarget& target, RecoveryRefusal reason,
                       std::uint64_t now_ns) {
   const auto number = static_cast<std::uint8_t>(reason);
@@ -166,7 +168,7 @@ void Recovery::refuse(Served& served, const RecoveryTarget& target, RecoveryRefu
   const bool is_last = &target.step == &served.policy->steps.back();
   if (passes_with_time(reason)) {
     served.service.refused(now_ns);
-  } else if (is_last && served.policy->steps.size() == 1) {
+  } else if (is_last && !served.has_acted) {
     services_.note(served, served.service.give_up(now_ns));
   } else {
     services_.note(served, served.service.skipped(now_ns));
@@ -200,7 +202,8 @@ void Recovery::act(Served& served, const RecoveryTarget& target, std::uint64_t n
     return;
   }
   served.told_refusal = Served::kNoRefusal;
-  if (!std::exchange(served.is_paid, true)) policy_.commit(target.stall, now_ns);
+  const bool pays = !std::exchange(served.is_paid, true);
+  if (pays) policy_.commit(target.stall, now_ns);
   exhausted_ = false;
   if (config_.dry_run) {
     report({RecoveryOutcome::DryRun, target.stall});
@@ -209,17 +212,25 @@ void Recovery::act(Served& served, const RecoveryTarget& target, std::uint64_t n
   }
   auto done = means_->act(target, now_ns);
   if (done && done->outcome == RecoveryOutcome::SpawnFailed) {
-    policy_.not_begun(target.stall, now_ns);
-    served.is_paid = false;
-    served.service.not_begun(now_ns);
+    if (pays) policy_.not_begun(target.stall, now_ns);
+    served.is_paid = !pays;
+    not_begun(served, now_ns);
     report(std::move(*done));
     return;
   }
   served.service.begun(now_ns);
+  served.has_acted = true;
   served.acting_on = process_of(target.stall);
   if (!done) return;
   const bool goes_on = done->outcome == RecoveryOutcome::Spawned;
   goes_on ? report(std::move(*done)) : end(std::move(*done), now_ns);
+}
+
+// A later step that cannot be begun has failed: the attempt goes on.
+void Recovery::not_begun(Served& served, std::uint64_t now_ns) {
+  if (served.service.state() == ServiceState::Down) return served.service.not_begun(now_ns);
+  served.service.begun(now_ns);
+  services_.note(served, served.service.ended(false, now_ns, now_ns));
 }
 
 // A command that has only just begun was announced by the record of its intent.
@@ -239,7 +250,10 @@ void Recovery::deny(DeniedAct denied, std::uint64_t now_ns) {
   listener_.refused(denied.stall, denied.reason);
   if (Served* served = services_.acting_on(process_of(denied.stall))) {
     served->acting_on.reset();
-    services_.note(*served, served->service.give_up(now_ns));
+    Service& service = served->service;
+    const bool is_last = service.step() + 1 == served->policy->steps.size();
+    services_.note(*served,
+                   is_last ? service.give_up(now_ns) : service.ended(false, now_ns, now_ns));
   }
   denied.record.kind = AuditRecord::Kind::Refused;
   denied.record.reason = name(denied.reason);

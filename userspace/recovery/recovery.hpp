@@ -141,6 +141,7 @@ class Recovery {
   void tell_refusal(const Stall& stall, RecoveryRefusal reason, std::uint64_t now_ns);
   void act(Served& served, const RecoveryTarget& target, std::uint64_t now_ns);
   void tell_if_exhausted(const Stall& stall, RecoveryRefusal reason);
+  void not_begun(Served& served, std::uint64_t now_ns);
   void report(RecoveryReport report);
   void deny(DeniedAct denied, std::uint64_t now_ns);
   void end(RecoveryReport report, std::uint64_t now_ns);

@@ -188,6 +188,11 @@ Service::News Service::continue_or_give_up(std::uint64_t due_ns) {
   return goes_on ? std::nullopt : News(ServiceNews::GaveUp);
 }
 
+bool Service::signal_is_needed() const {
+  const DownProcess* target = state_ == ServiceState::Recovering ? &*target_ : candidate();
+  return target != nullptr && !target->has_exited() && is_down(target->process());
+}
+
 void Service::not_begun(std::uint64_t now_ns) {
   due_ns_ = now_ns + doubled(rules_->backoff_ns, not_begun_++, rules_->max_backoff_ns);
 }
@@ -288,6 +293,11 @@ Service::DownProcess* Service::find(const ProcessKey& process) {
   const auto found = std::find_if(down_.begin(), down_.end(),
                                   [&](const DownProcess& one) { return one.process() == process; });
   return found != down_.end() ? &*found : nullptr;
+}
+
+bool Service::is_down(const ProcessKey& process) const {
+  return std::any_of(down_.begin(), down_.end(),
+                     [&](const DownProcess& one) { return one.process() == process; });
 }
 
 void Service::erase(DownProcess* process) { down_.erase(down_.begin() + (process - down_.data())); }

@@ -152,7 +152,8 @@ class Service {
     [[nodiscard]] bool has_exited() const { return stall.cause == StallCause::Exited; }
   };
 
-  // `rules` must live as long. `seed` spreads the backoff of services that fail together.
+  // `rules` must live as long, or until they are replaced. `seed` spreads the backoff of services
+  // that fail together.
   Service(const ServiceRules& rules, bool alone, std::uint64_t seed)
       : rules_(&rules), alone_(alone), jitter_(seed | 1) {}
 
@@ -183,14 +184,17 @@ class Service {
   // It need not be done, since what it is for is so already.
   News skipped(std::uint64_t now_ns);
 
-  // Whether a signal, or a command, would still change anything.
-  [[nodiscard]] bool signal_is_needed() const { return !target_has_exited(); }
+  // Whether a signal, or a command, would still change anything. A process that beats again is not
+  // signalled.
+  [[nodiscard]] bool signal_is_needed() const;
   [[nodiscard]] bool command_is_needed() const { return !evidence_ || has_silent(); }
 
   // The step that was begun has ended. The next one is due at `next_ns`, or when the process that
   // it is for has ended.
   News ended(bool was_successful, std::uint64_t now_ns, std::uint64_t next_ns);
 
+  // From now on. While it is healthy or given up.
+  void replace_rules(const ServiceRules& rules) { rules_ = &rules; }
   // Whatever it gave up is tried again.
   void reset(std::uint64_t now_ns);
 
@@ -206,6 +210,7 @@ class Service {
   void forget_exited();
   void erase(DownProcess* process);
   [[nodiscard]] DownProcess* find(const ProcessKey& process);
+  [[nodiscard]] bool is_down(const ProcessKey& process) const;
   [[nodiscard]] bool has_silent() const;
   [[nodiscard]] const DownProcess* candidate() const;
   News give_up_without_candidate();

@@ -34,6 +34,14 @@ std::string kinds(const RecoverOn& on) {
   return text.empty() ? "never" : text;
 }
 
+// As CommandLine reads it.
+std::string quoted(const std::string& word) {
+  const bool is_plain = word.find_first_of(" \t'\"\\") == std::string::npos && !word.empty();
+  if (is_plain) return word;
+  const char quote = word.find('\'') == std::string::npos ? '\'' : '"';
+  return quote + word + quote;
+}
+
 std::string in_words(const Step& step) {
   if (const int* signal = step.signal()) {
     const char* known = ::sigabbrev_np(*signal);
@@ -42,7 +50,7 @@ std::string in_words(const Step& step) {
     return "send " + said + ", wait at most " + in_ms(step.wait_ns);
   }
   std::string text = "run";
-  for (const auto& word : step.command()->words()) text += " " + word;
+  for (const auto& word : step.command()->words()) text += " " + quoted(word);
   return step.wait_ns == 0 ? text : text + ", for at most " + in_ms(step.wait_ns);
 }
 
@@ -52,6 +60,7 @@ std::string whom(const ServiceMatch& match) {
   std::string text;
   const auto add = [&text](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
   if (match.unit) add("unit " + match.unit->text());
+  if (match.user_unit) add("user unit " + match.user_unit->text());
   if (match.cgroup) add("cgroup " + match.cgroup->text());
   if (match.uid) add("uid " + std::to_string(*match.uid));
   return text.empty() ? "everybody" : text;
@@ -76,14 +85,16 @@ std::string describe(const ServicePolicy& policy) {
 
 const char* ServiceMatch::mismatch(const ServiceFacts& facts,
                                    const std::optional<std::uint32_t>& uid_of_process) const {
-  if (!holds(unit, facts.unit ? facts.unit : facts.user_unit)) return "unit";
+  if (!holds(unit, facts.unit)) return "unit";
+  if (!holds(user_unit, facts.user_unit)) return "user-unit";
   if (!holds(cgroup, facts.cgroup)) return "cgroup";
   return !uid || uid == uid_of_process ? nullptr : "user";
 }
 
 bool ServiceMatch::overlaps(const ServiceMatch& other) const {
   const bool may_have_one_uid = !uid || !other.uid || uid == other.uid;
-  return may_have_one_uid && may_both_hold(unit, other.unit) && may_both_hold(cgroup, other.cgroup);
+  return may_have_one_uid && may_both_hold(unit, other.unit) &&
+         may_both_hold(user_unit, other.user_unit) && may_both_hold(cgroup, other.cgroup);
 }
 
 bool ServicePolicy::has_only_signals() const {

@@ -18,8 +18,9 @@ namespace hb {
 
 // All that are given must hold. None given: everybody.
 struct ServiceMatch {
-  std::optional<Glob> unit;    // of the system's manager, or of a user's
-  std::optional<Glob> cgroup;  // its path
+  std::optional<Glob> unit;       // of the system's manager
+  std::optional<Glob> user_unit;  // of a user's manager, which names its units as it likes
+  std::optional<Glob> cgroup;     // its path
   std::optional<std::uint32_t> uid;
 
   // nullptr: it matches; else the key that does not hold.

@@ -25,10 +25,6 @@ Services::Services(const Config& config, ServiceNames* names)
   replace_policies(config.policies);
 }
 
-void Services::replace_policies(Policies policies) {
-  policies_ = std::move(policies);
-  has_thresholds_ = policies_.shortest_threshold_ns().has_value();
-}
 
 void Services::hear(const Beat& beat, std::uint64_t now_ns) {
   if (!beat.first_or_changed) return;
@@ -37,7 +33,7 @@ void Services::hear(const Beat& beat, std::uint64_t now_ns) {
   const ProcessKey process{beat.pid, beat.generation_ns};
   if (!known_.is_pending(beat.cgroup_id)) {
     if (beat.is_first) has_begun(beat.cgroup_id, process, beat.uid);
-    deliver_beat(beat.cgroup_id, process, beat.is_first, now_ns);
+    deliver_beat(beat.cgroup_id, {process, beat.uid, beat.is_first}, now_ns);
   } else if (beat.is_first) {
     // Without room for it the service is taken for down until its next beat that is told, and the
     // process has the observer's threshold.
@@ -137,19 +133,18 @@ void Services::deliver(std::uint64_t cgroup_id, const Held& held, std::uint64_t 
     [[maybe_unused]] const Taken taken = deliver_stall(*held.stall, held.may_begin, now_ns);
   } else {
     has_begun(cgroup_id, held.process, held.uid);
-    deliver_beat(cgroup_id, held.process, true, now_ns);
+    deliver_beat(cgroup_id, {held.process, held.uid, true}, now_ns);
   }
 }
 
-void Services::deliver_beat(std::uint64_t cgroup_id, const ProcessKey& process, bool is_first,
-                            std::uint64_t now_ns) {
-  if (Served* served = find(cgroup_id, process)) {
-    note(*served, served->service.heard(process, is_first, now_ns));
+void Services::deliver_beat(std::uint64_t cgroup_id, const Heard& heard, std::uint64_t now_ns) {
+  if (Served* served = find(cgroup_id, heard.process, heard.uid)) {
+    note(*served, served->service.heard(heard.process, heard.is_first, now_ns));
   }
 }
 
 Services::Taken Services::deliver_stall(const Stall& stall, bool may_begin, std::uint64_t now_ns) {
-  Served* served = find(stall.cgroup_id, process_of(stall));
+  Served* served = find(stall.cgroup_id, process_of(stall), stall.uid);
   if (served == nullptr) {
     ServiceFacts facts = facts_of(stall.cgroup_id, process_of(stall));
     auto policy = policies_.find(facts, stall.uid);
@@ -163,10 +158,40 @@ Services::Taken Services::deliver_stall(const Stall& stall, bool may_begin, std:
   return Taken::Yes;
 }
 
-Services::Served* Services::find(std::uint64_t cgroup_id, const ProcessKey& process) {
+// By the policy that the service went down with: the file may have been read anew.
+Services::Served* Services::find(std::uint64_t cgroup_id, const ProcessKey& process,
+                                 const Uid& uid) {
   const ServiceFacts* facts = known_.facts(cgroup_id);
-  const auto found = by_name_.find(facts != nullptr ? facts->name : own_key(process));
-  return found != by_name_.end() ? found->second : nullptr;
+  const auto [first, last] =
+      by_name_.equal_range(facts != nullptr ? facts->name : own_key(process));
+  const auto found = std::find_if(first, last, [&](const auto& entry) {
+    const Served& served = *entry.second;
+    return served.policy->match.mismatch(served.facts, uid) == nullptr;
+  });
+  return found != last ? found->second : nullptr;
+}
+
+void Services::forget(const Served& served) {
+  const auto [first, last] = by_name_.equal_range(served.key);
+  by_name_.erase(
+      std::find_if(first, last, [&](const auto& entry) { return entry.second == &served; }));
+}
+
+void Services::replace_policies(Policies policies) {
+  policies_ = std::move(policies);
+  has_thresholds_ = policies_.shortest_threshold_ns().has_value();
+  for (const auto& served : served_) replace_policy(*served);
+  std::erase_if(served_, [](const auto& served) { return served->policy == nullptr; });
+}
+
+void Services::replace_policy(Served& served) {
+  const ServiceState state = served.service.state();
+  if (state != ServiceState::Healthy && state != ServiceState::GivenUp) return;
+  if (is_told_of(served)) return;
+  auto policy = policies_.find(served.facts, served.uid);
+  if (policy) served.service.replace_rules(policy->rules);
+  if (!policy) forget(served);
+  served.policy = std::move(policy);
 }
 
 ServiceFacts Services::facts_of(std::uint64_t cgroup_id, const ProcessKey& process) const {
@@ -211,7 +236,7 @@ Services::Served* Services::make(const Stall& stall, ServiceFacts facts,
       .uid = stall.uid,
       .acting_on = std::nullopt,
   }));
-  by_name_[served_.back()->key] = served_.back().get();
+  by_name_.emplace(served_.back()->key, served_.back().get());
   return served_.back().get();
 }
 
@@ -227,7 +252,7 @@ bool Services::make_room_for(const std::optional<std::uint32_t>& uid) {
            (!is_share_full || is_of_uid(served));
   });
   if (given_up == served_.end()) return false;
-  by_name_.erase((*given_up)->key);
+  forget(**given_up);
   served_.erase(given_up);
   return true;
 }
@@ -244,7 +269,7 @@ void Services::forget_idle() {
     return served->has_ended || served->service.is_idle();
   };
   for (const auto& served : served_) {
-    if (is_done(served)) by_name_.erase(served->key);
+    if (is_done(served)) forget(*served);
   }
   std::erase_if(served_, is_done);
 }

@@ -47,6 +47,7 @@ class Services {
     std::optional<std::uint32_t> uid;        // of the process that failed first
     std::optional<ProcessKey> acting_on;     // of the step that runs
     bool is_paid = false;                    // the attempt has been taken from the budgets
+    bool has_acted = false;                  // a step of the attempt has been taken
     std::uint8_t told_refusal = kNoRefusal;  // the last one that was told, since its last act
 
     static constexpr std::uint8_t kNoRefusal = 255;
@@ -94,7 +95,8 @@ class Services {
   // News of a service that the caller has told something.
   void note(Served& served, Service::News news);
 
-  // For services that go down from now on.
+  // Services that are down, and neither healthy nor given up, go by theirs until they are. One that
+  // no policy matches any more is forgotten.
   void replace_policies(Policies policies);
   // All that is given up is tried again.
   void reset(std::uint64_t now_ns);
@@ -104,6 +106,14 @@ class Services {
   [[nodiscard]] std::size_t held() const { return held_count_; }
 
  private:
+  using Uid = std::optional<std::uint32_t>;
+
+  struct Heard {
+    ProcessKey process;
+    Uid uid;
+    bool is_first;
+  };
+
   // What came of a process whose service is not known yet.
   struct Held {
     std::optional<Stall> stall;  // else a first beat
@@ -118,12 +128,12 @@ class Services {
   [[nodiscard]] bool hold(std::uint64_t cgroup_id, Held held);
   void deliver(std::uint64_t cgroup_id, const Held& held, std::uint64_t now_ns);
   void answer(const ServiceNames::Answer& answer, std::uint64_t now_ns);
-  void deliver_beat(std::uint64_t cgroup_id, const ProcessKey& process, bool is_first,
-                    std::uint64_t now_ns);
-  void has_begun(std::uint64_t cgroup_id, const ProcessKey& process,
-                 const std::optional<std::uint32_t>& uid);
+  void deliver_beat(std::uint64_t cgroup_id, const Heard& heard, std::uint64_t now_ns);
+  void has_begun(std::uint64_t cgroup_id, const ProcessKey& process, const Uid& uid);
   [[nodiscard]] Taken deliver_stall(const Stall& stall, bool may_begin, std::uint64_t now_ns);
-  [[nodiscard]] Served* find(std::uint64_t cgroup_id, const ProcessKey& process);
+  [[nodiscard]] Served* find(std::uint64_t cgroup_id, const ProcessKey& process, const Uid& uid);
+  void forget(const Served& served);
+  void replace_policy(Served& served);
   [[nodiscard]] ServiceFacts facts_of(std::uint64_t cgroup_id, const ProcessKey& process) const;
   [[nodiscard]] Served* make(const Stall& stall, ServiceFacts facts,
                              std::shared_ptr<const ServicePolicy> policy);
@@ -141,7 +151,8 @@ class Services {
   std::map<std::optional<std::uint32_t>, std::size_t> held_by_uid_;
   bool may_be_idle_ = false;  // a service: something has happened to it
   std::vector<std::unique_ptr<Served>> served_;
-  std::unordered_map<std::string, Served*> by_name_;
+  // Several of a name: a unit's processes may belong to several policies.
+  std::unordered_multimap<std::string, Served*> by_name_;
   std::deque<Change> changes_;
   std::deque<Threshold> thresholds_;
   std::size_t next_ = 0;
