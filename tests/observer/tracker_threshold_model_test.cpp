@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::uint64_t kDefault = 50;
 constexpr std::uint32_t kPids = 24;
-constexpr std::size_t kCapacity = kPids;
+constexpr std::uint32_t kManyPids = 4 * kPids;
 
 struct Agent {
   std::uint64_t generation = 0;
@@ -107,7 +107,7 @@ class Model {
 class Pair {
  public:
   Pair(std::uint64_t seed, std::uint32_t pids, std::uint64_t thresholds)
-      : engine_(seed), tracker_(kPids * 4, kDefault, seed), pids_(pids), thresholds_(thresholds) {}
+      : engine_(seed), tracker_(kManyPids, kDefault, seed), pids_(pids), thresholds_(thresholds) {}
 
   void step() {
     now_ += one_in(100) ? 3 * kDefault : below(6);
@@ -202,7 +202,7 @@ TEST(ThresholdModel, AgreesOnAFewThresholds) { compare(kPids, 5, 100); }
 TEST(ThresholdModel, AgreesOnAThresholdForEachAgent) { compare(kPids, 1000, 100); }
 
 // There are more agents than there can be thresholds, and hardly two ask for the same one.
-TEST(ThresholdModel, AgreesOnMoreThanThereCanBe) { compare(4 * kPids, 1'000'000, 1000); }
+TEST(ThresholdModel, AgreesOnMoreThanThereCanBe) { compare(kManyPids, 1'000'000, 1000); }
 
 }  // namespace
 }  // namespace hb
