@@ -49,9 +49,10 @@ intake::IntakeConfig RunConfig::intake_config() const {
 
 // A blocked loop must be noticed long before its agents appear to be silent.
 Standstill::Config RunConfig::standstill() const {
-  return {.limit_ms = self_watchdog_ms,
-          .calm_ms = std::clamp(shortest_threshold_ms() / 4, Standstill::kAlert_ms, kLongestCalm_ms),
-          .commands_ms = recovery.is_on() ? recovery.shutdown_grace_ms : 0};
+  return {
+      .limit_ms = self_watchdog_ms,
+      .calm_ms = std::clamp(shortest_threshold_ms() / 4, Standstill::kAlert_ms, kLongestCalm_ms),
+      .commands_ms = recovery.is_on() ? recovery.shutdown_grace_ms : 0};
 }
 
 }  // namespace hb::daemon

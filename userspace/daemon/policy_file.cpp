@@ -273,9 +273,8 @@ Defaults read_defaults(const Table& file, const ServiceRules& base) {
   Defaults defaults{base, {}};
   const toml::node* node = file.find("defaults");
   if (node == nullptr) return defaults;
-  const Table table(
-      as_table(*node, "'defaults'"),
-      {"threshold-ms", "recover-on", "settle-ms", "verify-ms", "stable-ms", "attempts"});
+  const Table table(as_table(*node, "'defaults'"), {"threshold-ms", "recover-on", "settle-ms",
+                                                    "verify-ms", "stable-ms", "attempts"});
   read_threshold(table, defaults.threshold_ns, defaults.rules);
   read_rules(table, defaults.rules);
   return defaults;

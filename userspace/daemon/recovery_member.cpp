@@ -214,11 +214,12 @@ Result<RecoveryMember::Prepared> RecoveryMember::prepare(const RecoveryConfig& o
 }
 
 Result<std::unique_ptr<RecoveryMember>> RecoveryMember::open(const RecoveryConfig& options,
-                                                             const ObserverFacts& observer,
-                                                             Prepared prepared, const Clock& clock,
+                                                             const ObserverFacts& facts,
+                                                             Prepared prepared, Observer& observer,
+                                                             const Clock& clock,
                                                              AuditTrail* trail) {
   if (!options.is_on()) return std::unique_ptr<RecoveryMember>();
-  auto means = means_of(options, observer, std::move(prepared.signaller), clock);
+  auto means = means_of(options, facts, std::move(prepared.signaller), clock);
   if (!means) return means.error();
   std::unique_ptr<RecoveryMember> member(
       new RecoveryMember(options, facts, std::move(prepared.policies), std::move(means).value(),
@@ -270,16 +271,20 @@ Result<Policies> RecoveryMember::read_policies_again() const {
                std::to_string(facts_.shortest_threshold_ms) + "): restart the observer for it"};
 }
 
-// Of all agents. First all get the default, so that there is room for the new ones.
+// Of the agents for which it has changed. They get the default first: at most so many thresholds are
+// in use at a time.
 void RecoveryMember::set_thresholds() {
-  const auto agents = observer_.agents();
-  for (const auto& agent : agents) {
-    observer_.set_threshold(agent.pid, agent.generation_ns, facts_.threshold_ms * kNsPerMs);
-  }
-  for (const auto& agent : agents) {
+  const std::uint64_t default_ns = facts_.threshold_ms * kNsPerMs;
+  std::vector<Observer::Agent> changed;
+  for (Observer::Agent& agent : observer_.known_agents()) {
     const ProcessKey process{agent.pid, agent.generation_ns};
-    const std::uint64_t ns = recovery_.threshold_ns(agent.cgroup_id, process, agent.uid);
-    if (ns != 0) has_threshold(process, ns);
+    const std::uint64_t own_ns = recovery_.threshold_ns(agent.cgroup_id, process, agent.uid);
+    const std::uint64_t wanted_ns = own_ns != 0 ? own_ns : default_ns;
+    if (std::exchange(agent.threshold_ns, wanted_ns) != wanted_ns) changed.push_back(agent);
+  }
+  for (const auto& agent : changed) has_threshold({agent.pid, agent.generation_ns}, default_ns);
+  for (const auto& agent : changed) {
+    has_threshold({agent.pid, agent.generation_ns}, agent.threshold_ns);
   }
 }
 

@@ -33,7 +33,7 @@ ExitCode unavailable(const Error& error, const kernel::Config& config) {
 
 }  // namespace
 
-ExitCode run(const RunConfig& config) {
+ExitCode run(RunConfig config) {
   auto signals = Signals::take();
   open_log(config.log, signals ? signals.value().fd() : LineWriter::kNoStop);
   if (!signals) return give_up(signals.error());

@@ -132,6 +132,12 @@ class AgentTable {
     return or_none(slots_[head(list, threshold)].newer);
   }
 
+  // Calls f(Number) for each slot that was ever taken.
+  template <typename F>
+  void for_each(F&& f) const {
+    for (Number number = kLists; number < kLists + used_; ++number) f(number);
+  }
+
   // Agents that are not dead: all of them, and those with that threshold.
   [[nodiscard]] std::size_t living() const { return used_ - lengths_[head(List::Dead, 0)]; }
   [[nodiscard]] std::size_t living(Threshold threshold) const {

@@ -62,6 +62,16 @@ bool Observer::set_threshold(std::uint32_t pid, std::uint64_t generation_ns,
   return tracker_.set_threshold(pid, generation_ns, threshold_ns);
 }
 
+std::vector<Observer::Agent> Observer::known_agents() const {
+  std::vector<Agent> all;
+  all.reserve(tracker_.size());
+  tracker_.for_each_agent([&](const Tracker::Stalled& agent, std::uint64_t threshold_ns) {
+    all.push_back({agent.pid, agent.generation_ns, agent.cgroup_id,
+                   uid_of(agent.generation_ns, agent.uid), threshold_ns});
+  });
+  return all;
+}
+
 std::optional<Event> Observer::poll() {
   if (held_back_) return std::exchange(held_back_, std::nullopt);
   for (std::size_t n = 0; n < kReceptionsPerPoll / Feeds::kAhead; ++n) {

@@ -37,6 +37,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "base/units.hpp"
 #include "identity/verdict.hpp"
@@ -82,6 +83,17 @@ class Observer {
 
   // See Tracker::set_threshold(). Then call poll(): the agent may be due.
   bool set_threshold(std::uint32_t pid, std::uint64_t generation_ns, std::uint64_t threshold_ns);
+
+  // Who an agent is that is not dead.
+  struct Agent {
+    std::uint32_t pid;
+    std::uint64_t generation_ns;  // 0: not known
+    std::uint64_t cgroup_id;
+    std::optional<std::uint32_t> uid;
+    std::uint64_t threshold_ns;
+  };
+  // All of them. Allocates, and takes time for each: for what happens seldom.
+  [[nodiscard]] std::vector<Agent> known_agents() const;
 
   // Empty: nothing to report now. Then see wake_ns().
   std::optional<Event> poll();

@@ -172,6 +172,16 @@ class Tracker {
   void agents_sent_every(std::uint64_t interval_ns);
   [[nodiscard]] std::uint64_t grace_end_ns() const { return thresholds_.grace_end_ns(); }
 
+  // Calls f(Stalled, threshold_ns) for each agent that is not dead. Looks at all of them.
+  template <typename F>
+  void for_each_agent(F&& f) const {
+    table_.for_each([&](Number number) {
+      if (table_[number].list != List::Dead) {
+        f(describe(number), thresholds_[table_[number].threshold].ns);
+      }
+    });
+  }
+
   // An agent whose deadline has passed.
   struct Due {
     std::uint32_t kernel_slot;    // known with generation_ns

@@ -34,8 +34,8 @@ struct ServicePolicy {
   std::string name;  // empty: the one that the flags make
   ServiceMatch match;
   std::optional<std::uint64_t> threshold_ns;  // of its agents; unset: the observer's
-  ServiceRules rules;       // of its `steps` this is the number
-  std::vector<Step> steps;  // at least one
+  ServiceRules rules;                         // of its `steps` this is the number
+  std::vector<Step> steps;                    // at least one
 
   [[nodiscard]] bool has_only_signals() const;
 };

@@ -18,13 +18,9 @@ std::string own_key(const ProcessKey& process) {
 }  // namespace
 
 Services::Services(const Config& config, ServiceNames* names)
-    : config_(config),
-      names_(names),
-      known_(config.capacity),
-      seeds_(config.seed) {
+    : config_(config), names_(names), known_(config.capacity), seeds_(config.seed) {
   replace_policies(config.policies);
 }
-
 
 void Services::hear(const Beat& beat, std::uint64_t now_ns) {
   if (!beat.first_or_changed) return;
