@@ -88,15 +88,16 @@ Json as_json(const ServicePolicy& policy) {
   }
   Json steps = Json::array();
   for (const Step& step : policy.steps) steps.push_back(as_json(step));
-  return Json{{"name", policy.name},
-              {"match", as_json(policy.match)},
-              {"threshold_ms", policy.threshold_ns ? Json(*policy.threshold_ns / kNsPerMs) : Json()},
-              {"recover_on", std::move(kinds)},
-              {"settle_ms", rules.settle_ns / kNsPerMs},
-              {"verify_ms", rules.verify_ns / kNsPerMs},
-              {"stable_ms", rules.stable_ns / kNsPerMs},
-              {"attempts", rules.attempts},
-              {"steps", std::move(steps)}};
+  return Json{
+      {"name", policy.name},
+      {"match", as_json(policy.match)},
+      {"threshold_ms", policy.threshold_ns ? Json(*policy.threshold_ns / kNsPerMs) : Json()},
+      {"recover_on", std::move(kinds)},
+      {"settle_ms", rules.settle_ns / kNsPerMs},
+      {"verify_ms", rules.verify_ns / kNsPerMs},
+      {"stable_ms", rules.stable_ns / kNsPerMs},
+      {"attempts", rules.attempts},
+      {"steps", std::move(steps)}};
 }
 
 ExitCode check(const PolicyOptions& options) {
