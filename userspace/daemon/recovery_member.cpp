@@ -271,8 +271,8 @@ Result<Policies> RecoveryMember::read_policies_again() const {
                std::to_string(facts_.shortest_threshold_ms) + "): restart the observer for it"};
 }
 
-// Of the agents for which it has changed. They get the default first: at most so many thresholds are
-// in use at a time.
+// Of the agents for which it has changed. They get the default first, since at most so many
+// thresholds are in use at a time.
 void RecoveryMember::set_thresholds() {
   const std::uint64_t default_ns = facts_.threshold_ms * kNsPerMs;
   std::vector<Observer::Agent> changed;
