@@ -99,7 +99,8 @@ TEST_F(RunPolicy, StaysAsItIsIfTheFileHasAMistake) {
 // With the observer's threshold it would be silent for ten minutes before anybody noticed.
 TEST_F(RunPolicy, HasAThresholdOfItsOwn) {
   write("[defaults]\nthreshold-ms = 1500\n" + service("all", note_of("noticed")));
-  ObserverProcess observer = observe_with_policies("600000");
+  ObserverProcess observer =
+      observe_with({"--policy-file", policies_, "--recovery-startup-grace-ms", "1"}, "600000");
   Process victim = agent();
   let_it_beat(observer, victim);
   victim.signal(SIGSTOP);
