@@ -66,6 +66,30 @@ TEST(PolicyFile, SaysWhatIsDoneForWhom) {
   EXPECT_EQ(*parsed.value()[1].steps[0].signal(), SIGKILL);
 }
 
+TEST(PolicyFile, HasThresholds) {
+  const auto parsed = parse("[defaults]\nthreshold-ms = 3000\n" + service("threshold-ms = 200") +
+                            service("", "b") + service("verify-ms = 5\nthreshold-ms = 60000", "c"));
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  const auto& all = parsed.value();
+  EXPECT_EQ(all[0].threshold_ns, 200 * kNsPerMs);
+  EXPECT_EQ(all[1].threshold_ns, 3000 * kNsPerMs);
+  EXPECT_EQ(all[1].rules.verify_ns, 13'000 * kNsPerMs) << "a threshold and 10 s";
+  EXPECT_EQ(all[2].threshold_ns, 60'000 * kNsPerMs);
+  EXPECT_EQ(all[2].rules.verify_ns, 5 * kNsPerMs);
+  EXPECT_EQ(Policies(all).shortest_threshold_ns(), 200 * kNsPerMs);
+}
+
+TEST(PolicyFile, HasAtMost63DifferentThresholds) {
+  std::string text;
+  for (int i = 1; i <= 63; ++i) {
+    const std::string name = std::to_string(i);
+    text += service("threshold-ms = " + name, name) + service("threshold-ms = " + name, name + "b");
+  }
+  EXPECT_EQ(error_of(text), "no error");
+  EXPECT_NE(error_of(text + service("threshold-ms = 64", "c")).find("more than 63 different"),
+            std::string::npos);
+}
+
 TEST(PolicyFile, TellsTheUsersByName) {
   const auto parsed = parse(service("match = { user = \"root\" }"));
   ASSERT_TRUE(parsed) << parsed.error().message;
@@ -135,6 +159,7 @@ const Mistake kMistakes[] = {
     {"NulInAUser", service("match = { user = \"root\\u0000x\" }"), "p.toml:3:18: 'user' has a"},
     {"EscapeInAKey", service("\"\\u001b[2J\" = 1"), "p.toml:3:1: unknown key '?[2J'"},
     {"EscapeInBadToml", "a = \x1b[2J\n", "p.toml:1:5: "},
+    {"NoThreshold", service("threshold-ms = 0"), "p.toml:3:16: 'threshold-ms' must be a number"},
     {"NoServiceInTheList", "service = []\n", "p.toml:1:1: there is no [[service]]"},
     {"NoKindAtAll", service("recover-on = []"), "p.toml:3:14: 'recover-on' must have at least one"},
     {"SignalsOnlyForExits", service("recover-on = [\"code\"]\nsteps = [ { signal = \"TERM\" } ]"),

@@ -92,6 +92,11 @@ class FakeMeans final : public RecoveryMeans {
 
 class FakeListener final : public RecoveryListener {
  public:
+  void has_threshold(const ProcessKey& process, std::uint64_t threshold_ns) override {
+    thresholds.emplace_back(process.pid, threshold_ns);
+  }
+  std::vector<std::pair<std::uint32_t, std::uint64_t>> thresholds;
+
   explicit FakeListener(Log& log) : log_(log) {}
 
   void refused(const Stall& /*stall*/, RecoveryRefusal reason) override {

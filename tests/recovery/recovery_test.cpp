@@ -548,6 +548,49 @@ TEST_F(OfOneUnit, WhoMatchesNoPolicyIsLeftAlone) {
   EXPECT_EQ(count(RecoveryOutcome::Spawned), 1U) << "of process 1 alone";
 }
 
+class OfThresholds : public RecoveryFlow {
+ protected:
+  using Seen = std::vector<std::pair<std::uint32_t, std::uint64_t>>;
+
+  OfThresholds() {
+    ServicePolicy slow;
+    slow.match.unit = Glob("slow.service");
+    slow.threshold_ns = 30 * kSecond;
+    slow.steps = {kAnyStep};
+    Recovery::Config config;
+    config.services.policies = Policies({slow});
+    restart(config);
+  }
+};
+
+TEST_F(OfThresholds, AreToldAtTheFirstBeat) {
+  names_.know(kCgroup, "slow.service");
+  first_beat_of(1, kCgroup);
+  EXPECT_EQ(listener_.thresholds, Seen{}) << "nobody knows yet whose it is";
+  recovery_->tick(clock_.now_ns());
+  EXPECT_EQ(listener_.thresholds, (Seen{{1, 30 * kSecond}}));
+  first_beat_of(2, kCgroup);
+  EXPECT_EQ(listener_.thresholds, (Seen{{1, 30 * kSecond}, {2, 30 * kSecond}}));
+}
+
+TEST_F(OfThresholds, AreNotToldOfOthers) {
+  names_.know(kCgroup, "other.service");
+  first_beat_of(1, kCgroup);
+  first_beat_of(2);
+  recovery_->tick(clock_.now_ns());
+  EXPECT_EQ(listener_.thresholds, Seen{});
+  EXPECT_EQ(recovery_->threshold_ns(kCgroup, {1, 5}, 0), 0U);
+}
+
+TEST_F(OfThresholds, AreAskedForAnewWithNewPolicies) {
+  names_.know(kCgroup, "slow.service");
+  first_beat_of(1, kCgroup);
+  recovery_->tick(clock_.now_ns());
+  EXPECT_EQ(recovery_->threshold_ns(kCgroup, {1, 5}, 0), 30 * kSecond);
+  recovery_->replace_policies(with_steps({kAnyStep}));
+  EXPECT_EQ(recovery_->threshold_ns(kCgroup, {1, 5}, 0), 0U);
+}
+
 // --- Policies that are read anew ---
 
 // A service that had been healthy for less than six times stable-ms kept the old one.

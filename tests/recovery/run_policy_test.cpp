@@ -96,6 +96,40 @@ TEST_F(RunPolicy, StaysAsItIsIfTheFileHasAMistake) {
   EXPECT_EQ(notes(), "before\n");
 }
 
+// With the observer's threshold it would be silent for ten minutes before anybody noticed.
+TEST_F(RunPolicy, HasAThresholdOfItsOwn) {
+  write("[defaults]\nthreshold-ms = 1500\n" + service("all", note_of("noticed")));
+  ObserverProcess observer =
+      observe_with({"--policy-file", policies_, "--recovery-startup-grace-ms", "1"}, "600000");
+  Process victim = agent();
+  let_it_beat(observer, victim);
+  victim.signal(SIGSTOP);
+  EXPECT_EQ(next(observer, "stall")["cause"], "silence");
+  ASSERT_TRUE(noted());
+}
+
+TEST_F(RunPolicy, ChangesTheThresholdOfAgentsThatBeatAlready) {
+  write("[defaults]\nthreshold-ms = 600000\n" + service("all", note_of("noticed")));
+  ObserverProcess observer = observe_with_policies("1500");
+  Process victim = agent();
+  let_it_beat(observer, victim);
+  write("[defaults]\nthreshold-ms = 2000\n" + service("all", note_of("noticed")));
+  observer.process().signal(SIGHUP);
+  observer.expect_logged("changed: all");
+  victim.signal(SIGSTOP);
+  EXPECT_EQ(next(observer, "stall")["cause"], "silence");
+  ASSERT_TRUE(noted());
+}
+
+// Frames are read seldom enough for them to be late for it.
+TEST_F(RunPolicy, RefusesAThresholdThatIsShorterThanAllOfTheStart) {
+  write("[defaults]\nthreshold-ms = 1500\n" + service("all", note_of("noticed")));
+  ObserverProcess observer = observe_with_policies("1500");
+  write("[defaults]\nthreshold-ms = 1000\n" + service("all", note_of("noticed")));
+  observer.process().signal(SIGHUP);
+  observer.expect_logged("threshold-ms = 1000 is shorter than all of the start (1500)");
+}
+
 TEST_F(RunPolicy, NamesTheServiceToItsCommands) {
   write(service("all", note_of("$HB_CAUSE {service} {uid}")));
   ObserverProcess observer = observe_with_policies();

@@ -40,9 +40,7 @@ using Json = nlohmann::ordered_json;
 Result<Policies> read(const std::string& file) {
   daemon::RunConfig config;
   if (!file.empty()) config.recovery.policy_file = file;
-  auto policies = daemon::read_policies(config.recovery, config.threshold_ms);
-  if (!policies) return policies.error();
-  return Policies(std::move(policies).value());
+  return daemon::read_policies(config.recovery, config.threshold_ms);
 }
 
 ExitCode failed(const Error& error) {
@@ -90,14 +88,16 @@ Json as_json(const ServicePolicy& policy) {
   }
   Json steps = Json::array();
   for (const Step& step : policy.steps) steps.push_back(as_json(step));
-  return Json{{"name", policy.name},
-              {"match", as_json(policy.match)},
-              {"recover_on", std::move(kinds)},
-              {"settle_ms", rules.settle_ns / kNsPerMs},
-              {"verify_ms", rules.verify_ns / kNsPerMs},
-              {"stable_ms", rules.stable_ns / kNsPerMs},
-              {"attempts", rules.attempts},
-              {"steps", std::move(steps)}};
+  return Json{
+      {"name", policy.name},
+      {"match", as_json(policy.match)},
+      {"threshold_ms", policy.threshold_ns ? Json(*policy.threshold_ns / kNsPerMs) : Json()},
+      {"recover_on", std::move(kinds)},
+      {"settle_ms", rules.settle_ns / kNsPerMs},
+      {"verify_ms", rules.verify_ns / kNsPerMs},
+      {"stable_ms", rules.stable_ns / kNsPerMs},
+      {"attempts", rules.attempts},
+      {"steps", std::move(steps)}};
 }
 
 ExitCode check(const PolicyOptions& options) {

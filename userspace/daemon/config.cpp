@@ -13,6 +13,10 @@ constexpr std::uint64_t kLongestCalm_ms = Standstill::Config{}.calm_ms;
 
 std::uint64_t RunConfig::threshold_ns() const { return threshold_ms * kNsPerMs; }
 
+std::uint64_t RunConfig::shortest_threshold_ms() const {
+  return std::min(threshold_ns(), policies_threshold_ns.value_or(threshold_ns())) / kNsPerMs;
+}
+
 BeatsShown RunConfig::beats_shown() const {
   return beats.value_or(events == EventFormat::Json ? BeatsShown::All : BeatsShown::Changes);
 }
@@ -30,7 +34,7 @@ kernel::Config RunConfig::kernel_config() const {
   config.delivery = delivery;
   const bool shows_every_beat = events != EventFormat::None && beats_shown() == BeatsShown::All;
   // Frames that wait to be read must not delay the detection of a silence.
-  const std::uint64_t longest_ms = std::max<std::uint64_t>(1, threshold_ms / 4);
+  const std::uint64_t longest_ms = std::max<std::uint64_t>(1, shortest_threshold_ms() / 4);
   const std::uint64_t default_ms = std::min<std::uint64_t>(longest_ms, shows_every_beat ? 5 : 100);
   config.drain_interval_ns = drain_interval_ms.value_or(default_ms) * kNsPerMs;
   config.max_beat_rate = max_beat_rate;
@@ -45,9 +49,10 @@ intake::IntakeConfig RunConfig::intake_config() const {
 
 // A blocked loop must be noticed long before its agents appear to be silent.
 Standstill::Config RunConfig::standstill() const {
-  return {.limit_ms = self_watchdog_ms,
-          .calm_ms = std::clamp(threshold_ms / 4, Standstill::kAlert_ms, kLongestCalm_ms),
-          .commands_ms = recovery.is_on() ? recovery.shutdown_grace_ms : 0};
+  return {
+      .limit_ms = self_watchdog_ms,
+      .calm_ms = std::clamp(shortest_threshold_ms() / 4, Standstill::kAlert_ms, kLongestCalm_ms),
+      .commands_ms = recovery.is_on() ? recovery.shutdown_grace_ms : 0};
 }
 
 }  // namespace hb::daemon

@@ -74,6 +74,7 @@ struct RunConfig {
   intake::UdpConfig udp;
 
   std::uint64_t threshold_ms = 2000;
+  std::optional<std::uint64_t> policies_threshold_ns;  // the shortest of a policy, once it is read
   std::uint64_t tracker_capacity = 4096;
   Eviction eviction = Eviction::Strict;
   std::optional<std::uint64_t> agents_per_uid;  // unset: a quarter of the capacity; 0: any number
@@ -95,6 +96,7 @@ struct RunConfig {
   RecoveryConfig recovery;
 
   [[nodiscard]] std::uint64_t threshold_ns() const;
+  [[nodiscard]] std::uint64_t shortest_threshold_ms() const;
   [[nodiscard]] BeatsShown beats_shown() const;
   [[nodiscard]] std::uint64_t agents_per_owner() const;
   [[nodiscard]] kernel::Config kernel_config() const;

@@ -17,11 +17,14 @@
 namespace hb::daemon {
 namespace {
 
+// How long a new process may take to its first beat, unless the operator knows better.
+constexpr std::uint64_t kStartUp_ns = 10 * kNsPerSecond;
 constexpr std::int64_t kMsPerDay = 86'400'000;
 constexpr std::int64_t kMaxAttempts = 1000;
 // Whether services overlap is looked at in pairs, at SIGHUP within the loop.
 constexpr std::size_t kMaxServices = 256;
 constexpr std::size_t kMaxSteps = 16;
+constexpr std::size_t kMaxThresholds = 63;  // beside the observer's; Tracker has 64
 constexpr std::size_t kLongestName = 64;
 constexpr std::size_t kLongestPattern = 255;
 // toml++ goes down by recursion into each part of a dotted key.
@@ -217,10 +220,24 @@ ServiceMatch read_match(const Table& service) {
   return match;
 }
 
-ServicePolicy read_service(const toml::node& node, const ServiceRules& defaults) {
-  const Table table(
-      as_table(node, "a service"),
-      {"name", "match", "steps", "recover-on", "settle-ms", "verify-ms", "stable-ms", "attempts"});
+// What a service has that does not say otherwise.
+struct Defaults {
+  ServiceRules rules;
+  std::optional<std::uint64_t> threshold_ns;
+};
+
+// A new process may take as long as its threshold to be missed.
+void read_threshold(const Table& table, std::optional<std::uint64_t>& threshold_ns,
+                    ServiceRules& rules) {
+  if (const auto given = table.ns("threshold-ms", 1)) threshold_ns = given;
+  if (!threshold_ns || table.find("verify-ms") != nullptr) return;
+  rules.verify_ns = std::max(rules.verify_ns, *threshold_ns + kStartUp_ns);
+}
+
+ServicePolicy read_service(const toml::node& node, const Defaults& defaults) {
+  const Table table(as_table(node, "a service"),
+                    {"name", "match", "steps", "threshold-ms", "recover-on", "settle-ms",
+                     "verify-ms", "stable-ms", "attempts"});
   ServicePolicy policy;
   const auto name = table.text("name");
   if (!name) fail(node, "the service has no 'name'");
@@ -230,7 +247,9 @@ ServicePolicy read_service(const toml::node& node, const ServiceRules& defaults)
   }
   policy.name = *name;
   policy.match = read_match(table);
-  policy.rules = defaults;
+  policy.rules = defaults.rules;
+  policy.threshold_ns = defaults.threshold_ns;
+  read_threshold(table, policy.threshold_ns, policy.rules);
   read_rules(table, policy.rules);
   policy.steps = read_steps(table);
   if (policy.has_only_signals() && !policy.rules.recover_on.has(DownKind::Silence)) {
@@ -250,14 +269,30 @@ void check_against_others(const toml::node& node, const ServicePolicy& policy,
   }
 }
 
+Defaults read_defaults(const Table& file, const ServiceRules& base) {
+  Defaults defaults{base, {}};
+  const toml::node* node = file.find("defaults");
+  if (node == nullptr) return defaults;
+  const Table table(as_table(*node, "'defaults'"), {"threshold-ms", "recover-on", "settle-ms",
+                                                    "verify-ms", "stable-ms", "attempts"});
+  read_threshold(table, defaults.threshold_ns, defaults.rules);
+  read_rules(table, defaults.rules);
+  return defaults;
+}
+
+// The tracker has a list for each threshold.
+void check_thresholds(const toml::node& node, const std::vector<ServicePolicy>& policies) {
+  std::set<std::uint64_t> different;
+  for (const ServicePolicy& policy : policies) {
+    if (policy.threshold_ns) different.insert(*policy.threshold_ns);
+  }
+  if (different.size() <= kMaxThresholds) return;
+  fail(node, "there are more than " + std::to_string(kMaxThresholds) + " different 'threshold-ms'");
+}
+
 std::vector<ServicePolicy> read_file(const toml::table& root, const ServiceRules& base) {
   const Table file(root, {"defaults", "service"});
-  ServiceRules defaults = base;
-  if (const toml::node* node = file.find("defaults")) {
-    read_rules(Table(as_table(*node, "'defaults'"),
-                     {"recover-on", "settle-ms", "verify-ms", "stable-ms", "attempts"}),
-               defaults);
-  }
+  const Defaults defaults = read_defaults(file, base);
   std::vector<ServicePolicy> policies;
   const toml::node* services = file.find("service");
   if (services == nullptr || (services->is_array() && services->as_array()->empty())) {
@@ -271,6 +306,7 @@ std::vector<ServicePolicy> read_file(const toml::table& root, const ServiceRules
     check_against_others(node, policy, policies);
     policies.push_back(std::move(policy));
   }
+  check_thresholds(*services, policies);
   return policies;
 }
 

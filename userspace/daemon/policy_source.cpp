@@ -34,19 +34,20 @@ ServiceRules rules_of_flags(const RecoveryConfig& options, std::uint64_t thresho
   return rules;
 }
 
-Result<std::vector<ServicePolicy>> read_policies(const RecoveryConfig& options,
-                                                 std::uint64_t threshold_ms) {
+Result<Policies> read_policies(const RecoveryConfig& options, std::uint64_t threshold_ms) {
   const ServiceRules rules = rules_of_flags(options, threshold_ms);
   if (options.policy_file) {
     const auto text = read_trusted_file(*options.policy_file);
     if (!text) return text.error();
-    return parse_policies(text.value(), *options.policy_file, rules);
+    auto policies = parse_policies(text.value(), *options.policy_file, rules);
+    if (!policies) return policies.error();
+    return Policies(std::move(policies).value());
   }
   ServicePolicy everybody;
   everybody.rules = rules;
   if (options.signal) everybody.steps.push_back({*options.signal});
   if (options.command) everybody.steps.push_back({*options.command});
-  return std::vector<ServicePolicy>{std::move(everybody)};
+  return Policies({std::move(everybody)});
 }
 
 std::string difference(const Policies& before, const Policies& after) {

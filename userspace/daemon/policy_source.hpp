@@ -16,8 +16,8 @@ namespace hb::daemon {
                                           std::uint64_t threshold_ms);
 
 // The Error names file, place and remedy.
-[[nodiscard]] Result<std::vector<ServicePolicy>> read_policies(const RecoveryConfig& options,
-                                                               std::uint64_t threshold_ms);
+[[nodiscard]] Result<Policies> read_policies(const RecoveryConfig& options,
+                                             std::uint64_t threshold_ms);
 
 // What reading the file anew has changed, in words: "new: a; changed: b, c; gone: d", or "nothing".
 [[nodiscard]] std::string difference(const Policies& before, const Policies& after);

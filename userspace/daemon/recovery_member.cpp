@@ -214,29 +214,31 @@ Result<RecoveryMember::Prepared> RecoveryMember::prepare(const RecoveryConfig& o
 }
 
 Result<std::unique_ptr<RecoveryMember>> RecoveryMember::open(const RecoveryConfig& options,
-                                                             const ObserverFacts& observer,
-                                                             Prepared prepared, const Clock& clock,
+                                                             const ObserverFacts& facts,
+                                                             Prepared prepared, Observer& observer,
+                                                             const Clock& clock,
                                                              AuditTrail* trail) {
   if (!options.is_on()) return std::unique_ptr<RecoveryMember>();
-  auto means = means_of(options, observer, std::move(prepared.signaller), clock);
+  auto means = means_of(options, facts, std::move(prepared.signaller), clock);
   if (!means) return means.error();
   std::unique_ptr<RecoveryMember> member(
-      new RecoveryMember(options, observer, std::move(prepared.policies), std::move(means).value(),
-                         std::move(prepared.cgroups), clock, trail));
+      new RecoveryMember(options, facts, std::move(prepared.policies), std::move(means).value(),
+                         std::move(prepared.cgroups), observer, clock, trail));
   if (auto watched = member->watch_descriptors(); !watched) return watched.error();
   return member;
 }
 
-RecoveryMember::RecoveryMember(const RecoveryConfig& options, const ObserverFacts& observer,
+RecoveryMember::RecoveryMember(const RecoveryConfig& options, const ObserverFacts& facts,
                                Policies policies, std::unique_ptr<RecoveryMeans> means,
-                               std::unique_ptr<CgroupServices> cgroups, const Clock& clock,
-                               AuditTrail* trail)
+                               std::unique_ptr<CgroupServices> cgroups, Observer& observer,
+                               const Clock& clock, AuditTrail* trail)
     : options_(options),
-      threshold_ms_(observer.threshold_ms),
+      facts_(facts),
+      observer_(observer),
       policies_(policies),
       means_(*means),
       cgroups_(std::move(cgroups)),
-      recovery_(config_of(options, std::move(policies), observer, clock.now_ns()), std::move(means),
+      recovery_(config_of(options, std::move(policies), facts, clock.now_ns()), std::move(means),
                 cgroups_.get(), clock, trail, *this) {}
 
 void RecoveryMember::reopen() {
@@ -246,15 +248,48 @@ void RecoveryMember::reopen() {
 
 // All or nothing: a file with a mistake changes nothing.
 void RecoveryMember::read_policies_anew() {
-  auto read = read_policies(options_, threshold_ms_);
+  auto read = read_policies_again();
   if (!read) {
     spdlog::error("{}; the policies stay as they are", read.error().message);
     return;
   }
-  const Policies before = std::exchange(policies_, Policies(std::move(read).value()));
+  const Policies before = std::exchange(policies_, std::move(read).value());
   spdlog::info("policy file {}: {} service(s); changed since the last time: {}",
                *options_.policy_file, policies_.all().size(), difference(before, policies_));
   recovery_.replace_policies(policies_);
+  set_thresholds();
+}
+
+// How often frames are read is decided at the start, by the shortest threshold.
+Result<Policies> RecoveryMember::read_policies_again() const {
+  auto read = read_policies(options_, facts_.threshold_ms);
+  if (!read) return read;
+  const auto shortest_ns = read.value().shortest_threshold_ns();
+  if (!shortest_ns || *shortest_ns / kNsPerMs >= facts_.shortest_threshold_ms) return read;
+  return Error{*options_.policy_file + ": threshold-ms = " +
+               std::to_string(*shortest_ns / kNsPerMs) + " is shorter than all of the start (" +
+               std::to_string(facts_.shortest_threshold_ms) + "): restart the observer for it"};
+}
+
+// Of the agents for which it has changed. They get the default first, since at most so many
+// thresholds are in use at a time.
+void RecoveryMember::set_thresholds() {
+  const std::uint64_t default_ns = facts_.threshold_ms * kNsPerMs;
+  std::vector<Observer::Agent> changed;
+  for (Observer::Agent& agent : observer_.known_agents()) {
+    const ProcessKey process{agent.pid, agent.generation_ns};
+    const std::uint64_t own_ns = recovery_.threshold_ns(agent.cgroup_id, process, agent.uid);
+    const std::uint64_t wanted_ns = own_ns != 0 ? own_ns : default_ns;
+    if (std::exchange(agent.threshold_ns, wanted_ns) != wanted_ns) changed.push_back(agent);
+  }
+  for (const auto& agent : changed) has_threshold({agent.pid, agent.generation_ns}, default_ns);
+  for (const auto& agent : changed) {
+    has_threshold({agent.pid, agent.generation_ns}, agent.threshold_ns);
+  }
+}
+
+void RecoveryMember::has_threshold(const ProcessKey& process, std::uint64_t threshold_ns) {
+  observer_.set_threshold(process.pid, process.generation_ns, threshold_ns);
 }
 
 Result<> RecoveryMember::watch_descriptors() {

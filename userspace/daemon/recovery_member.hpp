@@ -1,6 +1,6 @@
 // RecoveryMember: recovery as a member of the run loop, and its voice in the log.
 //
-// Owns the recovery; borrows clock and trail, which must live as long. Order of calls:
+// Owns the recovery; borrows observer, clock and trail, which must live as long. Order of calls:
 // prepare() before a key is read, open() before privileges are dropped, begin() when
 // everything is open, finish() after the loop. One thread.
 #pragma once
@@ -17,6 +17,7 @@
 #include "daemon/privileges.hpp"
 #include "daemon/user.hpp"
 #include "observer/clock.hpp"
+#include "observer/observer.hpp"
 #include "recovery/cgroup_services.hpp"
 #include "recovery/recovery.hpp"
 #include "recovery/signaller.hpp"
@@ -31,6 +32,7 @@ class RecoveryMember final : public LoopMember, private RecoveryListener {
     std::optional<std::uint32_t> observer_ns_inode;
     bool allow_cross_namespace = false;
     std::uint64_t threshold_ms = 0;
+    std::uint64_t shortest_threshold_ms = 0;  // for which the observer reads often enough
     std::uint64_t tracker_capacity = 0;
   };
 
@@ -49,8 +51,8 @@ class RecoveryMember final : public LoopMember, private RecoveryListener {
 
   // nullptr: the options ask for no recovery. `trail`: nullptr when none is kept.
   static Result<std::unique_ptr<RecoveryMember>> open(const RecoveryConfig& options,
-                                                      const ObserverFacts& observer,
-                                                      Prepared prepared, const Clock& clock,
+                                                      const ObserverFacts& facts, Prepared prepared,
+                                                      Observer& observer, const Clock& clock,
                                                       AuditTrail* trail);
 
   // What the process must keep to act: nothing to signal, which another process does.
@@ -77,24 +79,28 @@ class RecoveryMember final : public LoopMember, private RecoveryListener {
   [[nodiscard]] const RecoveryCounters& counters() const { return recovery_.counters(); }
 
  private:
-  RecoveryMember(const RecoveryConfig& options, const ObserverFacts& observer, Policies policies,
+  RecoveryMember(const RecoveryConfig& options, const ObserverFacts& facts, Policies policies,
                  std::unique_ptr<RecoveryMeans> means, std::unique_ptr<CgroupServices> cgroups,
-                 const Clock& clock, AuditTrail* trail);
+                 Observer& observer, const Clock& clock, AuditTrail* trail);
 
   void read_policies_anew();
+  [[nodiscard]] Result<Policies> read_policies_again() const;
+  void set_thresholds();
   // Of what fd() stands for.
   Result<> watch_descriptors();
 
   void refused(const Stall& stall, RecoveryRefusal reason) override;
   void reported(const RecoveryReport& report) override;
   void changed(const Services::Change& change) override;
+  void has_threshold(const ProcessKey& process, std::uint64_t threshold_ns) override;
   void budget_is_exhausted() override;
   void uid_budget_is_exhausted(const Stall& stall) override;
   void is_without_audit(const Error& error) override;
   void is_unprepared(const Error& error) override;
 
   const RecoveryConfig options_;
-  const std::uint64_t threshold_ms_;
+  const ObserverFacts facts_;
+  Observer& observer_;
   Policies policies_;           // as last read
   const RecoveryMeans& means_;  // belongs to recovery_
   const std::unique_ptr<CgroupServices> cgroups_;

@@ -33,15 +33,16 @@ ExitCode unavailable(const Error& error, const kernel::Config& config) {
 
 }  // namespace
 
-ExitCode run(const RunConfig& config) {
+ExitCode run(RunConfig config) {
   auto signals = Signals::take();
   open_log(config.log, signals ? signals.value().fd() : LineWriter::kNoStop);
   if (!signals) return give_up(signals.error());
   const MonotonicClock clock;
   auto policies = read_policies(config.recovery, config.threshold_ms);
   if (!policies) return misconfigured(policies.error());
+  config.policies_threshold_ns = policies.value().shortest_threshold_ns();
   auto recovery =
-      RecoveryMember::prepare(config.recovery, Policies(std::move(policies).value()), config.user);
+      RecoveryMember::prepare(config.recovery, std::move(policies).value(), config.user);
   if (!recovery) return give_up(recovery.error());
   Watchdog watchdog({config.standstill(), config.log, config.recovery.may_run_commands()},
                     signals.value());

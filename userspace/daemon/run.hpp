@@ -7,6 +7,6 @@
 namespace hb::daemon {
 
 // Runs the observer until it ends. Errors have been logged.
-[[nodiscard]] ExitCode run(const RunConfig& config);
+[[nodiscard]] ExitCode run(RunConfig config);
 
 }  // namespace hb::daemon

@@ -105,10 +105,11 @@ struct Members {
   std::unique_ptr<OrphanReaper> orphans;
 
   Result<> open(const RunConfig& options, const intake::Intake& intake,
-                RecoveryMember::Prepared prepared, const Clock& clock) {
+                RecoveryMember::Prepared prepared, Observer& observer, const Clock& clock) {
     if (auto opened = open_exporter(options); !opened) return opened;
     if (auto opened = open_audit(options); !opened) return opened;
-    if (auto opened = open_recovery(options, intake, std::move(prepared), clock); !opened) {
+    if (auto opened = open_recovery(options, intake, std::move(prepared), observer, clock);
+        !opened) {
       return opened;
     }
     return open_orphans();
@@ -135,13 +136,14 @@ struct Members {
   }
 
   Result<> open_recovery(const RunConfig& options, const intake::Intake& intake,
-                         RecoveryMember::Prepared prepared, const Clock& clock) {
-    const RecoveryMember::ObserverFacts observer{intake.observer_ns_inode(),
-                                                 options.allow_cross_namespace,
-                                                 options.threshold_ms, options.tracker_capacity};
+                         RecoveryMember::Prepared prepared, Observer& observer,
+                         const Clock& clock) {
+    const RecoveryMember::ObserverFacts facts{
+        intake.observer_ns_inode(), options.allow_cross_namespace, options.threshold_ms,
+        options.shortest_threshold_ms(), options.tracker_capacity};
     AuditTrail* trail = audit ? &audit->trail() : nullptr;
     auto opened =
-        RecoveryMember::open(options.recovery, observer, std::move(prepared), clock, trail);
+        RecoveryMember::open(options.recovery, facts, std::move(prepared), observer, clock, trail);
     if (!opened) return opened.error();
     recovery = std::move(opened).value();
     return recovery ? recovery->begin() : ok();
@@ -215,7 +217,7 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
   if (ExitWatch* exits = intake.exits()) observer.watch(*exits);
   if (const AttemptWatch* attempts = intake.attempts()) observer.watch(*attempts);
   Members members;
-  if (auto opened = members.open(options, intake, std::move(prepared), clock); !opened) {
+  if (auto opened = members.open(options, intake, std::move(prepared), observer, clock); !opened) {
     return opened.error();
   }
   if (auto set = set_hangup_apart(signals, members); !set) return set.error();

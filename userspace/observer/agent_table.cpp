@@ -5,9 +5,6 @@
 namespace hb {
 namespace {
 
-constexpr AgentTable::Number kNumberMask = (AgentTable::Number{1} << 22) - 1;
-static_assert(AgentTable::kLists + AgentTable::kMaxCapacity <= kNumberMask);
-
 unsigned bits_for(std::size_t capacity) {
   return static_cast<unsigned>(std::bit_width(std::bit_ceil(capacity)) - 1);
 }
@@ -23,14 +20,18 @@ AgentTable::AgentTable(std::size_t capacity, std::uint64_t seed)
       buckets_(bucket_memory_.as<Number>()),
       slots_(slot_memory_.as<Slot>()),
       rests_(rest_memory_.as<Rest>()) {
-  for (Number head = 0; head < kLists; ++head) slots_[head].older = slots_[head].newer = head;
+  for (Number head = 0; head < kLists; ++head) {
+    slots_[head].newer = head;
+    slots_[head].older = head & kNumberMask;
+  }
 }
 
 AgentTable::Number AgentTable::add(std::uint32_t pid) {
   if (used_ == capacity_) return kNone;
   const auto number = static_cast<Number>(kLists + used_++);
   put_into_bucket(number, pid);
-  append(number, List::Live);
+  enter(slots_[number], List::Live, Thresholds::kDefault);
+  append(number, head(List::Live, Thresholds::kDefault));
   return number;
 }
 

@@ -1,5 +1,6 @@
 // AgentTable: the tracker's memory. One slot for each agent, found by its pid, always in exactly
-// one of the lists.
+// one of the lists. All agents in a list have the same threshold, but for the dead, which need
+// none.
 //
 // A slot is one cache line with all that a beat needs; what only other events need is in the slot's
 // Rest. Memory is reserved at construction and touched as agents come; nothing is allocated or
@@ -17,6 +18,7 @@
 #include "base/zeroed_pages.hpp"
 #include "observer/event.hpp"
 #include "observer/pid_hash.hpp"
+#include "observer/thresholds.hpp"
 #include "vlp/frame.hpp"
 
 namespace hb {
@@ -25,15 +27,17 @@ class AgentTable {
  public:
   using Number = std::uint32_t;       // a slot's
   static constexpr Number kNone = 0;  // no slot's
+  using Threshold = Thresholds::Index;
   static constexpr std::size_t kMaxCapacity = std::size_t{1} << 20;
 
+  // One of each for each threshold, but only one for the dead.
   enum class List : std::uint8_t {
     Live,     // in the order of their last beat
-    Unheard,  // they sent, but nothing was received; in the order in which that was checked
+    Recheck,  // to be checked again: unheard, or of unknown order; in the order of the last check
     Stalled,  // silent; in the order in which their stalls were reported
-    Dead,     // in the order of their exits
+    Dead,     // in the order of their exits; with Thresholds::kDefault
   };
-  static constexpr Number kLists = 4;
+  static constexpr Number kLists = 3 * Thresholds::kMost + 1;
 
   enum class Heard : std::uint8_t { OnlyTerminal, Regular, TerminalAfterRegular };
 
@@ -48,8 +52,9 @@ class AgentTable {
     std::uint32_t pid;
     std::uint32_t own_pid;
     std::uint32_t ns_inode;
-    Number older;  // neighbours in the list
-    Number newer;
+    Number newer;  // neighbours in the list
+    Number older : 22;
+    Threshold threshold : 6;
     Number next_in_bucket : 22;
     vlp::Status status : 2;
     BeatOrigin origin : 2;
@@ -57,11 +62,15 @@ class AgentTable {
     List list : 2;
   };
   static_assert(sizeof(Slot) == 64);
+  static constexpr Number kNumberMask = (Number{1} << 22) - 1;
+  static constexpr Threshold kThresholdMask = (Threshold{1} << 6) - 1;
+  static_assert(kLists + kMaxCapacity <= kNumberMask);
+  static_assert(Thresholds::kMost - 1 <= kThresholdMask);
 
   struct Rest {
     std::uint64_t cgroup_id;
     std::uint64_t refused_ns;  // when its latest refused frame was sent
-    std::uint64_t checked_ns;  // in List::Unheard: when its last attempt was checked
+    std::uint64_t checked_ns;  // in List::Recheck: when it was checked last
     std::uint32_t owner;       // the owner whose share of the table it counts for
   };
 
@@ -89,46 +98,64 @@ class AgentTable {
     prefetch_for_writing(&slots_[slot.newer]);
   }
 
-  // A slot for a pid that has none, the newest of the live ones; kNone when all are taken.
+  // A slot for a pid that has none, the newest of the live ones with the default threshold; kNone
+  // when all are taken.
   Number add(std::uint32_t pid);
 
   // Gives the slot to another pid, which has none.
   void rename(Number number, std::uint32_t pid);
 
   // Moves the slot to the end of a list, which may be the one it is in.
-  void move(Number number, List to) {
+  void move(Number number, List to, Threshold threshold) {
     Slot& slot = slots_[number];
+    const Number from = head_of(slot);
     unlink(slot);
-    --lengths_[index(slot.list)];
-    append(number, to);
+    if (from != head(to, threshold)) {
+      --lengths_[from];
+      enter(slot, to, threshold);
+    }
+    append(number, head(to, threshold));
   }
 
-  // The next older slot in List::Live; kNone: this is the oldest.
-  [[nodiscard]] Number older(Number number) const { return slots_[number].older; }
+  // The next older slot in its list; kNone: this is the oldest.
+  [[nodiscard]] Number older(Number number) const { return or_none(slots_[number].older); }
 
-  // Within List::Live: moves the slot behind `older`; kNone: before all others.
+  // Within its list: moves the slot behind `older`; kNone: before all others.
   void move_after(Number number, Number older) {
-    Slot& slot = slots_[number];
+    const Slot& slot = slots_[number];
     unlink(slot);
-    slot.older = older;
-    slot.newer = slots_[older].newer;
-    slots_[slot.newer].older = number;
-    slots_[older].newer = number;
+    const Number before = older == kNone ? head_of(slot) : older;
+    link(number, before, slots_[before].newer);
   }
 
-  [[nodiscard]] Number oldest(List list) const {
-    const Number number = slots_[index(list)].newer;
-    return number < kLists ? kNone : number;
+  [[nodiscard]] Number oldest(List list, Threshold threshold = Thresholds::kDefault) const {
+    return or_none(slots_[head(list, threshold)].newer);
   }
 
-  [[nodiscard]] std::size_t length(List list) const { return lengths_[index(list)]; }
+  // Calls f(Number) for each slot that was ever taken.
+  template <typename F>
+  void for_each(F&& f) const {
+    for (Number number = kLists; number < kLists + used_; ++number) f(number);
+  }
+
+  // Agents that are not dead: all of them, and those with that threshold.
+  [[nodiscard]] std::size_t living() const { return used_ - lengths_[head(List::Dead, 0)]; }
+  [[nodiscard]] std::size_t living(Threshold threshold) const {
+    return std::size_t{0} + lengths_[head(List::Live, threshold)] +
+           lengths_[head(List::Recheck, threshold)] + lengths_[head(List::Stalled, threshold)];
+  }
   [[nodiscard]] std::size_t capacity() const { return capacity_; }
   [[nodiscard]] std::size_t reserved_bytes() const {
     return bucket_memory_.bytes() + slot_memory_.bytes() + rest_memory_.bytes();
   }
 
  private:
-  static constexpr Number index(List list) { return static_cast<Number>(list); }
+  // The head of a list is a slot too: the lists are rings.
+  static constexpr Number head(List list, Threshold threshold) {
+    return static_cast<Number>(list) * Thresholds::kMost + threshold;
+  }
+  static constexpr Number head_of(const Slot& slot) { return head(slot.list, slot.threshold); }
+  static constexpr Number or_none(Number number) { return number < kLists ? kNone : number; }
 
   void put_into_bucket(Number number, std::uint32_t pid);
   void take_out_of_bucket(Number number);
@@ -138,15 +165,20 @@ class AgentTable {
     slots_[slot.newer].older = slot.older;
   }
 
-  void append(Number number, List list) {
+  void link(Number number, Number older, Number newer) {
     Slot& slot = slots_[number];
-    Slot& head = slots_[index(list)];
+    slot.older = older & kNumberMask;
+    slot.newer = newer;
+    slots_[newer].older = number & kNumberMask;
+    slots_[older].newer = number;
+  }
+
+  void append(Number number, Number head) { link(number, slots_[head].older, head); }
+
+  void enter(Slot& slot, List list, Threshold threshold) {
     slot.list = list;
-    slot.older = head.older;
-    slot.newer = index(list);
-    slots_[slot.older].newer = number;
-    head.older = number;
-    ++lengths_[index(list)];
+    slot.threshold = threshold & kThresholdMask;
+    ++lengths_[head(list, threshold)];
   }
 
   const std::size_t capacity_;
@@ -158,7 +190,7 @@ class AgentTable {
   Slot* const slots_;      // the heads of the lists, then one for each agent
   Rest* const rests_;      // by the same numbers
   std::size_t used_ = 0;   // of the agents' slots, from the first on
-  std::array<std::size_t, kLists> lengths_{};
+  std::array<Number, kLists> lengths_{};
 };
 
 }  // namespace hb

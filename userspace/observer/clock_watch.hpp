@@ -1,17 +1,10 @@
 // ClockWatch: detects that the observer itself did not run: it was stopped by a signal, its virtual
-// machine paused, or the machine suspended. Its agents may not have run either, so their silence in
-// that time proves nothing.
+// machine paused, or the machine suspended. What follows from it is in Grace.
 //
 // The observer says when it will run again (expect()). If it is late by half a threshold, or the
-// machine was suspended for so long, that is a gap, and for one more threshold, the grace, no
-// silence is judged. The grace is one instant for all agents, so the cost does not grow with their
-// number.
-//
-// The grace ends early where it is not needed, and it is bounded:
-//   - If agents kept sending during the gap, at intervals below half a threshold, then only the
-//     observer did not run, and the silence of other agents is real.
-//   - If a gap follows within the grace of another, grace ends when the observer has run for one
-//     threshold in total since the first of them. So a silence is always reported in the end.
+// machine was suspended for so long, that is a gap. The threshold is the shortest of all agents,
+// because a gap that is too short for an agent with a long threshold can still be all of a short
+// one; which gap counts for which threshold is decided in Grace.
 //
 // A busy observer is not late: it calls look() again and again. Without live agents no gap is
 // reported.
@@ -25,8 +18,8 @@
 #include <optional>
 #include <utility>
 
-#include "base/units.hpp"
 #include "observer/clock.hpp"
+#include "observer/grace.hpp"
 
 namespace hb {
 
@@ -37,31 +30,36 @@ struct ClockJump {
 class ClockWatch {
  public:
   static constexpr std::uint64_t kNever = ~std::uint64_t{0};
-  // Being late by less than this is normal on a busy machine.
-  static constexpr std::uint64_t kLeastGap_ns = 100 * kNsPerMs;
 
   ClockWatch(const Clock& clock, std::uint64_t threshold_ns)
       : clock_(clock),
-        threshold_ns_(threshold_ns),
-        least_gap_ns_(std::max(threshold_ns / 2, kLeastGap_ns)),
+        least_gap_ns_(Grace::least_gap_ns(threshold_ns)),
         suspended_ns_(clock.suspended_ns()) {}
 
-  // Called when the observer runs. `thorough`: it may have slept, so check for suspend too. True:
-  // there was a gap.
-  bool look(std::uint64_t now_ns, bool thorough) {
+  // The shortest threshold of all agents.
+  void set_threshold(std::uint64_t threshold_ns) {
+    least_gap_ns_ = Grace::least_gap_ns(threshold_ns);
+  }
+
+  // Called when the observer runs. `thorough`: it may have slept, so check for suspend too. Returns
+  // the gap, if there was one.
+  std::optional<Gap> look(std::uint64_t now_ns, bool thorough) {
     const std::uint64_t suspended_ns = thorough ? newly_suspended_ns() : 0;
     const std::uint64_t slept_ns = now_ns - std::exchange(looked_ns_, now_ns);
-    if (expected_ns_ == kNever) return false;
+    if (expected_ns_ == kNever) return std::nullopt;
     const std::uint64_t late_ns = now_ns > expected_ns_ ? now_ns - expected_ns_ : 0;
-    if (late_ns + suspended_ns < least_gap_ns_) {
+    const Gap gap{.began_ns = now_ns - late_ns,
+                  .ended_ns = now_ns,
+                  .length_ns = late_ns + suspended_ns,
+                  .ran_ns = ran_ns_};
+    if (gap.length_ns < least_gap_ns_) {
       ran_ns_ += slept_ns;
-      return false;
+      return std::nullopt;
     }
-    grant_grace(now_ns, late_ns);
     // CLOCK_MONOTONIC does not count a suspend, and agents cannot send during it.
-    if (suspended_ns < least_gap_ns_) open_gap(now_ns, late_ns);
-    jump_ = ClockJump{late_ns + suspended_ns};
-    return true;
+    suspended_ns < least_gap_ns_ ? open(gap) : close();
+    jump_ = ClockJump{gap.length_ns};
+    return gap;
   }
 
   // look() will be called by then; kNever: no agent is alive.
@@ -74,43 +72,34 @@ class ClockWatch {
     last_sent_ns_ = sent_ns;
   }
 
-  // All that was sent before that instant has been read. Once that is the gap's end, judges the
-  // gap.
-  void read_up_to(std::uint64_t horizon_ns) {
-    if (gap_end_ns_ == 0 || horizon_ns < gap_end_ns_) return;
-    longest_unsent_ns_ = std::max(longest_unsent_ns_, gap_end_ns_ - last_sent_ns_);
-    if (longest_unsent_ns_ < least_gap_ns_) judge_from_ns_ = judge_from_before_gap_ns_;
-    gap_end_ns_ = 0;
+  // What was sent in the latest gap has not all been read yet.
+  [[nodiscard]] bool is_gap_open() const { return gap_end_ns_ != 0; }
+
+  // All that was sent before that instant has been read. Once that is the end of the latest gap,
+  // returns the longest interval in it in which no agent sent.
+  std::optional<std::uint64_t> read_up_to(std::uint64_t horizon_ns) {
+    if (gap_end_ns_ == 0 || horizon_ns < gap_end_ns_) return std::nullopt;
+    const std::uint64_t gap_end_ns = std::exchange(gap_end_ns_, 0);
+    return std::max(longest_unsent_ns_, gap_end_ns - last_sent_ns_);
   }
 
   // The longest time that the observer may sleep while an agent is alive: a gap within a longer
-  // sleep would not be noticed. Shorter during a grace, as only a sleep that ended in time counts
-  // as running.
-  [[nodiscard]] std::uint64_t longest_sleep_ns() const {
-    return looked_ns_ < judge_from_ns_ ? least_gap_ns_ / 16 : least_gap_ns_ / 2;
+  // sleep would not be noticed. Shorter until the last grace has ended, as only a sleep that ended
+  // in time counts as running.
+  [[nodiscard]] std::uint64_t longest_sleep_ns(std::uint64_t grace_end_ns) const {
+    return looked_ns_ < grace_end_ns ? least_gap_ns_ / 16 : least_gap_ns_ / 2;
   }
-
-  // No silence may be judged before the sources have been read up to then.
-  [[nodiscard]] std::uint64_t judge_from_ns() const { return judge_from_ns_; }
 
   // Returns the latest gap once.
   std::optional<ClockJump> take_jump() { return std::exchange(jump_, std::nullopt); }
 
  private:
-  // A gap within the grace of the one before continues its series; otherwise a new series begins.
-  void grant_grace(std::uint64_t now_ns, std::uint64_t late_ns) {
-    judge_from_before_gap_ns_ = judge_from_ns_;
-    const std::uint64_t began_ns = now_ns - late_ns;
-    if (began_ns >= judge_from_ns_) ran_ns_ = 0;
-    if (ran_ns_ >= threshold_ns_) return;
-    judge_from_ns_ = now_ns > kNever - threshold_ns_ ? kNever : now_ns + threshold_ns_;
-  }
-
-  void open_gap(std::uint64_t now_ns, std::uint64_t late_ns) {
-    gap_end_ns_ = now_ns;
-    last_sent_ns_ = now_ns - late_ns;
+  void open(const Gap& gap) {
+    gap_end_ns_ = gap.ended_ns;
+    last_sent_ns_ = gap.began_ns;
     longest_unsent_ns_ = 0;
   }
+  void close() { gap_end_ns_ = 0; }
 
   // A reading may be too small, and the next one then seems to have grown: keep the largest.
   std::uint64_t newly_suspended_ns() {
@@ -120,20 +109,17 @@ class ClockWatch {
   }
 
   const Clock& clock_;
-  const std::uint64_t threshold_ns_;
-  const std::uint64_t least_gap_ns_;
+  std::uint64_t least_gap_ns_;
   std::uint64_t suspended_ns_;
   std::uint64_t looked_ns_ = 0;
   std::uint64_t expected_ns_ = kNever;
-  std::uint64_t judge_from_ns_ = 0;
-  std::uint64_t ran_ns_ = 0;  // since the latest series of gaps began
+  std::uint64_t ran_ns_ = 0;  // in all, gaps excluded
   std::optional<ClockJump> jump_;
 
-  // The end of the latest gap, while what was sent before it may still come; 0: none.
+  // The end of the open gap: what was sent before it may still come. 0: none is open.
   std::uint64_t gap_end_ns_ = 0;
   std::uint64_t last_sent_ns_ = 0;       // the latest send in the gap, or the gap's begin
   std::uint64_t longest_unsent_ns_ = 0;  // the longest interval between two sends
-  std::uint64_t judge_from_before_gap_ns_ = 0;
 };
 
 }  // namespace hb

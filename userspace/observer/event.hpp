@@ -21,7 +21,7 @@ enum class BeatOrigin : std::uint8_t {
 };
 
 enum class StallCause : std::uint8_t {
-  Silence,  // no beat for the threshold
+  Silence,  // no beat for its threshold
   Exited,   // the process has ended: every thread of it
 };
 
@@ -51,7 +51,7 @@ struct Beat {
   std::uint64_t cgroup_id = 0;  // cgroup v2 directory inode; 0: not known
 };
 
-// A tracked agent has not beaten for the threshold (once per silence), or has ended (once).
+// A tracked agent has not beaten for its threshold (once per silence), or has ended (once).
 struct Stall {
   std::uint32_t pid;
   std::uint64_t last_nonce;

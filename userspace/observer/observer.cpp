@@ -40,7 +40,6 @@ std::optional<std::uint32_t> uid_of(std::uint64_t generation_ns, std::uint32_t u
 Observer::Observer(const Clock& clock, const Config& config)
     : clock_(clock),
       policy_(config.policy),
-      threshold_ns_(config.threshold_ns),
       start_ns_(clock.now_ns()),
       feeds_(config.empty_pause_ns),
       tracker_(config.tracker_capacity, config.threshold_ns, config.seed, config.eviction,
@@ -55,6 +54,22 @@ void Observer::add(Source& source) {
 void Observer::watch(ExitWatch& exits) {
   exits_ = &exits;
   is_idle_ = false;
+}
+
+bool Observer::set_threshold(std::uint32_t pid, std::uint64_t generation_ns,
+                             std::uint64_t threshold_ns) {
+  is_idle_ = false;
+  return tracker_.set_threshold(pid, generation_ns, threshold_ns);
+}
+
+std::vector<Observer::Agent> Observer::known_agents() const {
+  std::vector<Agent> all;
+  all.reserve(tracker_.size());
+  tracker_.for_each_agent([&](const Tracker::Stalled& agent, std::uint64_t threshold_ns) {
+    all.push_back({agent.pid, agent.generation_ns, agent.cgroup_id,
+                   uid_of(agent.generation_ns, agent.uid), threshold_ns});
+  });
+  return all;
 }
 
 std::optional<Event> Observer::poll() {
@@ -94,7 +109,12 @@ std::optional<Event> Observer::look() {
 
 // A due stall may be judged as soon as the sources have been read up to `now_ns`.
 bool Observer::is_stall_due(std::uint64_t now_ns) const {
-  return std::min(next_exit_ns_, tracker_.next_deadline_ns()) <= now_ns;
+  return next_exit_ns_ <= now_ns || is_silence_due(now_ns);
+}
+
+// Also while a gap is open: the grace after it may end at once.
+bool Observer::is_silence_due(std::uint64_t now_ns) const {
+  return clock_watch_.is_gap_open() || tracker_.next_deadline_ns() <= now_ns;
 }
 
 void Observer::prefetch_slots() {
@@ -114,7 +134,11 @@ void Observer::check_clock(std::uint64_t now_ns) {
   const std::uint64_t deadline = tracker_.next_deadline_ns();
   if (deadline == Tracker::kNever) clock_watch_.expect(ClockWatch::kNever);
   const bool thorough = is_idle_ || deadline <= now_ns;
-  if (clock_watch_.look(now_ns, thorough)) ++counters_.clock_jumps;
+  clock_watch_.set_threshold(tracker_.shortest_threshold_ns());
+  const auto gap = clock_watch_.look(now_ns, thorough);
+  if (!gap) return;
+  ++counters_.clock_jumps;
+  tracker_.begin_grace(*gap);
 }
 
 std::uint64_t Observer::wake_ns() const {
@@ -128,8 +152,8 @@ std::uint64_t Observer::exit_wake_ns() const { return or_retry_ns(next_exit_ns_)
 std::uint64_t Observer::silence_wake_ns() const {
   const std::uint64_t deadline = tracker_.next_deadline_ns();
   if (deadline == Tracker::kNever) return Source::kNever;
-  const std::uint64_t judged = std::max(deadline, clock_watch_.judge_from_ns());
-  return std::min(or_retry_ns(judged), looked_ns_ + clock_watch_.longest_sleep_ns());
+  const std::uint64_t sleep_ns = clock_watch_.longest_sleep_ns(tracker_.grace_end_ns());
+  return std::min(or_retry_ns(deadline), looked_ns_ + sleep_ns);
 }
 
 // What was due at the last look() and could not be judged waits for a source to be read further;
@@ -168,14 +192,19 @@ std::optional<Event> Observer::due_exit(std::uint64_t now_ns) {
 }
 
 std::optional<Event> Observer::due_silence(std::uint64_t now_ns) {
-  if (tracker_.next_deadline_ns() > now_ns) return std::nullopt;
+  if (!is_silence_due(now_ns)) return std::nullopt;
   const std::uint64_t read_up_to = feeds_.horizon_ns(now_ns);
-  clock_watch_.read_up_to(read_up_to);
-  if (read_up_to < clock_watch_.judge_from_ns()) return std::nullopt;
+  judge_gap(read_up_to);
   const auto silent = tracker_.expire(
       read_up_to, [&](const Tracker::Due& agent) { return is_silent(agent, read_up_to); });
   if (!silent) return std::nullopt;
   return stall(*silent, StallCause::Silence, now_ns);
+}
+
+// The grace after a gap ends if what agents sent in it shows that only the observer did not run.
+void Observer::judge_gap(std::uint64_t read_up_to_ns) {
+  const auto interval_ns = clock_watch_.read_up_to(read_up_to_ns);
+  if (interval_ns) tracker_.agents_sent_every(*interval_ns);
 }
 
 // A frame sent after `read_up_to_ns` may still come: the agent is neither silent nor unheard.
@@ -184,7 +213,7 @@ bool Observer::is_silent(const Tracker::Due& agent, std::uint64_t read_up_to_ns)
   const auto last = attempts_->last_attempt(agent.kernel_slot, agent.generation_ns);
   if (!last || last->at_ns <= agent.heard_ns) return true;
   if (last->at_ns > read_up_to_ns) return false;
-  if (read_up_to_ns - last->at_ns >= threshold_ns_) return true;
+  if (read_up_to_ns - last->at_ns >= agent.threshold_ns) return true;
   ++counters_.unheard[last->reason];
   return false;
 }

@@ -22,11 +22,13 @@
 // signals in any flood. The caller may stop before poll() returns empty; wake_ns() is then in the
 // past. Nothing is allocated for a frame.
 //
-// With an AttemptWatch, an agent that attempted to send within the threshold, but of which nothing
+// With an AttemptWatch, an agent that attempted to send within its threshold, but of which nothing
 // was received, is unheard: counted with the reason, and not reported as silent.
 //
 // When the observer itself did not run for a while (ClockWatch), no agent stalls by silence for one
-// more threshold; exits are reported as always.
+// more threshold, which is its own: an agent with a long one may not have been due to beat earlier,
+// and one with a short one is not made to wait for the others (Grace). What is noticed follows from
+// the shortest threshold in use. Exits are reported as always.
 //
 // Owns the tracker and the counters; borrows clock, sources and watches, which must outlive it. One
 // thread. Nothing here fails: a source's failure is an Io event.
@@ -35,6 +37,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "base/units.hpp"
 #include "identity/verdict.hpp"
@@ -56,7 +59,7 @@ class Observer {
   static constexpr std::size_t kExitsPerLook = 256;
 
   struct Config {
-    std::uint64_t threshold_ns = 2 * kNsPerSecond;  // silence before a stall
+    std::uint64_t threshold_ns = 2 * kNsPerSecond;  // silence before a stall; the default
     std::size_t tracker_capacity = 4096;
     Eviction eviction = Eviction::Strict;
     std::size_t agents_per_owner = 0;       // see Tracker; 0: any number
@@ -78,6 +81,20 @@ class Observer {
   // At most one. Without it every agent of which no frame comes is silent.
   void watch(const AttemptWatch& attempts) { attempts_ = &attempts; }
 
+  // See Tracker::set_threshold(). Then call poll(): the agent may be due.
+  bool set_threshold(std::uint32_t pid, std::uint64_t generation_ns, std::uint64_t threshold_ns);
+
+  // Who an agent is that is not dead.
+  struct Agent {
+    std::uint32_t pid;
+    std::uint64_t generation_ns;  // 0: not known
+    std::uint64_t cgroup_id;
+    std::optional<std::uint32_t> uid;
+    std::uint64_t threshold_ns;
+  };
+  // All of them. Allocates, and takes time for each: for what happens seldom.
+  [[nodiscard]] std::vector<Agent> known_agents() const;
+
   // Empty: nothing to report now. Then see wake_ns().
   std::optional<Event> poll();
 
@@ -98,12 +115,14 @@ class Observer {
  private:
   std::optional<Event> look();
   [[nodiscard]] bool is_stall_due(std::uint64_t now_ns) const;
+  [[nodiscard]] bool is_silence_due(std::uint64_t now_ns) const;
   void prefetch_slots();
   void check_clock(std::uint64_t now_ns);
 
   std::optional<Event> due_stall(std::uint64_t now_ns);
   std::optional<Event> due_exit(std::uint64_t now_ns);
   std::optional<Event> due_silence(std::uint64_t now_ns);
+  void judge_gap(std::uint64_t read_up_to_ns);
   bool is_silent(const Tracker::Due& agent, std::uint64_t read_up_to_ns);
   void note_refused(const Attestation& sender);
   Stall stall(const Tracker::Stalled& stalled, StallCause cause, std::uint64_t now_ns);
@@ -135,7 +154,6 @@ class Observer {
   // Constant once polling begins.
   const Clock& clock_;
   const Policy policy_;
-  const std::uint64_t threshold_ns_;
   const std::uint64_t start_ns_;
   ExitWatch* exits_ = nullptr;
   const AttemptWatch* attempts_ = nullptr;

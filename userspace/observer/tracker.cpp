@@ -4,6 +4,8 @@
 #include <random>
 #include <utility>
 
+#include "base/saturating.hpp"
+
 namespace hb {
 namespace {
 
@@ -19,15 +21,6 @@ bool both_known_and_different(std::uint64_t one, std::uint64_t other) {
   return one != 0 && other != 0 && one != other;
 }
 
-// Saturates at kNever.
-std::uint64_t plus(std::uint64_t ns, std::uint64_t more_ns) {
-  return ns > Tracker::kNever - more_ns ? Tracker::kNever : ns + more_ns;
-}
-
-std::uint64_t times(std::uint64_t ns, std::uint64_t factor) {
-  return ns > Tracker::kNever / factor ? Tracker::kNever : ns * factor;
-}
-
 }  // namespace
 
 std::uint64_t random_seed() {
@@ -37,12 +30,9 @@ std::uint64_t random_seed() {
 
 Tracker::Tracker(std::size_t capacity, std::uint64_t threshold_ns, std::uint64_t seed,
                  Eviction eviction, std::size_t agents_per_owner, std::uint64_t read_delay_ns)
-    : threshold_ns_(threshold_ns),
-      recheck_ns_(std::max<std::uint64_t>(threshold_ns / 4, 1)),
-      long_silence_ns_(times(threshold_ns, kLongSilence)),
-      read_delay_ns_(std::min(read_delay_ns, threshold_ns / 3)),
-      eviction_(eviction),
+    : eviction_(eviction),
       agents_per_owner_(agents_per_owner),
+      thresholds_(threshold_ns, read_delay_ns),
       table_(std::clamp<std::size_t>(capacity, 1, kMaxCapacity), seed),
       owner_memory_(kOwners * sizeof(std::uint32_t)),
       agents_of_owner_(owner_memory_.as<std::uint32_t>()) {}
@@ -80,72 +70,152 @@ void Tracker::note_refused(std::uint32_t pid, std::uint64_t generation_ns, std::
   rest.refused_ns = std::max(rest.refused_ns, sent_ns);
 }
 
-Tracker::Number Tracker::first_due(std::uint64_t at_ns) const {
-  for (const List list : {List::Live, List::Unheard}) {
-    if (first_deadline_ns(list) <= at_ns) return table_.oldest(list);
-  }
-  return AgentTable::kNone;
+// An agent that is this process, and not dead; kNone: there is none.
+Tracker::Number Tracker::living(std::uint32_t pid, std::uint64_t generation_ns) const {
+  const Number number = table_.find(pid);
+  if (number == AgentTable::kNone || generation_ns == 0) return AgentTable::kNone;
+  const Slot& slot = table_[number];
+  const bool is_it = slot.generation_ns == generation_ns && slot.list != List::Dead;
+  return is_it ? number : AgentTable::kNone;
+}
+
+bool Tracker::set_threshold(std::uint32_t pid, std::uint64_t generation_ns,
+                            std::uint64_t threshold_ns) {
+  const Number number = living(pid, generation_ns);
+  if (number == AgentTable::kNone) return false;
+  if (threshold(table_[number]).ns == threshold_ns) return true;
+  const auto threshold = threshold_for(number, threshold_ns);
+  if (!threshold) return false;
+  const List list = table_[number].list;
+  const List sorted = list == List::Stalled ? List::Stalled : List::Live;
+  const bool is_sorted = put_in_order(number, sorted, *threshold);
+  if (sorted == List::Live && !is_sorted) check_next(number);
+  return true;
+}
+
+// The index of the agent's next threshold. The one that it leaves is free for it if no other agent
+// has that.
+std::optional<Tracker::Threshold> Tracker::threshold_for(Number number,
+                                                         std::uint64_t threshold_ns) {
+  const Threshold present = table_[number].threshold;
+  if (table_.living(present) == 1) thresholds_.drop(present);
+  return thresholds_.add(threshold_ns);
 }
 
 Tracker::Due Tracker::due(Number number) const {
   const Slot& slot = table_[number];
   return {.kernel_slot = slot.kernel_slot,
           .generation_ns = slot.generation_ns,
-          .heard_ns = std::max(slot.sent_ns, table_.rest(number).refused_ns)};
+          .heard_ns = std::max(slot.sent_ns, table_.rest(number).refused_ns),
+          .threshold_ns = threshold(slot).ns};
 }
 
 Tracker::Stalled Tracker::silence(Number number) {
-  table_.move(number, List::Stalled);
+  move(number, List::Stalled, table_[number].threshold);
   return describe(number);
 }
 
 void Tracker::defer(Number number, std::uint64_t at_ns) {
   table_.rest(number).checked_ns = at_ns;
-  table_.move(number, List::Unheard);
+  move(number, List::Recheck, table_[number].threshold);
+}
+
+// Before all others, which have been checked already.
+void Tracker::check_next(Number number) {
+  table_.rest(number).checked_ns = 0;
+  move(number, List::Recheck, table_[number].threshold);
+  table_.move_after(number, AgentTable::kNone);
+  note_if_oldest(number);
 }
 
 std::optional<Tracker::Stalled> Tracker::record_exit(std::uint32_t pid,
                                                      std::uint64_t generation_ns) {
-  const Number number = table_.find(pid);
-  if (number == AgentTable::kNone || generation_ns == 0) return std::nullopt;
-  const Slot& slot = table_[number];
-  if (slot.generation_ns != generation_ns || slot.list == List::Dead) return std::nullopt;
+  const Number number = living(pid, generation_ns);
+  if (number == AgentTable::kNone) return std::nullopt;
   discharge(number);
-  table_.move(number, List::Dead);
+  move(number, List::Dead, Thresholds::kDefault);
   return describe(number);
 }
 
-std::uint64_t Tracker::next_deadline_ns() const {
-  return std::min(first_deadline_ns(List::Live), first_deadline_ns(List::Unheard));
+std::uint64_t Tracker::next_deadline_ns() const { return next().deadline_ns; }
+
+Tracker::Number Tracker::first_due(std::uint64_t at_ns) const {
+  const Next first = next();
+  return first.deadline_ns <= at_ns ? first.number : AgentTable::kNone;
 }
 
-std::uint64_t Tracker::first_deadline_ns(List list) const {
-  const Number first = table_.oldest(list);
-  return first == AgentTable::kNone ? kNever : deadline_ns(first);
+// Few beats are of an agent that is the oldest with its threshold, so this rarely searches.
+Tracker::Next Tracker::next() const {
+  if (changed_ == 0) return next_;
+  next_ = {};
+  thresholds_.for_each([&](Threshold threshold) {
+    Next& candidate = next_of_[threshold];
+    if ((changed_ >> threshold & 1) != 0) candidate = find_next(threshold);
+    if (candidate.deadline_ns < next_.deadline_ns) next_ = candidate;
+  });
+  changed_ = 0;
+  return next_;
 }
 
+Tracker::Next Tracker::find_next(Threshold threshold) const {
+  Next first;
+  for (const List list : {List::Live, List::Recheck}) {
+    const Number oldest = table_.oldest(list, threshold);
+    if (oldest == AgentTable::kNone) continue;
+    const std::uint64_t deadline = deadline_ns(oldest);
+    if (deadline < first.deadline_ns) first = {.deadline_ns = deadline, .number = oldest};
+  }
+  first.deadline_ns = std::max(first.deadline_ns, thresholds_[threshold].grace.judge_from_ns());
+  return first;
+}
+
+void Tracker::begin_grace(const Gap& gap) {
+  thresholds_.begin_grace(gap);
+  changed_ = kNever;
+}
+
+void Tracker::agents_sent_every(std::uint64_t interval_ns) {
+  thresholds_.agents_sent_every(interval_ns);
+  changed_ = kNever;
+}
+
+// When the agent is to be checked.
 std::uint64_t Tracker::deadline_ns(Number number) const {
   const Slot& slot = table_[number];
-  if (slot.list == List::Unheard) return plus(table_.rest(number).checked_ns, recheck_ns_);
-  return plus(heard_ns(slot), threshold_ns_);
+  const std::uint64_t threshold_ns = threshold(slot).ns;
+  if (slot.list != List::Recheck) return saturating_add(heard_ns(slot), threshold_ns);
+  const std::uint64_t recheck_ns = std::max<std::uint64_t>(threshold_ns / 4, 1);
+  return saturating_add(table_.rest(number).checked_ns, recheck_ns);
 }
 
-std::uint64_t Tracker::heard_ns(const Slot& slot) const {
-  if (slot.sent_ns == 0 || slot.sent_ns >= slot.last_ns) return slot.last_ns;
-  return slot.last_ns - std::min(slot.last_ns - slot.sent_ns, read_delay_ns_);
+// False only for an agent that set_threshold() has put into List::Recheck.
+bool Tracker::is_overdue(Number number, std::uint64_t at_ns) const {
+  const Slot& slot = table_[number];
+  return saturating_add(heard_ns(slot), threshold(slot).ns) <= at_ns;
 }
 
-// Beats come nearly in the order of their sending, so this takes a step or two.
-void Tracker::put_in_order(Number number) {
-  table_.move(number, List::Live);
+// The agent was perhaps the last with that threshold.
+void Tracker::left(Threshold threshold) {
+  if (table_.living(threshold) == 0) thresholds_.drop(threshold);
+}
+
+// Beats come nearly in the order of their sending, so this takes a step or two. False: its place
+// may be further back.
+bool Tracker::put_in_order(Number number, List list, Threshold threshold) {
+  move(number, list, threshold);
   const std::uint64_t heard = heard_ns(table_[number]);
   const Number newest = table_.older(number);
   Number older = newest;
-  for (std::size_t n = 0; n < kOutOfOrder && older != AgentTable::kNone; ++n) {
+  for (std::size_t n = 0; older != AgentTable::kNone; ++n) {
     if (heard_ns(table_[older]) <= heard) break;
+    if (n == kOutOfOrder) return table_.move_after(number, older), false;
     older = table_.older(older);
   }
-  if (older != newest) table_.move_after(number, older);
+  if (older != newest) {
+    table_.move_after(number, older);
+    note_if_oldest(number);
+  }
+  return true;
 }
 
 bool Tracker::owner_has_room(std::uint32_t owner) const {
@@ -173,17 +243,30 @@ Tracker::Outcome Tracker::insert(const TrackedBeat& beat, std::uint64_t now_ns) 
   if (const Number dead = table_.oldest(List::Dead); dead != AgentTable::kNone) {
     return reuse(dead, beat, now_ns);
   }
-  const Number silent = table_.oldest(List::Stalled);
-  if (silent == AgentTable::kNone || !is_evictable(silent, beat, now_ns)) {
-    return Full{.owner = false};
-  }
-  return reuse(silent, beat, now_ns);
+  const Number silent = evictable(beat, now_ns);
+  return silent == AgentTable::kNone ? Full{.owner = false} : reuse(silent, beat, now_ns);
+}
+
+// The longest silent of those that may be evicted. There is a list of stalled agents for each
+// threshold too: in a single one, an agent with a long threshold would stand before those whose
+// kLongSilence has passed.
+Tracker::Number Tracker::evictable(const TrackedBeat& beat, std::uint64_t now_ns) const {
+  Number longest = AgentTable::kNone;
+  thresholds_.for_each([&](Threshold threshold) {
+    const Number number = table_.oldest(List::Stalled, threshold);
+    if (number == AgentTable::kNone || !is_evictable(number, beat, now_ns)) return;
+    const bool is_longer =
+        longest == AgentTable::kNone || table_[number].last_ns < table_[longest].last_ns;
+    if (is_longer) longest = number;
+  });
+  return longest;
 }
 
 bool Tracker::is_evictable(Number number, const TrackedBeat& beat, std::uint64_t now_ns) const {
   const Slot& slot = table_[number];
   if (beat.origin > slot.origin) return false;  // BeatOrigin is ordered, the strongest first
-  return eviction_ == Eviction::Balanced || now_ns - slot.last_ns >= long_silence_ns_;
+  if (eviction_ == Eviction::Balanced) return true;
+  return now_ns - slot.last_ns >= saturating_multiply(threshold(slot).ns, kLongSilence);
 }
 
 Tracker::Outcome Tracker::reuse(Number number, const TrackedBeat& beat, std::uint64_t now_ns) {
@@ -210,11 +293,11 @@ Tracker::Outcome Tracker::refresh(Number number, const TrackedBeat& beat, std::u
   const bool changed = new_session || slot.list == List::Stalled || slot.status != beat.status;
   learn(number, beat);
   hear(slot, beat, now_ns);
-  put_in_order(number);
+  put_in_order(number, List::Live, slot.threshold);
   return Refreshed{changed, new_session};
 }
 
-// Assigns the slot to this beat's sender.
+// Assigns the slot to this beat's sender, with the default threshold.
 void Tracker::take_over(Number number, const TrackedBeat& beat, std::uint64_t now_ns) {
   Slot& slot = table_[number];
   slot.origin = beat.origin;
@@ -227,7 +310,7 @@ void Tracker::take_over(Number number, const TrackedBeat& beat, std::uint64_t no
   charge(number, beat.owner);
   slot.heard = Heard::OnlyTerminal;
   hear(slot, beat, now_ns);
-  put_in_order(number);
+  put_in_order(number, List::Live, Thresholds::kDefault);
 }
 
 void Tracker::learn(Number number, const TrackedBeat& beat) {

@@ -27,25 +27,32 @@
 // next accepted beat. A beat that is not accepted changes nothing; in particular it does not delay
 // a stall.
 //
-// With one threshold for all, agents in the order of their last beat are also in the order of their
-// deadline: record(), expire() and record_exit() are O(1), whatever the number of agents, and
-// nothing is scanned. A beat counts from when it was sent, but at most from `read_delay_ns` before
-// it was recorded. (One that was sent earlier waited for room in the queue, which is not its
-// sender's silence.) It is sorted among the kOutOfOrder newest agents; if it belongs further back,
-// its stall may be late, never early.
+// An agent begins with the default threshold and may be given one of its own. Agents with the same
+// threshold in the order of their last beat are also in the order of their deadline, so there is a
+// list for each of the at most Thresholds::kMost different ones: record(), expire() and
+// record_exit() are O(1), whatever the number of agents, and no agents are scanned. A beat counts
+// from when it was sent, but at most from `read_delay_ns` before it was recorded. (One that was
+// sent earlier waited for room in the queue, which is not its sender's silence.) It is sorted among
+// the kOutOfOrder newest agents with its threshold; if it belongs further back, its stall may be
+// late, never early.
 //
 // Capacity is fixed. When all slots are taken, a new agent gets the slot of the agent that has been
-// dead longest; else, if the Eviction policy allows it, of the one that has been silent longest;
-// else its beat is dropped (Full). Agents that beat are never evicted, and none is evicted for an
-// agent of a weaker origin. One owner (uid or cgroup, see struct hb_owner) may have a limited
-// number of agents that are not dead.
+// dead longest; else of the one that has been silent longest, of those that the Eviction policy
+// allows; else its beat is dropped (Full). Agents that beat are never evicted, and none is evicted
+// for an agent of a weaker origin. One owner (uid or cgroup, see struct hb_owner) may have a
+// limited number of agents that are not dead.
 //
-// For each agent without a beat for the threshold, expire() calls is_silent(), which returns false
-// if the agent is only unheard. It is then checked again after a quarter of a threshold.
+// For each agent without a beat for its threshold, expire() calls is_silent(), which returns false
+// if the agent is only unheard. It is then checked again after a quarter of its threshold.
+//
+// After a gap in which the observer did not run, no agent is returned for one more threshold: its
+// own (Grace).
 //
 // One thread. The instants given to record() do not decrease.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -55,6 +62,8 @@
 #include "identity/identity.hpp"
 #include "observer/agent_table.hpp"
 #include "observer/event.hpp"
+#include "observer/grace.hpp"
+#include "observer/thresholds.hpp"
 #include "vlp/frame.hpp"
 
 namespace hb {
@@ -78,7 +87,7 @@ struct TrackedBeat {
 
 // Which agent may be evicted for a new one when every slot is taken and no agent is dead.
 enum class Eviction : std::uint8_t {
-  Strict,    // the agent silent for longest, after Tracker::kLongSilence thresholds
+  Strict,    // the agent silent for longest, after Tracker::kLongSilence of its thresholds
   Balanced,  // the agent silent for longest, as soon as it has stalled
 };
 
@@ -131,9 +140,10 @@ class Tracker {
   using Outcome = std::variant<Inserted, Refreshed, Restarted, OutOfOrder, OriginConflict,
                                NamespaceConflict, Full>;
 
-  // `capacity` is clamped to 1..kMaxCapacity. `seed` is PidHash's: use random_seed() wherever
-  // senders can choose pids. `agents_per_owner` 0: no limit. `read_delay_ns`: how long beats may
-  // wait to be read; counted up to a third of the threshold. Throws std::bad_alloc.
+  // `capacity` is clamped to 1..kMaxCapacity. `threshold_ns` is the default. `seed` is PidHash's:
+  // use random_seed() wherever senders can choose pids. `agents_per_owner` 0: no limit.
+  // `read_delay_ns`: how long beats may wait to be read; counted up to a third of the agent's
+  // threshold. Throws std::bad_alloc.
   Tracker(std::size_t capacity, std::uint64_t threshold_ns, std::uint64_t seed,
           Eviction eviction = Eviction::Strict, std::size_t agents_per_owner = 0,
           std::uint64_t read_delay_ns = 0);
@@ -146,22 +156,50 @@ class Tracker {
   // A frame of that process, sent at that instant, was received and refused.
   void note_refused(std::uint32_t pid, std::uint64_t generation_ns, std::uint64_t sent_ns);
 
+  // The agent that is this process has that threshold from now on, until another process has its
+  // slot. If it has stalled, it remains so until it beats. False: no agent is this process, or
+  // Thresholds::kMost other thresholds are in use.
+  //
+  // Where its deadline lies among those of many agents is not searched for: it is then checked at
+  // the next expire(), and its stall may be late by a quarter of the threshold, never early.
+  bool set_threshold(std::uint32_t pid, std::uint64_t generation_ns, std::uint64_t threshold_ns);
+
+  // The shortest of all thresholds in use, and of the default.
+  [[nodiscard]] std::uint64_t shortest_threshold_ns() const { return thresholds_.shortest_ns(); }
+
+  // The observer did not run; and what it learned about that gap later. See Grace.
+  void begin_grace(const Gap& gap);
+  void agents_sent_every(std::uint64_t interval_ns);
+  [[nodiscard]] std::uint64_t grace_end_ns() const { return thresholds_.grace_end_ns(); }
+
+  // Calls f(Stalled, threshold_ns) for each agent that is not dead. Looks at all of them.
+  template <typename F>
+  void for_each_agent(F&& f) const {
+    table_.for_each([&](Number number) {
+      if (table_[number].list != List::Dead) {
+        f(describe(number), thresholds_[table_[number].threshold].ns);
+      }
+    });
+  }
+
   // An agent whose deadline has passed.
   struct Due {
     std::uint32_t kernel_slot;    // known with generation_ns
     std::uint64_t generation_ns;  // 0: not known
     std::uint64_t heard_ns;       // when its latest received frame, accepted or not, was sent
+    std::uint64_t threshold_ns;
   };
 
-  // Returns an agent without a beat for the threshold at `at_ns` whose stall has not been returned
-  // since its last beat, and for which is_silent(Due) is true; the longest silent first. Call it
-  // until next_deadline_ns() is later: one call checks at most kDuePerCall agents.
+  // Returns an agent without a beat for its threshold at `at_ns` whose stall has not been returned
+  // since its last beat, and for which is_silent(Due) is true; the earliest deadline first, which
+  // with one threshold is the longest silent. Call it until next_deadline_ns() is later: one call
+  // checks at most kDuePerCall agents.
   template <typename IsSilent>
   std::optional<Stalled> expire(std::uint64_t at_ns, IsSilent&& is_silent) {
     for (std::size_t n = 0; n < kDuePerCall; ++n) {
       const Number number = first_due(at_ns);
       if (number == AgentTable::kNone) return std::nullopt;
-      if (is_silent(due(number))) return silence(number);
+      if (is_overdue(number, at_ns) && is_silent(due(number))) return silence(number);
       defer(number, at_ns);
     }
     return std::nullopt;
@@ -178,9 +216,7 @@ class Tracker {
   [[nodiscard]] std::uint64_t next_deadline_ns() const;
 
   // Agents, including the stalled ones, but not the dead.
-  [[nodiscard]] std::size_t size() const {
-    return table_.length(List::Live) + table_.length(List::Unheard) + table_.length(List::Stalled);
-  }
+  [[nodiscard]] std::size_t size() const { return table_.living(); }
   [[nodiscard]] std::size_t capacity() const { return table_.capacity(); }
   [[nodiscard]] std::size_t reserved_bytes() const { return table_.reserved_bytes(); }
 
@@ -189,7 +225,16 @@ class Tracker {
   using Slot = AgentTable::Slot;
   using List = AgentTable::List;
   using Heard = AgentTable::Heard;
+  using Threshold = Thresholds::Index;
 
+  // The agent that is checked next, of some or of all.
+  struct Next {
+    std::uint64_t deadline_ns = kNever;
+    Number number = AgentTable::kNone;
+  };
+
+  [[nodiscard]] Number living(std::uint32_t pid, std::uint64_t generation_ns) const;
+  [[nodiscard]] Number evictable(const TrackedBeat& beat, std::uint64_t now_ns) const;
   [[nodiscard]] bool is_evictable(Number number, const TrackedBeat& beat,
                                   std::uint64_t now_ns) const;
 
@@ -203,10 +248,34 @@ class Tracker {
   static bool in_order(const Slot& slot, const TrackedBeat& beat);
   static bool begins_session(const Slot& slot, const TrackedBeat& beat);
   [[nodiscard]] Stalled describe(Number number) const;
-  void put_in_order(Number number);
-  [[nodiscard]] std::uint64_t heard_ns(const Slot& slot) const;
+  // To be called before and after an agent is moved.
+  void note_if_oldest(Number number) {
+    if (table_.older(number) != AgentTable::kNone) return;
+    changed_ |= std::uint64_t{1} << table_[number].threshold;
+  }
+  void move(Number number, List list, Threshold threshold) {
+    const Threshold before = table_[number].threshold;
+    note_if_oldest(number);
+    table_.move(number, list, threshold);
+    note_if_oldest(number);
+    if (before != threshold) left(before);
+  }
+  void left(Threshold threshold);
+  bool put_in_order(Number number, List list, Threshold threshold);
+  void check_next(Number number);
+  std::optional<Threshold> threshold_for(Number number, std::uint64_t threshold_ns);
+  [[nodiscard]] const Thresholds::Threshold& threshold(const Slot& slot) const {
+    return thresholds_[slot.threshold];
+  }
+  // When its last beat was sent, or at most the read delay before it was recorded.
+  [[nodiscard]] std::uint64_t heard_ns(const Slot& slot) const {
+    if (slot.sent_ns == 0 || slot.sent_ns >= slot.last_ns) return slot.last_ns;
+    return slot.last_ns - std::min(slot.last_ns - slot.sent_ns, threshold(slot).read_delay_ns);
+  }
   [[nodiscard]] std::uint64_t deadline_ns(Number number) const;
-  [[nodiscard]] std::uint64_t first_deadline_ns(List list) const;
+  [[nodiscard]] bool is_overdue(Number number, std::uint64_t at_ns) const;
+  [[nodiscard]] Next next() const;
+  [[nodiscard]] Next find_next(Threshold threshold) const;
   [[nodiscard]] Number first_due(std::uint64_t at_ns) const;
   [[nodiscard]] Due due(Number number) const;
   Stalled silence(Number number);
@@ -216,13 +285,17 @@ class Tracker {
   void charge(Number number, std::uint32_t owner);
   void discharge(Number number);
 
-  const std::uint64_t threshold_ns_;
-  const std::uint64_t recheck_ns_;
-  const std::uint64_t long_silence_ns_;
-  const std::uint64_t read_delay_ns_;
   const Eviction eviction_;
   const std::size_t agents_per_owner_;
+  Thresholds thresholds_;
   AgentTable table_;
+
+  // What next() has found, for each threshold and for all, and a bit for each threshold whose
+  // oldest agent or grace has changed since.
+  mutable std::array<Next, Thresholds::kMost> next_of_;
+  mutable Next next_;
+  mutable std::uint64_t changed_ = 0;
+
   const ZeroedPages owner_memory_;
   std::uint32_t* const agents_of_owner_;  // kOwners: agents that are not dead
 };

@@ -274,6 +274,9 @@ void Recovery::end(RecoveryReport ended, std::uint64_t now_ns) {
 }
 
 void Recovery::tell_changes() {
+  while (const auto threshold = services_.take_threshold()) {
+    listener_.has_threshold(threshold->process, threshold->ns);
+  }
   while (const auto change = services_.take()) {
     ++counters_.changes[change->news];
     listener_.changed(*change);

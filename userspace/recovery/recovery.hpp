@@ -43,6 +43,8 @@ class RecoveryListener {
   virtual void refused(const Stall& stall, RecoveryRefusal reason) = 0;
   virtual void reported(const RecoveryReport& report) = 0;
   virtual void changed(const Services::Change& change) = 0;
+  // A process has begun to beat whose service has this threshold.
+  virtual void has_threshold(const ProcessKey& process, std::uint64_t threshold_ns) = 0;
   // At the first refusal after acts were still allowed.
   virtual void budget_is_exhausted() = 0;
   // The same for the agents of this one's user.
@@ -110,6 +112,11 @@ class Recovery {
   // What was given up is tried again, and services that go down from now on go by `policies`.
   void reset();
   void replace_policies(Policies policies) { services_.replace_policies(std::move(policies)); }
+  // See Services.
+  [[nodiscard]] std::uint64_t threshold_ns(std::uint64_t cgroup_id, const ProcessKey& process,
+                                           const std::optional<std::uint32_t>& uid) const {
+    return services_.threshold_ns(cgroup_id, process, uid);
+  }
 
   // Nothing new from now on. Blocks until what runs has ended, at most `grace_ns`; then kills it.
   void finish(std::uint64_t grace_ns);

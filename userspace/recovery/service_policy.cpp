@@ -70,6 +70,7 @@ std::string describe(const ServicePolicy& policy) {
   const ServiceRules& rules = policy.rules;
   std::string text = "  whom      " + whom(policy.match) + "\n";
   text += "  down by   " + kinds(rules.recover_on) + "\n";
+  if (policy.threshold_ns) text += "  silent    after " + in_ms(*policy.threshold_ns) + "\n";
   text += "  settle    " + in_ms(rules.settle_ns) + " after an exit\n";
   std::size_t number = 0;
   for (const Step& step : policy.steps) {
@@ -108,6 +109,16 @@ Policies::Policies(std::vector<ServicePolicy> policies) {
     if (policy.has_only_signals()) policy.rules.recover_on = silence_of(policy.rules.recover_on);
     policies_.push_back(std::make_shared<const ServicePolicy>(std::move(policy)));
   }
+}
+
+std::optional<std::uint64_t> Policies::shortest_threshold_ns() const {
+  std::optional<std::uint64_t> shortest_ns;
+  for (const auto& policy : policies_) {
+    if (policy->threshold_ns && (!shortest_ns || *policy->threshold_ns < *shortest_ns)) {
+      shortest_ns = policy->threshold_ns;
+    }
+  }
+  return shortest_ns;
 }
 
 std::shared_ptr<const ServicePolicy> Policies::find(const ServiceFacts& facts,

@@ -33,8 +33,9 @@ struct ServiceMatch {
 struct ServicePolicy {
   std::string name;  // empty: the one that the flags make
   ServiceMatch match;
-  ServiceRules rules;       // of its `steps` this is the number
-  std::vector<Step> steps;  // at least one
+  std::optional<std::uint64_t> threshold_ns;  // of its agents; unset: the observer's
+  ServiceRules rules;                         // of its `steps` this is the number
+  std::vector<Step> steps;                    // at least one
 
   [[nodiscard]] bool has_only_signals() const;
 };
@@ -52,6 +53,9 @@ class Policies {
   // nullptr: none. What is returned stays as it is, whatever becomes of the others.
   [[nodiscard]] std::shared_ptr<const ServicePolicy> find(
       const ServiceFacts& facts, const std::optional<std::uint32_t>& uid) const;
+
+  // The shortest that a policy sets.
+  [[nodiscard]] std::optional<std::uint64_t> shortest_threshold_ns() const;
 
   [[nodiscard]] const std::vector<std::shared_ptr<const ServicePolicy>>& all() const {
     return policies_;

@@ -18,21 +18,21 @@ std::string own_key(const ProcessKey& process) {
 }  // namespace
 
 Services::Services(const Config& config, ServiceNames* names)
-    : config_(config),
-      policies_(config.policies),
-      names_(names),
-      known_(config.capacity),
-      seeds_(config.seed) {}
+    : config_(config), names_(names), known_(config.capacity), seeds_(config.seed) {
+  replace_policies(config.policies);
+}
 
 void Services::hear(const Beat& beat, std::uint64_t now_ns) {
   if (!beat.first_or_changed) return;
   if (beat.is_first) ask(beat, now_ns);
-  if (served_.empty() && held_.empty()) return;
+  if (served_.empty() && held_.empty() && !has_thresholds_) return;
   const ProcessKey process{beat.pid, beat.generation_ns};
   if (!known_.is_pending(beat.cgroup_id)) {
+    if (beat.is_first) has_begun(beat.cgroup_id, process, beat.uid);
     deliver_beat(beat.cgroup_id, {process, beat.uid, beat.is_first}, now_ns);
   } else if (beat.is_first) {
-    // Without room for it the service is taken for down until its next beat that is told.
+    // Without room for it the service is taken for down until its next beat that is told, and the
+    // process has the observer's threshold.
     [[maybe_unused]] const bool is_held =
         hold(beat.cgroup_id, {std::nullopt, false, process, beat.uid});
   }
@@ -128,6 +128,7 @@ void Services::deliver(std::uint64_t cgroup_id, const Held& held, std::uint64_t 
   if (held.stall) {
     [[maybe_unused]] const Taken taken = deliver_stall(*held.stall, held.may_begin, now_ns);
   } else {
+    has_begun(cgroup_id, held.process, held.uid);
     deliver_beat(cgroup_id, {held.process, held.uid, true}, now_ns);
   }
 }
@@ -141,7 +142,7 @@ void Services::deliver_beat(std::uint64_t cgroup_id, const Heard& heard, std::ui
 Services::Taken Services::deliver_stall(const Stall& stall, bool may_begin, std::uint64_t now_ns) {
   Served* served = find(stall.cgroup_id, process_of(stall), stall.uid);
   if (served == nullptr) {
-    ServiceFacts facts = facts_of(stall);
+    ServiceFacts facts = facts_of(stall.cgroup_id, process_of(stall));
     auto policy = policies_.find(facts, stall.uid);
     if (!policy || !policy->rules.recover_on.has(down_kind(stall))) return Taken::Yes;
     if (!may_begin) return Taken::Unwanted;
@@ -174,6 +175,7 @@ void Services::forget(const Served& served) {
 
 void Services::replace_policies(Policies policies) {
   policies_ = std::move(policies);
+  has_thresholds_ = policies_.shortest_threshold_ns().has_value();
   for (const auto& served : served_) replace_policy(*served);
   std::erase_if(served_, [](const auto& served) { return served->policy == nullptr; });
 }
@@ -188,11 +190,31 @@ void Services::replace_policy(Served& served) {
   served.policy = std::move(policy);
 }
 
-ServiceFacts Services::facts_of(const Stall& stall) const {
-  if (const ServiceFacts* known = known_.facts(stall.cgroup_id)) return *known;
+ServiceFacts Services::facts_of(std::uint64_t cgroup_id, const ProcessKey& process) const {
+  if (const ServiceFacts* known = known_.facts(cgroup_id)) return *known;
   ServiceFacts alone;
-  alone.name = own_name(process_of(stall));
+  alone.name = own_name(process);
   return alone;
+}
+
+std::uint64_t Services::threshold_ns(std::uint64_t cgroup_id, const ProcessKey& process,
+                                     const std::optional<std::uint32_t>& uid) const {
+  const auto policy = policies_.find(facts_of(cgroup_id, process), uid);
+  return policy ? policy->threshold_ns.value_or(0) : 0;
+}
+
+void Services::has_begun(std::uint64_t cgroup_id, const ProcessKey& process,
+                         const std::optional<std::uint32_t>& uid) {
+  if (!has_thresholds_) return;
+  const std::uint64_t ns = threshold_ns(cgroup_id, process, uid);
+  if (ns != 0) thresholds_.push_back({process, ns});
+}
+
+std::optional<Services::Threshold> Services::take_threshold() {
+  if (thresholds_.empty()) return std::nullopt;
+  const Threshold first = thresholds_.front();
+  thresholds_.pop_front();
+  return first;
 }
 
 Services::Served* Services::make(const Stall& stall, ServiceFacts facts,

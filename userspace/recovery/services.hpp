@@ -76,6 +76,17 @@ class Services {
   // What has changed since the last call. Before tick() is called again.
   std::optional<Change> take();
 
+  // A process whose service has a threshold of its own.
+  struct Threshold {
+    ProcessKey process;
+    std::uint64_t ns;
+  };
+  // The next one that has begun to beat since the last call. Bounded like what is held.
+  std::optional<Threshold> take_threshold();
+  // Of a process that beats already, by the present policies; 0: the observer's.
+  [[nodiscard]] std::uint64_t threshold_ns(std::uint64_t cgroup_id, const ProcessKey& process,
+                                           const std::optional<std::uint32_t>& uid) const;
+
   // The next service that wants a step now; each once in a round that begins with begin_round().
   void begin_round() { next_ = 0; }
   [[nodiscard]] Served* next_wanting(std::uint64_t now_ns);
@@ -118,11 +129,12 @@ class Services {
   void deliver(std::uint64_t cgroup_id, const Held& held, std::uint64_t now_ns);
   void answer(const ServiceNames::Answer& answer, std::uint64_t now_ns);
   void deliver_beat(std::uint64_t cgroup_id, const Heard& heard, std::uint64_t now_ns);
+  void has_begun(std::uint64_t cgroup_id, const ProcessKey& process, const Uid& uid);
   [[nodiscard]] Taken deliver_stall(const Stall& stall, bool may_begin, std::uint64_t now_ns);
   [[nodiscard]] Served* find(std::uint64_t cgroup_id, const ProcessKey& process, const Uid& uid);
   void forget(const Served& served);
   void replace_policy(Served& served);
-  [[nodiscard]] ServiceFacts facts_of(const Stall& stall) const;
+  [[nodiscard]] ServiceFacts facts_of(std::uint64_t cgroup_id, const ProcessKey& process) const;
   [[nodiscard]] Served* make(const Stall& stall, ServiceFacts facts,
                              std::shared_ptr<const ServicePolicy> policy);
   [[nodiscard]] bool make_room_for(const std::optional<std::uint32_t>& uid);
@@ -131,6 +143,7 @@ class Services {
 
   const Config config_;
   Policies policies_;
+  bool has_thresholds_ = false;
   ServiceNames* const names_;
   KnownCgroups known_;
   std::unordered_map<std::uint64_t, std::vector<Held>> held_;  // by cgroup
@@ -141,6 +154,7 @@ class Services {
   // Several of a name: a unit's processes may belong to several policies.
   std::unordered_multimap<std::string, Served*> by_name_;
   std::deque<Change> changes_;
+  std::deque<Threshold> thresholds_;
   std::size_t next_ = 0;
   std::size_t first_ = 0;  // where a round begins, so that nobody is always last
   std::uint64_t seeds_ = 0;
