@@ -158,7 +158,7 @@ const Mistake kMistakes[] = {
     {"ControlCharacter", service("", "a\\u001b[2J"), "p.toml:2:8: 'name' has a control"},
     {"NulInAUser", service("match = { user = \"root\\u0000x\" }"), "p.toml:3:18: 'user' has a"},
     {"EscapeInAKey", service("\"\\u001b[2J\" = 1"), "p.toml:3:1: unknown key '?[2J'"},
-    {"EscapeInBadToml", "a = \x1b[2J\n", "p.toml:1:5: "},
+    {"EscapeInBadToml", "a = \x1b[2J\n", "p.toml:1:"},
     {"NoThreshold", service("threshold-ms = 0"), "p.toml:3:16: 'threshold-ms' must be a number"},
     {"NoServiceInTheList", "service = []\n", "p.toml:1:1: there is no [[service]]"},
     {"NoKindAtAll", service("recover-on = []"), "p.toml:3:14: 'recover-on' must have at least one"},
