@@ -79,6 +79,14 @@ TEST(PolicyFile, HasThresholds) {
   EXPECT_EQ(Policies(all).shortest_threshold_ns(), 200 * kNsPerMs);
 }
 
+TEST(PolicyFile, HasBudgets) {
+  const auto parsed = parse(service("budget = { attempts = 5, seconds = 3600 }"));
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  ASSERT_TRUE(parsed.value()[0].budget);
+  EXPECT_EQ(parsed.value()[0].budget->acts, 5U);
+  EXPECT_EQ(parsed.value()[0].budget->window_ns, 3600 * kNsPerSecond);
+}
+
 TEST(PolicyFile, HasAtMost63DifferentThresholds) {
   std::string text;
   for (int i = 1; i <= 63; ++i) {
@@ -160,6 +168,7 @@ const Mistake kMistakes[] = {
     {"EscapeInAKey", service("\"\\u001b[2J\" = 1"), "p.toml:3:1: unknown key '?[2J'"},
     {"EscapeInBadToml", "a = \x1b[2J\n", "p.toml:1:"},
     {"NoThreshold", service("threshold-ms = 0"), "p.toml:3:16: 'threshold-ms' must be a number"},
+    {"HalfABudget", service("budget = { attempts = 5 }"), "p.toml:3:10: 'budget' needs attempts"},
     {"NoServiceInTheList", "service = []\n", "p.toml:1:1: there is no [[service]]"},
     {"NoKindAtAll", service("recover-on = []"), "p.toml:3:14: 'recover-on' must have at least one"},
     {"SignalsOnlyForExits", service("recover-on = [\"code\"]\nsteps = [ { signal = \"TERM\" } ]"),

@@ -548,6 +548,70 @@ TEST_F(OfOneUnit, WhoMatchesNoPolicyIsLeftAlone) {
   EXPECT_EQ(count(RecoveryOutcome::Spawned), 1U) << "of process 1 alone";
 }
 
+// An attempt fails a minute: the budgets of all would allow it, and its own does not.
+class OfAServicesBudget : public RecoveryFlow {
+ protected:
+  OfAServicesBudget() {
+    ServicePolicy own;
+    own.match.unit = Glob("a.service");
+    own.rules.attempts = 100;
+    own.budget = {.acts = 2, .window_ns = 3600 * kSecond};
+    own.steps = {kAnyStep};
+    ServicePolicy other = own;
+    other.match.unit = Glob("b.service");
+    other.budget.reset();
+    Recovery::Config config;
+    config.services.policies = Policies({own, other});
+    restart(config);
+    names_.know(kCgroup, "a.service");
+    names_.know(kCgroupAfterwards, "b.service");
+    first_beat_of(1, kCgroup);
+    first_beat_of(2, kCgroupAfterwards);
+    recovery_->tick(clock_.now_ns());
+  }
+  // Fails once a minute, for as long.
+  void fail(std::uint32_t pid, int minutes) {
+    for (int i = 0; i < minutes; ++i) {
+      pass(60 * kSecond);
+      end_with(RecoveryOutcome::CompletedNonzero, pid);
+    }
+  }
+};
+
+TEST_F(OfAServicesBudget, LimitsItsAttempts) {
+  on(silence_of(1));
+  fail(1, 30);
+  EXPECT_EQ(means_->acts, 2U);
+  EXPECT_EQ(count(RecoveryRefusal::ServiceBudgetExhausted), 1U) << "told once";
+  fail(1, 40);
+  EXPECT_EQ(means_->acts, 4U) << "an hour later there is more of it";
+}
+
+TEST_F(OfAServicesBudget, DoesNotLimitOthers) {
+  on(silence_of(1));
+  fail(1, 5);
+  Stall other = silence_of(2);
+  other.cgroup_id = kCgroupAfterwards;
+  on(other);
+  fail(2, 5);
+  EXPECT_GT(means_->acts, 4U);
+}
+
+// It was healthy for ten minutes: that alone makes no new budget.
+TEST_F(OfAServicesBudget, IsRememberedWhileItIsHealthy) {
+  for (int i = 0; i < 3; ++i) {
+    on(silence_of(1));
+    end_with(RecoveryOutcome::CompletedZero, 1);
+    Beat again = beat_of(1, 5, clock_.now_ns());
+    again.first_or_changed = true;
+    again.cgroup_id = kCgroup;
+    recovery_->hear(again);
+    for (int second = 0; second < 600; second += 10) pass(10 * kSecond);
+  }
+  EXPECT_EQ(means_->acts, 2U);
+  EXPECT_EQ(count(RecoveryRefusal::ServiceBudgetExhausted), 1U);
+}
+
 class OfThresholds : public RecoveryFlow {
  protected:
   using Seen = std::vector<std::pair<std::uint32_t, std::uint64_t>>;

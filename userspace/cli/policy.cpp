@@ -80,6 +80,11 @@ Json as_json(const ServiceMatch& match) {
   return json;
 }
 
+Json as_json(const std::optional<ActBudget::Config>& budget) {
+  if (!budget) return Json();
+  return Json{{"attempts", budget->acts}, {"seconds", budget->window_ns / kNsPerSecond}};
+}
+
 Json as_json(const ServicePolicy& policy) {
   const ServiceRules& rules = policy.rules;
   Json kinds = Json::array();
@@ -97,6 +102,7 @@ Json as_json(const ServicePolicy& policy) {
       {"verify_ms", rules.verify_ns / kNsPerMs},
       {"stable_ms", rules.stable_ns / kNsPerMs},
       {"attempts", rules.attempts},
+      {"budget", as_json(policy.budget)},
       {"steps", std::move(steps)}};
 }
 

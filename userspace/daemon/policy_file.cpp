@@ -97,15 +97,15 @@ class Table {
   const toml::table& table_;
 };
 
-const toml::table& as_table(const toml::node& node, const std::string& what) {
+const toml::table& as_table(const toml::node& node, const char* what) {
   const toml::table* table = node.as_table();
-  if (table == nullptr) fail(node, what + " must be a table");
+  if (table == nullptr) fail(node, std::string(what) + " must be a table");
   return *table;
 }
 
-const toml::array& as_array(const toml::node& node, const std::string& what) {
+const toml::array& as_array(const toml::node& node, const char* what) {
   const toml::array* array = node.as_array();
-  if (array == nullptr) fail(node, what + " must be an array");
+  if (array == nullptr) fail(node, std::string(what) + " must be an array");
   return *array;
 }
 
@@ -234,10 +234,20 @@ void read_threshold(const Table& table, std::optional<std::uint64_t>& threshold_
   rules.verify_ns = std::max(rules.verify_ns, *threshold_ns + kStartUp_ns);
 }
 
+std::optional<ActBudget::Config> read_budget(const Table& service) {
+  const toml::node* node = service.find("budget");
+  if (node == nullptr) return std::nullopt;
+  const Table table(as_table(*node, "'budget'"), {"attempts", "seconds"});
+  const auto attempts = table.number("attempts", 1, kMaxAttempts);
+  const auto seconds = table.number("seconds", 1, kMsPerDay / 1000);
+  if (!attempts || !seconds) fail(*node, "'budget' needs attempts and seconds");
+  return ActBudget::Config{*attempts, *seconds * kNsPerSecond};
+}
+
 ServicePolicy read_service(const toml::node& node, const Defaults& defaults) {
   const Table table(as_table(node, "a service"),
                     {"name", "match", "steps", "threshold-ms", "recover-on", "settle-ms",
-                     "verify-ms", "stable-ms", "attempts"});
+                     "verify-ms", "stable-ms", "attempts", "budget"});
   ServicePolicy policy;
   const auto name = table.text("name");
   if (!name) fail(node, "the service has no 'name'");
@@ -251,6 +261,7 @@ ServicePolicy read_service(const toml::node& node, const Defaults& defaults) {
   policy.threshold_ns = defaults.threshold_ns;
   read_threshold(table, policy.threshold_ns, policy.rules);
   read_rules(table, policy.rules);
+  policy.budget = read_budget(table);
   policy.steps = read_steps(table);
   if (policy.has_only_signals() && !policy.rules.recover_on.has(DownKind::Silence)) {
     fail(*table.find("steps"),

@@ -18,6 +18,8 @@ class ActBudget {
   struct Config {
     std::size_t acts = 10;
     std::uint64_t window_ns = 60 * kNsPerSecond;
+
+    friend bool operator==(const Config&, const Config&) = default;
   };
 
   explicit ActBudget(const Config& config) : config_(config) {}
@@ -32,6 +34,11 @@ class ActBudget {
   void spend(std::uint64_t now_ns) {
     if (spent_ns_.size() == config_.acts) spent_ns_.pop_front();
     spent_ns_.push_back(now_ns);
+  }
+
+  // Nothing of it is spent in the window that ends at `now_ns`.
+  [[nodiscard]] bool is_whole(std::uint64_t now_ns) const {
+    return spent_ns_.empty() || now_ns - spent_ns_.back() >= config_.window_ns;
   }
 
   // The act for which spend(at_ns) was called did not happen.

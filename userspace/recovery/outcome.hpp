@@ -26,18 +26,19 @@ enum class RecoveryOutcome : std::uint8_t {
 
 // In the order in which it is asked.
 enum class RecoveryRefusal : std::uint8_t {
-  ShuttingDown,        // the observer is ending
-  OriginUnattested,    // nobody vouches for who sent its beats
-  NamespaceUnknown,    // its PID namespace, or the observer's own, is not known
-  NamespaceForeign,    // another PID namespace, without --allow-cross-namespace-agents
-  GenerationUnknown,   // the pid is known, but not which of the processes that had it
-  AlreadyExited,       // a signal for a process that has ended
-  StartupGrace,        // the observer has just started
-  Debounced,           // this very process was acted upon just before
-  DebounceFull,        // too many services or acts were to be remembered
-  UidBudgetExhausted,  // too many acts in too short a time, for agents of one user
-  UidBudgetFull,       // too many were to be remembered
-  BudgetExhausted,     // too many acts in too short a time, over all agents
+  ShuttingDown,            // the observer is ending
+  OriginUnattested,        // nobody vouches for who sent its beats
+  NamespaceUnknown,        // its PID namespace, or the observer's own, is not known
+  NamespaceForeign,        // another PID namespace, without --allow-cross-namespace-agents
+  GenerationUnknown,       // the pid is known, but not which of the processes that had it
+  AlreadyExited,           // a signal for a process that has ended
+  StartupGrace,            // the observer has just started
+  Debounced,               // this very process was acted upon just before
+  DebounceFull,            // too many services or acts were to be remembered
+  UidBudgetExhausted,      // too many acts in too short a time, for agents of one user
+  UidBudgetFull,           // too many were to be remembered
+  BudgetExhausted,         // too many acts in too short a time, over all agents
+  ServiceBudgetExhausted,  // too many attempts in too short a time, for this service
   UnknownUnit,         // a command that names what nobody knows of the service (recovery/README.md)
   UidUnknown,          // a signal, and no stamp says which user's authority it is to have
   CannotActAsUid,      // a signal, and the observer cannot act as the agent's user
@@ -80,6 +81,7 @@ enum class RecoveryRefusal : std::uint8_t {
     case RecoveryRefusal::UidBudgetExhausted: return "uid_budget_exhausted";
     case RecoveryRefusal::UidBudgetFull: return "uid_budget_full";
     case RecoveryRefusal::BudgetExhausted: return "budget_exhausted";
+    case RecoveryRefusal::ServiceBudgetExhausted: return "service_budget_exhausted";
     case RecoveryRefusal::UnknownUnit: return "unknown_unit";
     case RecoveryRefusal::UidUnknown: return "uid_unknown";
     case RecoveryRefusal::CannotActAsUid: return "cannot_act_as_uid";
@@ -102,6 +104,7 @@ enum class RecoveryRefusal : std::uint8_t {
     case RecoveryRefusal::UidBudgetExhausted:
     case RecoveryRefusal::UidBudgetFull:
     case RecoveryRefusal::BudgetExhausted:
+    case RecoveryRefusal::ServiceBudgetExhausted:
     case RecoveryRefusal::TooManyRunning:
     case RecoveryRefusal::AuditUnavailable: return true;
     case RecoveryRefusal::OriginUnattested:

@@ -155,6 +155,8 @@ std::optional<RecoveryRefusal> Recovery::refusal(const Served& served, const Rec
   if (!served.is_paid) {
     const Decision decision = policy_.decide(target.stall, now_ns);
     if (const auto* refused = std::get_if<Refused>(&decision)) return refused->reason;
+    const bool is_within = !served.budget || served.budget->allows(now_ns);
+    if (!is_within) return RecoveryRefusal::ServiceBudgetExhausted;
   }
   return means_->refusal(target);
 }
@@ -203,7 +205,7 @@ void Recovery::act(Served& served, const RecoveryTarget& target, std::uint64_t n
   }
   served.told_refusal = Served::kNoRefusal;
   const bool pays = !std::exchange(served.is_paid, true);
-  if (pays) policy_.commit(target.stall, now_ns);
+  if (pays) pay(served, target.stall, now_ns);
   exhausted_ = false;
   if (config_.dry_run) {
     report({RecoveryOutcome::DryRun, target.stall});
@@ -212,7 +214,7 @@ void Recovery::act(Served& served, const RecoveryTarget& target, std::uint64_t n
   }
   auto done = means_->act(target, now_ns);
   if (done && done->outcome == RecoveryOutcome::SpawnFailed) {
-    if (pays) policy_.not_begun(target.stall, now_ns);
+    if (pays) give_back(served, target.stall, now_ns);
     served.is_paid = !pays;
     not_begun(served, now_ns);
     report(std::move(*done));
@@ -224,6 +226,16 @@ void Recovery::act(Served& served, const RecoveryTarget& target, std::uint64_t n
   if (!done) return;
   const bool goes_on = done->outcome == RecoveryOutcome::Spawned;
   goes_on ? report(std::move(*done)) : end(std::move(*done), now_ns);
+}
+
+void Recovery::pay(Served& served, const Stall& stall, std::uint64_t now_ns) {
+  policy_.commit(stall, now_ns);
+  if (served.budget) served.budget->spend(now_ns);
+}
+
+void Recovery::give_back(Served& served, const Stall& stall, std::uint64_t now_ns) {
+  policy_.not_begun(stall, now_ns);
+  if (served.budget) served.budget->give_back(now_ns);
 }
 
 // A later step that cannot be begun has failed: the attempt goes on.

@@ -141,6 +141,9 @@ class Recovery {
   void tell_refusal(const Stall& stall, RecoveryRefusal reason, std::uint64_t now_ns);
   void act(Served& served, const RecoveryTarget& target, std::uint64_t now_ns);
   void tell_if_exhausted(const Stall& stall, RecoveryRefusal reason);
+  // Of all budgets, for a whole attempt.
+  void pay(Served& served, const Stall& stall, std::uint64_t now_ns);
+  void give_back(Served& served, const Stall& stall, std::uint64_t now_ns);
   void not_begun(Served& served, std::uint64_t now_ns);
   void report(RecoveryReport report);
   void deny(DeniedAct denied, std::uint64_t now_ns);

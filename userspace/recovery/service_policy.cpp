@@ -80,7 +80,10 @@ std::string describe(const ServicePolicy& policy) {
   }
   text += "  healthy   when a process beats within " + in_ms(rules.verify_ns) + " and for " +
           in_ms(rules.stable_ns) + "\n";
-  return text + "  attempts  " + std::to_string(rules.attempts) + "\n";
+  text += "  attempts  " + std::to_string(rules.attempts) + "\n";
+  if (!policy.budget) return text;
+  return text + "  budget    " + std::to_string(policy.budget->acts) + " attempts in " +
+         std::to_string(policy.budget->window_ns / kNsPerSecond) + " s\n";
 }
 
 const char* ServiceMatch::mismatch(const ServiceFacts& facts,

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "recovery/act_budget.hpp"
 #include "recovery/glob.hpp"
 #include "recovery/service.hpp"
 #include "recovery/service_facts.hpp"
@@ -34,6 +35,7 @@ struct ServicePolicy {
   std::string name;  // empty: the one that the flags make
   ServiceMatch match;
   std::optional<std::uint64_t> threshold_ns;  // of its agents; unset: the observer's
+  std::optional<ActBudget::Config> budget;    // attempts; unset: as many as all budgets allow
   ServiceRules rules;                         // of its `steps` this is the number
   std::vector<Step> steps;                    // at least one
 

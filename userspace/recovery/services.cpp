@@ -46,6 +46,7 @@ Services::Taken Services::fail(const Stall& stall, bool may_begin, std::uint64_t
 }
 
 void Services::tick(std::uint64_t now_ns) {
+  now_ns_ = now_ns;
   while (names_ != nullptr) {
     const auto answered = names_->next(now_ns);
     if (!answered) break;
@@ -186,6 +187,7 @@ void Services::replace_policy(Served& served) {
   if (is_told_of(served)) return;
   auto policy = policies_.find(served.facts, served.uid);
   if (policy) served.service.replace_rules(policy->rules);
+  if (policy && policy->budget != served.policy->budget) set_budget(served, *policy);
   if (!policy) forget(served);
   served.policy = std::move(policy);
 }
@@ -231,9 +233,16 @@ Services::Served* Services::make(const Stall& stall, ServiceFacts facts,
       .has_ended = false,
       .uid = stall.uid,
       .acting_on = std::nullopt,
+      .budget = std::nullopt,
   }));
+  set_budget(*served_.back(), *policy);
   by_name_.emplace(served_.back()->key, served_.back().get());
   return served_.back().get();
+}
+
+void Services::set_budget(Served& served, const ServicePolicy& policy) {
+  served.budget.reset();
+  if (policy.budget) served.budget.emplace(*policy.budget);
 }
 
 bool Services::make_room_for(const std::optional<std::uint32_t>& uid) {
@@ -260,14 +269,17 @@ bool Services::is_told_of(const Served& served) const {
 }
 
 void Services::forget_idle() {
-  const auto is_done = [](const std::unique_ptr<Served>& served) {
-    if (served->acting_on || served->service.state() != ServiceState::Healthy) return false;
-    return served->has_ended || served->service.is_idle();
-  };
   for (const auto& served : served_) {
-    if (is_done(served)) forget(*served);
+    if (is_done(*served)) forget(*served);
   }
-  std::erase_if(served_, is_done);
+  std::erase_if(served_, [this](const auto& served) { return is_done(*served); });
+}
+
+// Not before its budget is whole again: that would be a new one.
+bool Services::is_done(const Served& served) const {
+  if (served.acting_on || served.service.state() != ServiceState::Healthy) return false;
+  if (served.has_ended) return true;
+  return served.service.is_idle() && (!served.budget || served.budget->is_whole(now_ns_));
 }
 
 }  // namespace hb

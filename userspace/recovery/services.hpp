@@ -46,6 +46,7 @@ class Services {
     bool has_ended;                          // its only process
     std::optional<std::uint32_t> uid;        // of the process that failed first
     std::optional<ProcessKey> acting_on;     // of the step that runs
+    std::optional<ActBudget> budget;         // of its policy
     bool is_paid = false;                    // the attempt has been taken from the budgets
     bool has_acted = false;                  // a step of the attempt has been taken
     std::uint8_t told_refusal = kNoRefusal;  // the last one that was told, since its last act
@@ -134,12 +135,14 @@ class Services {
   [[nodiscard]] Served* find(std::uint64_t cgroup_id, const ProcessKey& process, const Uid& uid);
   void forget(const Served& served);
   void replace_policy(Served& served);
+  static void set_budget(Served& served, const ServicePolicy& policy);
   [[nodiscard]] ServiceFacts facts_of(std::uint64_t cgroup_id, const ProcessKey& process) const;
   [[nodiscard]] Served* make(const Stall& stall, ServiceFacts facts,
                              std::shared_ptr<const ServicePolicy> policy);
   [[nodiscard]] bool make_room_for(const std::optional<std::uint32_t>& uid);
   [[nodiscard]] bool is_told_of(const Served& served) const;
   void forget_idle();
+  [[nodiscard]] bool is_done(const Served& served) const;
 
   const Config config_;
   Policies policies_;
@@ -158,6 +161,7 @@ class Services {
   std::size_t next_ = 0;
   std::size_t first_ = 0;  // where a round begins, so that nobody is always last
   std::uint64_t seeds_ = 0;
+  std::uint64_t now_ns_ = 0;  // of the last tick
 };
 
 }  // namespace hb
