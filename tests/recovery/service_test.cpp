@@ -160,6 +160,53 @@ TEST(Service, IsHealthyOnceANewProcessHasBeatenForLong) {
   EXPECT_EQ(played.state(), State::Healthy);
 }
 
+// Two processes are started again, one of them crashes and the other one beats: that was taken for
+// health.
+TEST(Service, OneThatTheAttemptStartedAndThatCrashedIsDown) {
+  Played played;
+  played.silence(kFirst);
+  played.begin();
+  played.exit(kFirst, DownKind::StopSignal);
+  played.end(true);
+  played.new_beat(kSecondOne);
+  played.new_beat(kThird);
+  EXPECT_EQ(played.crash(kThird), std::nullopt) << "another one may replace it";
+  EXPECT_EQ(played.wait(), ServiceNews::Recovered);
+  EXPECT_EQ(played.state(), State::Down);
+  played.wait();
+  EXPECT_TRUE(played.wants());
+}
+
+TEST(Service, OneThatTheAttemptStartedMayBeReplaced) {
+  Played played;
+  played.silence(kFirst);
+  played.begin();
+  played.exit(kFirst, DownKind::StopSignal);
+  played.end(true);
+  played.new_beat(kSecondOne);
+  played.new_beat(kThird);
+  played.crash(kThird);
+  played.new_beat({103, 4});
+  EXPECT_EQ(played.wait(), ServiceNews::Recovered);
+  EXPECT_EQ(played.state(), State::Healthy);
+}
+
+// It had crashed before the attempt, which was for another one that beats again.
+TEST(Service, OneThatCrashedBeforeTheAttemptIsNotActedUponAfterIt) {
+  Played played;
+  played.silence(kFirst);
+  played.attempt();
+  played.new_beat(kThird);
+  played.wait();
+  ASSERT_EQ(played.state(), State::Down) << "the first one is silent still";
+  played.crash(kThird);
+  played.wait();
+  played.attempt();
+  played.beat(kFirst);
+  EXPECT_EQ(played.wait(), ServiceNews::Recovered);
+  EXPECT_EQ(played.state(), State::Healthy);
+}
+
 TEST(Service, ACommandThatFailedIsTriedAgain) {
   Played played;
   played.silence(kFirst);

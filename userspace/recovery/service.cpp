@@ -31,7 +31,7 @@ Service::News Service::heard(const ProcessKey& process, bool is_new, std::uint64
   DownProcess* was_down = find(process);
   if (was_down == nullptr && !is_new) return std::nullopt;
   if (was_down != nullptr) erase(was_down);
-  if (is_new) forget_exited();
+  if (is_new) note_begin(process);
   switch (state_) {
     case ServiceState::Healthy: return std::nullopt;
     case ServiceState::Settling:
@@ -51,8 +51,24 @@ Service::News Service::heard(const ProcessKey& process, bool is_new, std::uint64
   return std::nullopt;
 }
 
+// Whatever has ended is replaced by it.
+void Service::note_begin(const ProcessKey& process) {
+  forget_exited();
+  if (is_acted_upon() && fresh_.size() < kMaxFresh) fresh_.push_back(process);
+}
+
+void Service::forget_fresh() {
+  fresh_.clear();
+  for (DownProcess& one : down_) one.is_fresh = false;
+}
+
+bool Service::is_acted_upon() const {
+  return state_ == ServiceState::Recovering || state_ == ServiceState::Verifying;
+}
+
 Service::News Service::failed(const Stall& stall, std::uint64_t now_ns) {
-  const DownProcess failure{stall, down_kind(stall)};
+  DownProcess failure{stall, down_kind(stall)};
+  failure.is_fresh = std::erase(fresh_, failure.process()) != 0;
   const bool counts = rules_->recover_on.has(failure.kind);
   const bool has_exited = failure.has_exited();
   const bool is_new = find(failure.process()) == nullptr;
@@ -92,14 +108,13 @@ Service::News Service::failed(const Stall& stall, std::uint64_t now_ns) {
 
 // What ends while it is acted upon is still down, however it ended: the attempt may have ended it.
 void Service::note_failure(const DownProcess& failure, bool counts) {
-  const bool is_acted_upon =
-      state_ == ServiceState::Recovering || state_ == ServiceState::Verifying;
   DownProcess* known = find(failure.process());
   if (known == nullptr) {
     if (counts) down_.push_back(failure);
-  } else if (counts || is_acted_upon) {
+  } else if (counts || is_acted_upon()) {
     known->stall = failure.stall;
     known->kind = failure.kind;
+    known->is_fresh = known->is_fresh || failure.is_fresh;
   } else {
     erase(known);
   }
@@ -146,6 +161,7 @@ void Service::begun(std::uint64_t now_ns) {
     ++wanted.attempts;
     target_ = wanted;
     evidence_.reset();
+    forget_fresh();
     ++attempt_;
     ++strain_;
     not_begun_ = 0;
@@ -252,15 +268,17 @@ Service::News Service::become_healthy(ServiceNews news, std::uint64_t now_ns) {
   down_.clear();
   target_.reset();
   evidence_.reset();
+  forget_fresh();
   since_ns_ = now_ns;
   become(ServiceState::Healthy, kNever);
   return news;
 }
 
-// Others may have fallen silent meanwhile: then it goes on with them. But not without end with one
-// that stays silent although attempts succeed: its exit may not have been reported.
+// Others may have fallen silent meanwhile, or have ended that were started by the attempt: then it
+// goes on with them. But not without end with one that stays silent although attempts succeed: its
+// exit may not have been reported.
 Service::News Service::believe(std::uint64_t now_ns) {
-  forget_exited();
+  std::erase_if(down_, [](const DownProcess& one) { return one.has_exited() && !one.is_fresh; });
   if (down_.empty()) return become_healthy(ServiceNews::Recovered, now_ns);
   for (DownProcess& one : down_) {
     if (one.attempts >= rules_->attempts) one.is_refused_for_good = true;

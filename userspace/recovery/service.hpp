@@ -139,6 +139,8 @@ class Service {
   static constexpr std::uint64_t kRetry_ns = kNsPerSecond / 2;
   // Healthy for so many times stable_ns: the next failure is no flapping.
   static constexpr std::uint64_t kCalmTimes = 6;
+  // Of so many processes it is remembered that they began after the attempt.
+  static constexpr std::size_t kMaxFresh = 16;
 
   using News = std::optional<ServiceNews>;
 
@@ -147,6 +149,7 @@ class Service {
     DownKind kind = DownKind::Silence;
     std::uint32_t attempts = 0;  // that were begun for it
     bool is_refused_for_good = false;
+    bool is_fresh = false;  // it began since the attempt did: its end is not the attempt's doing
 
     [[nodiscard]] ProcessKey process() const { return process_of(stall); }
     [[nodiscard]] bool has_exited() const { return stall.cause == StallCause::Exited; }
@@ -207,6 +210,9 @@ class Service {
   News finish_attempt(bool was_successful, std::uint64_t now_ns);
   void verify(const ProcessKey& evidence, std::uint64_t now_ns);
   void note_failure(const DownProcess& failure, bool counts);
+  void note_begin(const ProcessKey& process);
+  void forget_fresh();
+  [[nodiscard]] bool is_acted_upon() const;
   void forget_exited();
   void erase(DownProcess* process);
   [[nodiscard]] DownProcess* find(const ProcessKey& process);
@@ -229,6 +235,7 @@ class Service {
   std::vector<DownProcess> down_;
   std::optional<DownProcess> target_;   // of the attempt
   std::optional<ProcessKey> evidence_;  // it beats since the attempt began
+  std::vector<ProcessKey> fresh_;       // first beat since then; at most kMaxFresh
   std::uint32_t attempt_ = 0;
   std::uint32_t strain_ = 0;  // attempts since it was last healthy for long
   std::uint32_t not_begun_ = 0;
