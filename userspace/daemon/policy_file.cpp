@@ -17,8 +17,6 @@
 namespace hb::daemon {
 namespace {
 
-// How long a new process may take to its first beat, unless the operator knows better.
-constexpr std::uint64_t kStartUp_ns = 10 * kNsPerSecond;
 constexpr std::int64_t kMsPerDay = 86'400'000;
 constexpr std::int64_t kMaxAttempts = 1000;
 // Whether services overlap is looked at in pairs, at SIGHUP within the loop.
@@ -231,7 +229,7 @@ void read_threshold(const Table& table, std::optional<std::uint64_t>& threshold_
                     ServiceRules& rules) {
   if (const auto given = table.ns("threshold-ms", 1)) threshold_ns = given;
   if (!threshold_ns || table.find("verify-ms") != nullptr) return;
-  rules.verify_ns = std::max(rules.verify_ns, *threshold_ns + kStartUp_ns);
+  rules.verify_ns = std::max(rules.verify_ns, *threshold_ns + ServiceRules::kStartUp_ns);
 }
 
 std::optional<ActBudget::Config> read_budget(const Table& service) {

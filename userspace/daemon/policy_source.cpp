@@ -10,9 +10,6 @@
 namespace hb::daemon {
 namespace {
 
-// How long a new process may take to its first beat, unless the operator knows better.
-constexpr std::uint64_t kStartUp_ms = 10'000;
-
 const ServicePolicy* find(const Policies& policies, const std::string& name) {
   for (const auto& policy : policies.all()) {
     if (policy->name == name) return policy.get();
@@ -29,7 +26,8 @@ ServiceRules rules_of_flags(const RecoveryConfig& options, std::uint64_t thresho
   rules.recover_on = options.recover_on;
   rules.attempts = options.attempts;
   rules.settle_ns = options.settle_ms * kNsPerMs;
-  rules.verify_ns = options.verify_ms.value_or(threshold_ms + kStartUp_ms) * kNsPerMs;
+  rules.verify_ns =
+      options.verify_ms.value_or(threshold_ms + ServiceRules::kStartUp_ns / kNsPerMs) * kNsPerMs;
   rules.stable_ns = options.stable_ms * kNsPerMs;
   return rules;
 }

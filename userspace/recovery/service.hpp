@@ -96,6 +96,9 @@ class RecoverOn {
 };
 
 struct ServiceRules {
+  // How long a new process may take to its first beat, beside a threshold, unless told otherwise.
+  static constexpr std::uint64_t kStartUp_ns = 10 * kNsPerSecond;
+
   RecoverOn recover_on{DownKind::Silence, DownKind::Signal, DownKind::Code};
   std::size_t steps = 1;
   std::uint32_t attempts = 5;
