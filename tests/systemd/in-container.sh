@@ -3,13 +3,13 @@
 #
 #   tests/systemd/in-container.sh HB_EBPF SCRIPT [ARGUMENT]...
 #
-# The exit status is the script's; 77: containers do not work here. The container's log is shown if
+# The container is ended after 600 s, or HB_CONTAINER_SECONDS. The exit status is the script's; 77: containers do not work here. The container's log is shown if
 # the script failed. Needs root, systemd-container and mmdebstrap. The release is this machine's, so
 # that the binary finds its libraries; the kernel is, too.
 set -euo pipefail
 
 readonly kPackages=systemd-sysv,dbus-user-session,libpam-systemd,procps
-readonly kPatience_s=600
+readonly kPatience_s=${HB_CONTAINER_SECONDS:-600}
 
 say() { echo "systemd: $*"; }
 

@@ -2,7 +2,7 @@
 # Crashes, hangs, stops and restarts units at random. Afterwards every unit that was hurt must be up
 # again, and none may have been restarted more often than it was hurt.
 #
-#   tests/systemd/in-container.sh build/release/hb-ebpf tests/systemd/random.sh [SECONDS] [UNITS]
+#   HB_CONTAINER_SECONDS=1200 tests/systemd/in-container.sh build/release/hb-ebpf tests/systemd/random.sh [SECONDS] [UNITS]
 set -euo pipefail
 
 readonly kSeconds=${1:-600} kUnits=${2:-20} kStarts=/run/starts kAudit=/var/log/audit.jsonl
