@@ -637,6 +637,25 @@ TEST_F(OfThresholds, AreToldAtTheFirstBeat) {
   EXPECT_EQ(listener_.thresholds, (Seen{{1, 30 * kSecond}, {2, 30 * kSecond}}));
 }
 
+// Five users' new processes, more than can be held until their cgroups are known.
+TEST_F(OfThresholds, LeaveRoomForFailures) {
+  for (std::uint32_t pid = 1; pid <= 5000; ++pid) {
+    Beat beat = beat_of(pid, 5, clock_.now_ns(), 1000 + pid % 5);
+    beat.first_or_changed = beat.is_first = true;
+    beat.cgroup_id = kCgroup;
+    recovery_->hear(beat);
+  }
+  first_beat_of(6000, kCgroupAfterwards);
+  Stall silent = silence_of(6000);
+  silent.cgroup_id = kCgroupAfterwards;
+  silent.uid = 0;
+  on(silent);
+  EXPECT_EQ(count(RecoveryRefusal::DebounceFull), 0U);
+  names_.know(kCgroupAfterwards, "slow.service");
+  recovery_->tick(clock_.now_ns());
+  EXPECT_EQ(listener_.changes, Log{"slow.service went_down"});
+}
+
 TEST_F(OfThresholds, AreNotToldOfOthers) {
   names_.know(kCgroup, "other.service");
   first_beat_of(1, kCgroup);

@@ -106,7 +106,8 @@ void Services::ask(const Beat& beat, std::uint64_t now_ns) {
 }
 
 bool Services::hold(std::uint64_t cgroup_id, Held held) {
-  if (held_count_ >= kMaxHeld) return false;
+  // Processes that begin leave room for failures, which matter more and are fewer.
+  if (held_count_ >= (held.stall ? kMaxHeld : kMaxHeld / 2)) return false;
   std::size_t& of_uid = held_by_uid_[held.uid];
   if (held.uid != 0U && of_uid >= kMaxHeld / 4) return false;
   ++held_count_;
