@@ -72,6 +72,17 @@ TEST_F(Senders, AnOldSessionNeverComesBack) {
   }
 }
 
+// A sender that drew one random number twice was in its first session once more: with a counter
+// that began again, so that what had been recorded of the first time was fresh. Found by fuzzing.
+TEST_F(Senders, ASessionThatIsBegunTwiceAcceptsNothingTwice) {
+  EXPECT_EQ(hear(7, 1, 5, 10, 1), "fresh");
+  EXPECT_EQ(hear(7, 2, 0, 10, kTerminal), "fresh");
+  EXPECT_EQ(hear(7, 1, 0, 11, 0), "fresh");
+  EXPECT_EQ(hear(7, 1, 5, 10, 1), "replayed");
+  EXPECT_EQ(hear(7, 1, 5, 10, kTerminal), "replayed");
+  EXPECT_EQ(hear(7, 1, 5, 11, 0), "fresh");
+}
+
 // A replay is refused also after a silence.
 TEST_F(Senders, AReplayIsRefusedAlsoAfterASilence) {
   EXPECT_EQ(hear(7, 1, 5, 10), "fresh");
@@ -90,6 +101,15 @@ TEST_F(Senders, InOneSessionAClockThatGoesBackLowersNothing) {
   EXPECT_EQ(hear(7, 1, 0, 100), "fresh");
   EXPECT_EQ(hear(7, 1, 1, 50), "fresh");
   EXPECT_EQ(hear(7, 2, 0, 60), "replayed");
+  EXPECT_EQ(hear(7, 2, 0, 101), "fresh");
+  EXPECT_EQ(hear(7, 2, 1, 101), "fresh");
+  EXPECT_EQ(hear(7, 2, 2, 100), "replayed") << "the first session's";
+}
+
+// Frames without a time, as those of an agent that has no clock.
+TEST_F(Senders, InItsFirstSessionTheCounterAloneDecides) {
+  EXPECT_EQ(hear(7, 1, 0, 0, 0), "fresh");
+  EXPECT_EQ(hear(7, 1, 1, 0, 0), "fresh");
 }
 
 TEST_F(Senders, LiveSendersAreNeverEvicted) {

@@ -20,9 +20,10 @@ bool is_later(const Place& place, const Place& than) {
   return std::tie(place.timestamp, place.nonce) > std::tie(than.timestamp, than.nonce);
 }
 
-bool is_fresh(const Place& place, const Place& highest) {
-  if (place.iv_random == highest.iv_random) return place.iv_counter > highest.iv_counter;
-  return is_later(place, highest);
+// The lowest timestamp and nonce that are later.
+Place next_after(Place place) {
+  if (++place.nonce == 0) ++place.timestamp;
+  return place;
 }
 
 }  // namespace
@@ -36,11 +37,16 @@ SenderTable::SenderTable(std::size_t capacity, std::uint64_t live_ns, std::uint6
       buckets_(bucket_hash_.buckets()),
       floors_(kFloors) {}
 
+bool SenderTable::is_fresh(const Place& place, const Slot& slot) {
+  if (place.iv_random != slot.highest.iv_random) return is_later(place, slot.highest);
+  return place.iv_counter > slot.highest.iv_counter && !is_later(slot.lowest, place);
+}
+
 SenderTable::Answer SenderTable::admit(const Sender& sender, const Place& place,
                                        std::uint64_t now_ns) {
   const Number number = find(sender);
   if (number == 0) return admit_new_sender(sender, place, now_ns);
-  if (!is_fresh(place, slots_[number].highest)) return Answer::Replayed;
+  if (!is_fresh(place, slots_[number])) return Answer::Replayed;
   return hear(number, place, now_ns);
 }
 
@@ -53,6 +59,7 @@ SenderTable::Answer SenderTable::admit_new_sender(const Sender& sender, const Pl
   Slot& slot = slots_[number];
   slot.sender = sender;
   slot.highest = place;
+  slot.lowest = {.iv_random = 0, .iv_counter = 0, .timestamp = floor_of(sender), .nonce = 0};
   slot.next_in_bucket = first;
   first = number;
   append(number, now_ns);
@@ -61,6 +68,7 @@ SenderTable::Answer SenderTable::admit_new_sender(const Sender& sender, const Pl
 
 SenderTable::Answer SenderTable::hear(Number number, const Place& place, std::uint64_t now_ns) {
   Place& highest = slots_[number].highest;
+  if (place.iv_random != highest.iv_random) slots_[number].lowest = next_after(highest);
   highest.iv_random = place.iv_random;
   highest.iv_counter = place.iv_counter;
   if (is_later(place, highest)) {

@@ -4,7 +4,9 @@
 // that session's highest counter, and the highest (timestamp, nonce) of its frames. A frame is
 // fresh
 //
-//   in the sender's session    when its counter is above the highest one
+//   in the sender's session    when its counter is above the highest one, and its (timestamp,
+//                              nonce) above those of all earlier sessions (which matters when a
+//                              sender has drawn one iv_random twice)
 //   in any other session       when its (timestamp, nonce) is above the highest one; the sender
 //                              is in that session from then on
 //
@@ -90,12 +92,14 @@ class SenderTable {
   struct Slot {
     Sender sender;
     Place highest;  // the session, its highest counter; the highest timestamp and nonce
+    Place lowest;   // the lowest timestamp and nonce that the session may have
     std::uint64_t heard_ns;
     Number next_in_bucket;
     Number older;
     Number newer;
   };
 
+  static bool is_fresh(const Place& place, const Slot& slot);
   [[nodiscard]] Number find(const Sender& sender) const;
   Answer admit_new_sender(const Sender& sender, const Place& place, std::uint64_t now_ns);
   Answer hear(Number number, const Place& place, std::uint64_t now_ns);
