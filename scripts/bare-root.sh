@@ -2,8 +2,8 @@
 # Tests a fresh installation: makes a minimal Debian root, puts a clean clone of HEAD there, and
 # runs both commands of the README, which must install all they need.
 #
-#   scripts/bare-root.sh 12|13 [TIER]...     Debian's version; the tiers for test.sh. When not told, all
-#                                            of them, and then each fuzz target for 20 seconds
+#   scripts/bare-root.sh 12|13 [ARG]...     Debian's version; the arguments of test.sh. Without any, all
+#                                           its tests, and then each fuzz target for 20 seconds
 #
 # Needs root. Kernel, network, devices and cgroups are this machine's; mount and PID namespaces are
 # new, and end with this script. It is entered by pivot_root(2), since user namespaces and

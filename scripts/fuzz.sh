@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds the fuzz targets of tests/fuzz with clang and libFuzzer, and runs them one after the other.
+# Builds the fuzz targets of tests/fuzz with clang and libFuzzer, and runs as many at once as there
+# are cores.
 #
 #   scripts/fuzz.sh [SECONDS] [TARGET]...     20 seconds each; all targets when none is named
 #
@@ -53,7 +54,8 @@ run() {
   mkdir "$work/$target"
   "build/fuzz/tests/fuzz/fuzz_$target" "${kOptions[@]}" -max_total_time="$seconds" \
     -max_len="${kLongestOf[$target]:-$kLongest}" -artifact_prefix="$kFindings/$target-" \
-    "$work/$target" "$kCorpus/$target" >"$log" 2>&1 || status=$?
+    "$work/$target" "$kCorpus/$target" >"$log" 2>&1 &
+  wait $! || status=$?
   if ((status)); then
     cp "$log" "$kFindings/$target.log"
     result="FINDING: $kFindings/$target.log"
@@ -63,16 +65,38 @@ run() {
   return "$status"
 }
 
+# run_every STEP FIRST: one target after the other, those that others have begun with left out.
+run_every() {
+  local at status=0
+  trap 'kill "$!"; exit 143' TERM # a trap runs while a background process is waited for
+  for ((at = $2; at < ${#targets[@]}; at += $1)); do run "${targets[at]}" || status=1; done
+  return "$status"
+}
+
+# finish: also when it is ended early.
+finish() {
+  trap '' INT TERM HUP
+  ((${#workers[@]} == 0)) || kill -TERM "${workers[@]}" 2>/dev/null || true
+  wait
+  rm -rf "$work"
+}
+
 main() {
-  local seconds=20 targets target status=0
+  local seconds=20 targets cores first pid status=0
   parse_arguments "$@"
+  workers=()
   work=$(mktemp -d "${TMPDIR:-/tmp}/hb-fuzz.XXXXXX")
-  trap 'rm -rf "$work"' EXIT
+  trap finish EXIT
   trap 'exit 130' INT TERM HUP
   export TMPDIR=$work # of what the targets put there
   build
   mkdir -p "$kFindings"
-  for target in "${targets[@]}"; do run "$target" || status=1; done
+  cores=$(nproc)
+  for ((first = 0; first < cores; ++first)); do
+    run_every "$cores" "$first" &
+    workers+=($!)
+  done
+  for pid in "${workers[@]}"; do wait "$pid" || status=1; done
   return "$status"
 }
 
