@@ -48,6 +48,18 @@ TEST_F(ObserverTest, AStallHasAllFields) {
   EXPECT_EQ(event.cause, StallCause::Silence);
 }
 
+TEST_F(ObserverTest, AStallSaysWhatTheLastAcceptedBeatSaid) {
+  a_.deliver(beat(7, 1));
+  a_.deliver(arrival({.status = vlp::Status::Degraded, .pid = 7, .nonce = 3, .payload = 0x80000005},
+                     process(7)));
+  a_.deliver(arrival({.pid = 7, .nonce = 2, .payload = 6}, process(7)));  // out of order
+  poll_all();
+  advance(kThreshold + 1);
+  const auto event = poll_for<Stall>();
+  EXPECT_EQ(event.status, vlp::Status::Degraded);
+  EXPECT_EQ(event.payload, 0x80000005U);
+}
+
 TEST_F(ObserverTest, WhatIsNoFrameIsADecodeEvent) {
   a_.deliver(garbage());
   advance(3);

@@ -59,6 +59,16 @@ TEST_F(Command, IsToldWhatHasStalled) {
   EXPECT_EQ(ended.record.child_pid, started.record.child_pid);
 }
 
+TEST_F(Command, IsToldWhatTheLastBeatSaid) {
+  const auto command = means(R"(sh -c 'echo $HB_STATUS $HB_PAYLOAD $HB_LAST_WORD')");
+  Stall stall = stall_of(42);
+  stall.status = vlp::Status::Critical;
+  stall.payload = 4'000'000'000;
+  stall.last_nonce = vlp::kTerminalNonce;
+  command->act(about(stall, step_), clock_.now_ns());
+  EXPECT_EQ(end_of(*command).output, "critical 4000000000 1\n");
+}
+
 TEST_F(Command, IsWholeInTheRecord) {
   const auto command = means("/bin/true {pid} x");
   EXPECT_EQ(command->intent(about(stall_of(42), step_)).argv, (Words{"/bin/true", "42", "x"}));

@@ -42,6 +42,26 @@ std::string text(const Event& event, bool colour = false) {
   return pipe.text();
 }
 
+class OneService : public ServiceLookup {
+ public:
+  explicit OneService(const ServiceFacts* facts) : facts_(facts) {}
+  [[nodiscard]] const ServiceFacts* service_of(const Stall&) const override { return facts_; }
+
+ private:
+  const ServiceFacts* facts_;
+};
+
+template <typename Sink, typename... Args>
+std::string written_with(const ServiceFacts* facts, const Event& event, Args... args) {
+  Pipe pipe;
+  LineWriter out(pipe.in());
+  const OneService services(facts);
+  Sink sink(out, args...);
+  sink.look_up_services_in(services);
+  sink.write(event);
+  return pipe.text();
+}
+
 TEST(JsonLines, ABeat) {
   EXPECT_EQ(json(kBeat), R"({"event":"beat","pid":1234,"status":"ok","payload":0,"nonce":1,)"
                          R"("origin":"kernel_attested","pid_ns_inode":4026531836,"observer_ns":1})"
@@ -90,6 +110,44 @@ TEST(JsonLines, AStall) {
             R"("pid_ns_inode":4026532177,"observer_ns":2,"cause":"exited","claimed_pid":7,)"
             R"("generation_ns":50,"exit_signal":9})"
             "\n");
+}
+
+Stall stall_of(std::uint64_t last_nonce) {
+  return Stall{1234, last_nonce, 1, BeatOrigin::KernelAttested, {}, 2, {}, 1234, 50, 7, {}, 33};
+}
+
+TEST(JsonLines, AStallAfterALastWordSaysSo) {
+  const std::string line = json(stall_of(vlp::kTerminalNonce));
+  EXPECT_NE(line.find(R"("last_word":true,"uid":33})"), std::string::npos) << line;
+  EXPECT_EQ(json(stall_of(9)).find("last_word"), std::string::npos);
+}
+
+// Users name their units as they like.
+TEST(JsonLines, AStallNamesItsService) {
+  const ServiceFacts facts{"a\"\n.service", "a.service", {}, "/system.slice/a.service"};
+  const std::string line = written_with<JsonSink>(&facts, stall_of(9));
+  EXPECT_NE(line.find(R"("uid":33,"service":"a\"\n.service","unit":"a.service",)"
+                      R"("cgroup":"/system.slice/a.service"})"),
+            std::string::npos)
+      << line;
+}
+
+TEST(JsonLines, AServiceThatIsNotKnownIsNull) {
+  const std::string line = written_with<JsonSink>(nullptr, stall_of(9));
+  EXPECT_NE(line.find(R"("service":null,"unit":null,"cgroup":null})"), std::string::npos) << line;
+}
+
+TEST(JsonLines, AUsersUnitIsToldApart) {
+  const ServiceFacts facts{"a.service of user 33", {}, "a.service", "/user.slice/x"};
+  const std::string line = written_with<JsonSink>(&facts, stall_of(9));
+  EXPECT_NE(line.find(R"("unit":null,"user_unit":"a.service",)"), std::string::npos) << line;
+}
+
+TEST(TextLines, AStallNamesItsServiceWithoutControlCharacters) {
+  const ServiceFacts facts{"a\x1b[31m.service", {}, {}, {}};
+  const std::string line = written_with<TextSink>(&facts, stall_of(9), false);
+  EXPECT_NE(line.find("  of a?[31m.service\n"), std::string::npos) << line;
+  EXPECT_EQ(written_with<TextSink>(nullptr, stall_of(9), false), text(stall_of(9)));
 }
 
 TEST(JsonLines, ADecode) {

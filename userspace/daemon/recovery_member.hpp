@@ -18,6 +18,7 @@
 #include "daemon/user.hpp"
 #include "observer/clock.hpp"
 #include "observer/observer.hpp"
+#include "observer/service_facts.hpp"
 #include "recovery/cgroup_services.hpp"
 #include "recovery/recovery.hpp"
 #include "recovery/signaller.hpp"
@@ -25,7 +26,7 @@
 
 namespace hb::daemon {
 
-class RecoveryMember final : public LoopMember, private RecoveryListener {
+class RecoveryMember final : public LoopMember, public ServiceLookup, private RecoveryListener {
  public:
   // What it has to know of the observer.
   struct ObserverFacts {
@@ -62,6 +63,9 @@ class RecoveryMember final : public LoopMember, private RecoveryListener {
   [[nodiscard]] Result<> begin() { return recovery_.begin(); }
 
   void handle(const Event& event) override;
+  [[nodiscard]] const ServiceFacts* service_of(const Stall& stall) const override {
+    return recovery_.service_of(stall);
+  }
   // SIGHUP: the policy file is read anew, and what was given up is tried again.
   [[nodiscard]] bool has_files() const override { return true; }
   void reopen() override;

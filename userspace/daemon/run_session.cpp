@@ -220,6 +220,7 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
   if (auto opened = members.open(options, intake, std::move(prepared), observer, clock); !opened) {
     return opened.error();
   }
+  if (members.recovery) sink->look_up_services_in(*members.recovery);
   if (auto set = set_hangup_apart(signals, members); !set) return set.error();
   if (auto taken = take_priority(options); !taken) return taken.error();
   if (auto bound = intake.bind(socket_place(options)); !bound) return bound.error();

@@ -50,7 +50,7 @@ class AgentTable {
     std::uint32_t uid;          // of the last accepted beat's sender; known with generation_ns
     std::uint32_t kernel_slot;  // of the kernel's table of senders; known with generation_ns
     std::uint32_t pid;
-    std::uint32_t own_pid;
+    std::uint32_t payload;  // of the last accepted beat, as `status`
     std::uint32_t ns_inode;
     Number newer;  // neighbours in the list
     Number older : 22;
@@ -71,6 +71,7 @@ class AgentTable {
     std::uint64_t cgroup_id;
     std::uint64_t refused_ns;  // when its latest refused frame was sent
     std::uint64_t checked_ns;  // in List::Recheck: when it was checked last
+    std::uint32_t own_pid;     // of the process that sent the first beat, as it sees itself
     std::uint32_t owner;       // the owner whose share of the table it counts for
   };
 

@@ -66,6 +66,8 @@ struct Stall {
   ExitStatus exit;              // empty unless the cause is Exited
   // Real uid as in its last accepted beat, in the initial user namespace; only from a stamp.
   std::optional<std::uint32_t> uid = std::nullopt;
+  vlp::Status status = vlp::Status::Ok;  // of its last accepted beat
+  std::uint32_t payload = 0;             // likewise
 };
 
 // 32 bytes arrived that are no frame.

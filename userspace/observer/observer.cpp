@@ -240,6 +240,8 @@ Stall Observer::stall(const Tracker::Stalled& stalled, StallCause cause, std::ui
       .cgroup_id = stalled.cgroup_id,
       .exit = {},
       .uid = uid_of(stalled.generation_ns, stalled.uid),
+      .status = stalled.status,
+      .payload = stalled.payload,
   };
 }
 
@@ -316,6 +318,7 @@ std::optional<Event> Observer::track(const vlp::Frame& frame, std::uint32_t pid,
       .generation_ns = sender.generation_ns,
       .nonce = frame.nonce,
       .status = frame.status,
+      .payload = frame.payload,
       .origin = arrival.origin,
       .own_pid = sender.own_tgid != 0 ? sender.own_tgid : frame.pid,
       .cgroup_id = sender.cgroup_id,

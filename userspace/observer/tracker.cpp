@@ -303,10 +303,12 @@ void Tracker::take_over(Number number, const TrackedBeat& beat, std::uint64_t no
   slot.origin = beat.origin;
   slot.generation_ns = beat.generation_ns;
   slot.ns_inode = beat.ns_inode;
-  slot.own_pid = beat.own_pid;
   slot.sent_ns = 0;
-  table_.rest(number) = {
-      .cgroup_id = beat.cgroup_id, .refused_ns = 0, .checked_ns = 0, .owner = kNoOwner};
+  table_.rest(number) = {.cgroup_id = beat.cgroup_id,
+                         .refused_ns = 0,
+                         .checked_ns = 0,
+                         .own_pid = beat.own_pid,
+                         .owner = kNoOwner};
   charge(number, beat.owner);
   slot.heard = Heard::OnlyTerminal;
   hear(slot, beat, now_ns);
@@ -316,15 +318,17 @@ void Tracker::take_over(Number number, const TrackedBeat& beat, std::uint64_t no
 void Tracker::learn(Number number, const TrackedBeat& beat) {
   Slot& slot = table_[number];
   if (slot.generation_ns == 0 && beat.generation_ns != 0) {
+    AgentTable::Rest& rest = table_.rest(number);
     slot.generation_ns = beat.generation_ns;
-    table_.rest(number).cgroup_id = beat.cgroup_id;
+    rest.cgroup_id = beat.cgroup_id;
+    if (rest.own_pid == 0) rest.own_pid = beat.own_pid;
   }
   if (slot.ns_inode == 0) slot.ns_inode = beat.ns_inode;
-  if (slot.own_pid == 0) slot.own_pid = beat.own_pid;
 }
 
 void Tracker::hear(Slot& slot, const TrackedBeat& beat, std::uint64_t now_ns) {
   slot.status = beat.status;
+  slot.payload = beat.payload;
   slot.uid = beat.uid;
   slot.kernel_slot = beat.kernel_slot;
   slot.last_ns = now_ns;
@@ -352,16 +356,19 @@ bool Tracker::begins_session(const Slot& slot, const TrackedBeat& beat) {
 
 Tracker::Stalled Tracker::describe(Number number) const {
   const Slot& slot = table_[number];
+  const AgentTable::Rest& rest = table_.rest(number);
   return Stalled{
       .pid = slot.pid,
-      .own_pid = slot.own_pid,
+      .own_pid = rest.own_pid,
       .ns_inode = slot.ns_inode,
       .generation_ns = slot.generation_ns,
-      .cgroup_id = table_.rest(number).cgroup_id,
+      .cgroup_id = rest.cgroup_id,
       .last_nonce = slot.heard == Heard::Regular ? slot.high_nonce : vlp::kTerminalNonce,
       .last_ns = slot.last_ns,
       .origin = slot.origin,
       .uid = slot.uid,
+      .status = slot.status,
+      .payload = slot.payload,
   };
 }
 

@@ -75,6 +75,7 @@ struct TrackedBeat {
   std::uint64_t generation_ns = 0;
   std::uint64_t nonce = 0;
   vlp::Status status = vlp::Status::Ok;
+  std::uint32_t payload = 0;
   BeatOrigin origin = BeatOrigin::KernelAttested;
   std::uint32_t own_pid = 0;  // in its own PID namespace
   std::uint64_t cgroup_id = 0;
@@ -119,7 +120,9 @@ class Tracker {
     std::uint64_t last_nonce;  // terminal or not
     std::uint64_t last_ns;
     BeatOrigin origin;
-    std::uint32_t uid;  // of the last one's sender; known with generation_ns
+    std::uint32_t uid;      // of the last one's sender; known with generation_ns
+    vlp::Status status;     // of the last one
+    std::uint32_t payload;  // likewise
   };
 
   // The first beat of another process under a known pid. `ended` is the former process, unless

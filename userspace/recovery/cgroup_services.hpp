@@ -12,7 +12,7 @@
 #include <string>
 
 #include "recovery/cgroup_paths.hpp"
-#include "recovery/service_facts.hpp"
+#include "recovery/service_names.hpp"
 
 namespace hb {
 

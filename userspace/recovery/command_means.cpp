@@ -132,6 +132,8 @@ std::vector<std::string> CommandMeans::environment_for(const RecoveryTarget& tar
   add("HB_EXIT_CODE", number_or_nothing(stall.exit.code));
   add("HB_EXIT_SIGNAL", number_or_nothing(stall.exit.signal));
   add("HB_LAST_WORD", stall.last_nonce == kTerminalNonce ? "1" : "0");
+  add("HB_STATUS", name(stall.status));
+  add("HB_PAYLOAD", std::to_string(stall.payload));
   add("HB_UID", number_or_nothing(stall.uid));
   add("HB_UID_NOW", number_or_nothing(uid_now(stall)));
   add("HB_SERVICE", target.service.name);

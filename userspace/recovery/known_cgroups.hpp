@@ -10,7 +10,7 @@
 #include <optional>
 #include <unordered_map>
 
-#include "recovery/service_facts.hpp"
+#include "observer/service_facts.hpp"
 
 namespace hb {
 

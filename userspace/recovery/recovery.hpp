@@ -118,6 +118,11 @@ class Recovery {
     return services_.threshold_ns(cgroup_id, process, uid);
   }
 
+  // nullptr: it is not known, or not yet; or it is the process itself.
+  [[nodiscard]] const ServiceFacts* service_of(const Stall& stall) const {
+    return services_.facts(stall.cgroup_id);
+  }
+
   // Nothing new from now on. Blocks until what runs has ended, at most `grace_ns`; then kills it.
   void finish(std::uint64_t grace_ns);
 

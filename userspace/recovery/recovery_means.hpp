@@ -9,10 +9,10 @@
 #include <variant>
 
 #include "observer/event.hpp"
+#include "observer/service_facts.hpp"
 #include "observer/source.hpp"
 #include "recovery/audit_trail.hpp"
 #include "recovery/outcome.hpp"
-#include "recovery/service_facts.hpp"
 #include "recovery/step.hpp"
 
 namespace hb {

@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "observer/service_facts.hpp"
 #include "recovery/act_budget.hpp"
 #include "recovery/glob.hpp"
 #include "recovery/service.hpp"
-#include "recovery/service_facts.hpp"
 #include "recovery/step.hpp"
 
 namespace hb {

@@ -24,7 +24,7 @@
 #include "observer/event.hpp"
 #include "recovery/known_cgroups.hpp"
 #include "recovery/service.hpp"
-#include "recovery/service_facts.hpp"
+#include "recovery/service_names.hpp"
 #include "recovery/service_policy.hpp"
 
 namespace hb {
@@ -87,6 +87,11 @@ class Services {
   // Of a process that beats already, by the present policies; 0: the observer's.
   [[nodiscard]] std::uint64_t threshold_ns(std::uint64_t cgroup_id, const ProcessKey& process,
                                            const std::optional<std::uint32_t>& uid) const;
+
+  // Of a cgroup; nullptr: not known.
+  [[nodiscard]] const ServiceFacts* facts(std::uint64_t cgroup_id) const {
+    return known_.facts(cgroup_id);
+  }
 
   // The next service that wants a step now; each once in a round that begins with begin_round().
   void begin_round() { next_ = 0; }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "observer/event.hpp"
+#include "observer/service_facts.hpp"
 #include "report/loss.hpp"
 #include "report/totals.hpp"
 
@@ -29,6 +30,16 @@ class EventSink {
   // May be called by the LineWriter inside of another call's write (LineWriter::tell_gaps_with).
   virtual void loss(const Loss& loss) = 0;
   virtual void stopped(const Totals& totals) = 0;
+
+  // From now on stalls are told with their services. Borrows `services`.
+  void look_up_services_in(const ServiceLookup& services) { services_ = &services; }
+
+ protected:
+  // nullptr: services are not looked up.
+  [[nodiscard]] const ServiceLookup* services() const { return services_; }
+
+ private:
+  const ServiceLookup* services_ = nullptr;
 };
 
 // --events none.

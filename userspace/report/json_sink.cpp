@@ -45,6 +45,21 @@ void put_event(Line& line, const Stall& e) {
   if (e.generation_ns != 0) put(line, R"(,"generation_ns":{})", e.generation_ns);
   if (e.exit.code) put(line, R"(,"exit_code":{})", *e.exit.code);
   if (e.exit.signal) put(line, R"(,"exit_signal":{})", *e.exit.signal);
+  if (e.last_nonce == vlp::kTerminalNonce) put(line, R"(,"last_word":true)");
+  if (e.uid) put(line, R"(,"uid":{})", *e.uid);
+}
+
+// nullptr: not known.
+void put_service(Line& line, const ServiceFacts* service) {
+  static const ServiceFacts kUnknown;
+  const auto put_text = [&line](const char* key, const std::optional<std::string>& text) {
+    put_field(line, key, text ? std::optional(quoted(*text)) : std::nullopt);
+  };
+  const ServiceFacts& facts = service != nullptr ? *service : kUnknown;
+  put_text("service", service != nullptr ? std::optional(facts.name) : std::nullopt);
+  put_text("unit", facts.unit);
+  if (facts.user_unit) put_text("user_unit", facts.user_unit);
+  put_text("cgroup", facts.cgroup);
 }
 
 void put_event(Line& line, const Decode& e) {
@@ -117,6 +132,8 @@ void JsonSink::ready(const Ready& observer) {
 
 void JsonSink::write(const Event& event) {
   std::visit([this](const auto& e) { put_event(line_, e); }, event);
+  const auto* stall = std::get_if<Stall>(&event);
+  if (stall != nullptr && services() != nullptr) put_service(line_, services()->service_of(*stall));
   finish_line();
 }
 

@@ -41,7 +41,7 @@ void put_known(Line& line, const char* what, const std::optional<T>& value) {
   if (value) put(line, "  {} {}", what, *value);
 }
 
-// An error message may contain a path, whose bytes must not be interpreted by a terminal.
+// Paths and names may contain bytes that must not be interpreted by a terminal.
 void put_plain(Line& line, const std::string& text) {
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
@@ -112,6 +112,12 @@ struct TextLine {
   }
 };
 
+void put_service(Line& line, const ServiceFacts* service) {
+  if (service == nullptr) return;
+  put(line, "  of ");
+  put_plain(line, service->name);
+}
+
 void put_totals(Line& line, const Totals& totals) {
   for (const Total& total : totals) {
     if (total.value == 0) continue;
@@ -140,6 +146,8 @@ void TextSink::ready(const Ready& observer) {
 
 void TextSink::write(const Event& event) {
   std::visit(TextLine{line_, colour_}, event);
+  const auto* stall = std::get_if<Stall>(&event);
+  if (stall != nullptr && services() != nullptr) put_service(line_, services()->service_of(*stall));
   finish_line();
 }
 

@@ -1,18 +1,12 @@
-// ServiceFacts: which service a process belongs to, and what a command is told of it.
+// ServiceNames: asks which service a cgroup is.
 #pragma once
 
 #include <cstdint>
 #include <optional>
-#include <string>
+
+#include "observer/service_facts.hpp"
 
 namespace hb {
-
-struct ServiceFacts {
-  std::string name;                      // the unit, else the cgroup's path, else "process PID"
-  std::optional<std::string> unit;       // systemd unit that a command may restart by this name
-  std::optional<std::string> user_unit;  // unit of a user's service manager
-  std::optional<std::string> cgroup;     // path in the cgroup v2 hierarchy
-};
 
 // The service of a cgroup. The seam to whoever looks into the file system, which may take its time:
 // answers come later, in any order, one for each question.
