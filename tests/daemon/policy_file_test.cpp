@@ -22,6 +22,7 @@ name = "postgres"
 match = { unit = "postgresql@*.service" }
 recover-on = ["silence", "clean"]
 settle-ms = 500
+core-wait-ms = 120000
 steps = [ { signal = "ABRT", wait-ms = 5000 }, { exec = "true {unit}", wait-ms = 30000 } ]
 
 [[service]]
@@ -58,6 +59,7 @@ TEST(PolicyFile, SaysWhatIsDoneForWhom) {
   EXPECT_FALSE(postgres.rules.recover_on.has(DownKind::Signal));
   EXPECT_EQ(postgres.rules.attempts, 3U);
   EXPECT_EQ(postgres.rules.settle_ns, 500 * kNsPerMs);
+  EXPECT_EQ(postgres.rules.core_wait_ns, 120'000 * kNsPerMs);
   ASSERT_EQ(postgres.steps.size(), 2U);
   EXPECT_EQ(*postgres.steps[0].signal(), SIGABRT);
   EXPECT_EQ(postgres.steps[0].wait_ns, 5000 * kNsPerMs);

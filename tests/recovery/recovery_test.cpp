@@ -369,6 +369,79 @@ TEST_F(RecoveryFlow, LeavesOutAStepThatIsNotNeededAnyMore) {
   EXPECT_EQ(means_->signals, (std::vector<int>{SIGABRT}));
 }
 
+// --- Core dumps ---
+
+class FakeCoreDumps final : public CoreDumps {
+ public:
+  [[nodiscard]] std::optional<std::uint64_t> since_ns(const Stall& stall) const override {
+    const auto found = since.find(stall.pid);
+    return found != since.end() ? std::optional(found->second) : std::nullopt;
+  }
+
+  std::map<std::uint32_t, std::uint64_t> since;
+};
+
+class RecoveryAndCoreDumps : public RecoveryFlow {
+ protected:
+  RecoveryAndCoreDumps() {
+    ServicePolicy everybody;
+    everybody.steps = {kAbort, kKill};
+    everybody.rules.core_wait_ns = 30 * kSecond;
+    Recovery::Config config;
+    config.services.policies = Policies({std::move(everybody)});
+    config.core_dumps = &dumps_;
+    restart(config);
+  }
+
+  void begin_dump_of(std::uint32_t pid) { dumps_.since[pid] = clock_.now_ns(); }
+
+  FakeCoreDumps dumps_;
+};
+
+TEST_F(RecoveryAndCoreDumps, LetADumpComeToItsEnd) {
+  on_stall_of(7);
+  begin_dump_of(7);
+  end_with(RecoveryOutcome::Signalled, 7);
+  for (int i = 0; i < 20; ++i) pass(kSecond);
+  EXPECT_EQ(means_->signals, (std::vector<int>{SIGABRT}));
+  EXPECT_EQ(count(RecoveryRefusal::DumpingCore), 1U) << "told once";
+  Stall gone = stall_of(7);
+  gone.cause = StallCause::Exited;
+  gone.exit.signal = SIGABRT;
+  on(gone);
+  for (int i = 0; i < 60; ++i) pass(kSecond);
+  EXPECT_EQ(means_->signals, (std::vector<int>{SIGABRT}));
+}
+
+TEST_F(RecoveryAndCoreDumps, WaitNoLongerThanTheyMay) {
+  on_stall_of(7);
+  begin_dump_of(7);
+  end_with(RecoveryOutcome::Signalled, 7);
+  pass(29 * kSecond);
+  EXPECT_EQ(means_->signals, (std::vector<int>{SIGABRT}));
+  pass(kSecond);
+  EXPECT_EQ(means_->signals, (std::vector<int>{SIGABRT, SIGKILL}));
+}
+
+// It crashed by itself, and is taken for silent while it dumps.
+TEST_F(RecoveryAndCoreDumps, AreNotDisturbedByTheFirstStepEither) {
+  begin_dump_of(7);
+  clock_.advance(2 * kSecond);
+  EXPECT_EQ(on_stall_of(7), (Log{"tell refused dumping_core", "record refused dumping_core 7"}));
+  EXPECT_EQ(means_->acts, 0U);
+  pass(28 * kSecond);
+  EXPECT_EQ(means_->acts, 1U);
+}
+
+TEST_F(RecoveryAndCoreDumps, OfOneProcessDoNotKeepOthersFromBeingRecovered) {
+  begin_dump_of(7);
+  on_stall_of(7);
+  on_stall_of(8);
+  EXPECT_EQ(means_->acts, 1U);
+}
+
+// --- Steps that are not taken ---
+
 // Not every agent can be signalled; it can be restarted all the same.
 TEST_F(RecoveryFlow, PassesOverAStepThatCanNeverBeTaken) {
   Recovery::Config config;

@@ -101,6 +101,7 @@ Json as_json(const ServicePolicy& policy) {
       {"settle_ms", rules.settle_ns / kNsPerMs},
       {"verify_ms", rules.verify_ns / kNsPerMs},
       {"stable_ms", rules.stable_ns / kNsPerMs},
+      {"core_wait_ms", rules.core_wait_ns / kNsPerMs},
       {"attempts", rules.attempts},
       {"budget", as_json(policy.budget)},
       {"steps", std::move(steps)}};

@@ -33,6 +33,7 @@ constexpr const char* kModifiers[] = {kOn,
                                       "--recovery-settle-ms",
                                       "--recovery-verify-ms",
                                       "--recovery-stable-ms",
+                                      "--recovery-core-wait-ms",
                                       "--recovery-attempts",
                                       "--recovery-debounce-ms",
                                       kBudget,
@@ -157,6 +158,8 @@ void declare_service(CLI::App& run, daemon::RecoveryConfig& o) {
              "[one threshold and 10 s]");
   add_number(run, "--recovery-stable-ms", o.stable_ms, 0, kMsPerDay,
              "How long the process must then go on beating; else the attempt has failed");
+  add_number(run, "--recovery-core-wait-ms", o.core_wait_ms, 0, kMsPerDay,
+             "How long nothing is done about a process that may be writing its core dump");
   add_number(run, "--recovery-attempts", o.attempts, 1, 1000,
              "After so many that failed, the service is given up until it beats again, or SIGHUP");
 }

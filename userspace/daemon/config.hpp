@@ -32,6 +32,7 @@ struct RecoveryConfig {
   std::uint64_t settle_ms = 1000;
   std::optional<std::uint64_t> verify_ms;  // unset: one threshold and ten seconds
   std::uint64_t stable_ms = 10'000;
+  std::uint64_t core_wait_ms = 60'000;
   std::uint32_t attempts = 5;
   std::uint64_t debounce_ms = 1000;
   ActBudget::Config budget;

@@ -133,6 +133,7 @@ void read_rules(const Table& table, ServiceRules& rules) {
   set(rules.settle_ns, table.ns("settle-ms", 0));
   set(rules.verify_ns, table.ns("verify-ms", 1));
   set(rules.stable_ns, table.ns("stable-ms", 0));
+  set(rules.core_wait_ns, table.ns("core-wait-ms", 0));
   if (const auto attempts = table.number("attempts", 1, kMaxAttempts)) {
     rules.attempts = static_cast<std::uint32_t>(*attempts);
   }
@@ -245,7 +246,7 @@ std::optional<ActBudget::Config> read_budget(const Table& service) {
 ServicePolicy read_service(const toml::node& node, const Defaults& defaults) {
   const Table table(as_table(node, "a service"),
                     {"name", "match", "steps", "threshold-ms", "recover-on", "settle-ms",
-                     "verify-ms", "stable-ms", "attempts", "budget"});
+                     "verify-ms", "stable-ms", "core-wait-ms", "attempts", "budget"});
   ServicePolicy policy;
   const auto name = table.text("name");
   if (!name) fail(node, "the service has no 'name'");
@@ -282,8 +283,9 @@ Defaults read_defaults(const Table& file, const ServiceRules& base) {
   Defaults defaults{base, {}};
   const toml::node* node = file.find("defaults");
   if (node == nullptr) return defaults;
-  const Table table(as_table(*node, "'defaults'"), {"threshold-ms", "recover-on", "settle-ms",
-                                                    "verify-ms", "stable-ms", "attempts"});
+  const Table table(as_table(*node, "'defaults'"),
+                    {"threshold-ms", "recover-on", "settle-ms", "verify-ms", "stable-ms",
+                     "core-wait-ms", "attempts"});
   read_threshold(table, defaults.threshold_ns, defaults.rules);
   read_rules(table, defaults.rules);
   return defaults;

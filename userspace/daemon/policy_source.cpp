@@ -29,6 +29,7 @@ ServiceRules rules_of_flags(const RecoveryConfig& options, std::uint64_t thresho
   rules.verify_ns =
       options.verify_ms.value_or(threshold_ms + ServiceRules::kStartUp_ns / kNsPerMs) * kNsPerMs;
   rules.stable_ns = options.stable_ms * kNsPerMs;
+  rules.core_wait_ns = options.core_wait_ms * kNsPerMs;
   return rules;
 }
 

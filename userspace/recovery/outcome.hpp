@@ -45,6 +45,7 @@ enum class RecoveryRefusal : std::uint8_t {
   NoPidfd,             // no descriptor refers to the process
   GenerationUnproven,  // one does, but it may be another process with that pid
   CredentialsChanged,  // the process is not, or not surely, the user's any more whose beats it sent
+  DumpingCore,         // it has a fatal signal and may be writing its core dump
   TooManyRunning,      // of the commands, or of the signals under way
   AuditUnavailable,    // no record can be kept, and one is required
 };
@@ -88,6 +89,7 @@ enum class RecoveryRefusal : std::uint8_t {
     case RecoveryRefusal::NoPidfd: return "no_pidfd";
     case RecoveryRefusal::GenerationUnproven: return "generation_unproven";
     case RecoveryRefusal::CredentialsChanged: return "credentials_changed";
+    case RecoveryRefusal::DumpingCore: return "dumping_core";
     case RecoveryRefusal::TooManyRunning: return "too_many_running";
     case RecoveryRefusal::AuditUnavailable: return "audit_unavailable";
   }
@@ -105,6 +107,7 @@ enum class RecoveryRefusal : std::uint8_t {
     case RecoveryRefusal::UidBudgetFull:
     case RecoveryRefusal::BudgetExhausted:
     case RecoveryRefusal::ServiceBudgetExhausted:
+    case RecoveryRefusal::DumpingCore:
     case RecoveryRefusal::TooManyRunning:
     case RecoveryRefusal::AuditUnavailable: return true;
     case RecoveryRefusal::OriginUnattested:

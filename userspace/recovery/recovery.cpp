@@ -152,6 +152,7 @@ void Recovery::drive(Served& served, std::uint64_t now_ns) {
 // The first act of an attempt is taken from the budgets, for all of it.
 std::optional<RecoveryRefusal> Recovery::refusal(const Served& served, const RecoveryTarget& target,
                                                  std::uint64_t now_ns) {
+  if (may_dump_core(served, target.stall, now_ns)) return RecoveryRefusal::DumpingCore;
   if (!served.is_paid) {
     const Decision decision = policy_.decide(target.stall, now_ns);
     if (const auto* refused = std::get_if<Refused>(&decision)) return refused->reason;
@@ -159,6 +160,13 @@ std::optional<RecoveryRefusal> Recovery::refusal(const Served& served, const Rec
     if (!is_within) return RecoveryRefusal::ServiceBudgetExhausted;
   }
   return means_->refusal(target);
+}
+
+// A signal would end the dump, and so would a service manager that is told to restart it.
+bool Recovery::may_dump_core(const Served& served, const Stall& stall, std::uint64_t now_ns) const {
+  if (config_.core_dumps == nullptr || stall.cause == StallCause::Exited) return false;
+  const auto since_ns = config_.core_dumps->since_ns(stall);
+  return since_ns && now_ns - *since_ns < served.policy->rules.core_wait_ns;
 }
 
 // A step that can never be taken makes way for the next one. If none of them all can be taken for

@@ -36,6 +36,16 @@
 
 namespace hb {
 
+// Interface: which processes may be writing a core dump.
+class CoreDumps {
+ public:
+  virtual ~CoreDumps() = default;
+
+  // Since when a silent process has a signal that ends it with a core dump (CLOCK_MONOTONIC). Empty:
+  // it has none, or has ended, or it is not known.
+  [[nodiscard]] virtual std::optional<std::uint64_t> since_ns(const Stall& stall) const = 0;
+};
+
 class RecoveryListener {
  public:
   virtual ~RecoveryListener() = default;
@@ -90,6 +100,7 @@ class Recovery {
   struct Config {
     RecoveryPolicy::Config policy;
     Services::Config services;
+    const CoreDumps* core_dumps = nullptr;  // borrowed; nullptr: none is known of
     bool dry_run = false;
     bool audit_required = false;
   };
@@ -141,6 +152,8 @@ class Recovery {
   [[nodiscard]] std::optional<RecoveryRefusal> refusal(const Served& served,
                                                        const RecoveryTarget& target,
                                                        std::uint64_t now_ns);
+  [[nodiscard]] bool may_dump_core(const Served& served, const Stall& stall,
+                                   std::uint64_t now_ns) const;
   void refuse(Served& served, const RecoveryTarget& target, RecoveryRefusal reason,
               std::uint64_t now_ns);
   void tell_refusal(const Stall& stall, RecoveryRefusal reason, std::uint64_t now_ns);

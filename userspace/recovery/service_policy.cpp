@@ -80,6 +80,9 @@ std::string describe(const ServicePolicy& policy) {
   }
   text += "  healthy   when a process beats within " + in_ms(rules.verify_ns) + " and for " +
           in_ms(rules.stable_ns) + "\n";
+  if (rules.core_wait_ns != 0) {
+    text += "  core dump not disturbed for " + in_ms(rules.core_wait_ns) + "\n";
+  }
   text += "  attempts  " + std::to_string(rules.attempts) + "\n";
   if (!policy.budget) return text;
   return text + "  budget    " + std::to_string(policy.budget->acts) + " attempts in " +
