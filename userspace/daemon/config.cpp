@@ -25,6 +25,16 @@ std::uint64_t RunConfig::agents_per_owner() const {
   return agents_per_uid.value_or(std::max<std::uint64_t>(1, tracker_capacity / 4));
 }
 
+// As those need it who are told of beats: exits and stalls do not wait. Recovery is told when a
+// service beats again, and the export file has every beat. Frames that wait must not delay the
+// detection of a silence.
+std::uint64_t RunConfig::default_drain_interval_ms() const {
+  const BeatsShown shown = events == EventFormat::None ? BeatsShown::None : beats_shown();
+  const bool are_unseen = shown == BeatsShown::None && !export_file && !recovery.is_on();
+  const std::uint64_t needed_ms = shown == BeatsShown::All ? 5 : are_unseen ? 500 : 100;
+  return std::clamp<std::uint64_t>(shortest_threshold_ms() / 4, 1, needed_ms);
+}
+
 kernel::Config RunConfig::kernel_config() const {
   kernel::Config config;
   config.ring_bytes = ring_bytes;
@@ -32,11 +42,7 @@ kernel::Config RunConfig::kernel_config() const {
   config.stamp_wait_ns = stamp_wait_ms * kNsPerMs;
   config.queue_length = queue_length;
   config.delivery = delivery;
-  const bool shows_every_beat = events != EventFormat::None && beats_shown() == BeatsShown::All;
-  // Frames that wait to be read must not delay the detection of a silence.
-  const std::uint64_t longest_ms = std::max<std::uint64_t>(1, shortest_threshold_ms() / 4);
-  const std::uint64_t default_ms = std::min<std::uint64_t>(longest_ms, shows_every_beat ? 5 : 100);
-  config.drain_interval_ns = drain_interval_ms.value_or(default_ms) * kNsPerMs;
+  config.drain_interval_ns = drain_interval_ms.value_or(default_drain_interval_ms()) * kNsPerMs;
   config.max_beat_rate = max_beat_rate;
   config.senders = std::max<std::size_t>(config.senders, 2 * tracker_capacity);
   config.agents_per_owner = agents_per_owner();

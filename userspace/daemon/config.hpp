@@ -100,6 +100,7 @@ struct RunConfig {
   [[nodiscard]] std::uint64_t shortest_threshold_ms() const;
   [[nodiscard]] BeatsShown beats_shown() const;
   [[nodiscard]] std::uint64_t agents_per_owner() const;
+  [[nodiscard]] std::uint64_t default_drain_interval_ms() const;
   [[nodiscard]] kernel::Config kernel_config() const;
   [[nodiscard]] intake::IntakeConfig intake_config() const;
   [[nodiscard]] Standstill::Config standstill() const;
