@@ -41,8 +41,8 @@ class CoreDumps {
  public:
   virtual ~CoreDumps() = default;
 
-  // Since when a silent process has a signal that ends it with a core dump (CLOCK_MONOTONIC). Empty:
-  // it has none, or has ended, or it is not known.
+  // Since when (CLOCK_MONOTONIC) a silent process has a signal that ends it with a core dump. Empty:
+  // it has none, or has ended, or is not known.
   [[nodiscard]] virtual std::optional<std::uint64_t> since_ns(const Stall& stall) const = 0;
 };
 
