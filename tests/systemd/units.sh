@@ -5,6 +5,7 @@ set -Eeuo pipefail
 trap 'echo "FAILED  line $LINENO: $BASH_COMMAND"' ERR
 
 readonly kStarts=/run/starts kAudit=/var/log/audit.jsonl kLog=/var/log/observer.log
+readonly kCgroup=/sys/fs/cgroup/system.slice/observer.service
 readonly kPolicies=/etc/hb-policies.toml
 readonly kBeat='hb-ebpf beat --socket /run/hb/socket --interval-ms 200'
 readonly kPatience_s=240
@@ -26,6 +27,7 @@ ExecStart=/usr/local/sbin/hb-ebpf run --socket /run/hb/socket --socket-mode 0666
   --threshold-ms 5000 $* --recovery-startup-grace-ms 1 \
   --recovery-budget 1000/60 --recovery-budget-per-uid 500/60 --recovery-verify-ms 60000 \
   --recovery-audit-file $kAudit
+Delegate=yes
 StandardOutput=file:/var/log/events.json
 StandardError=file:$kLog
 UNIT
@@ -62,6 +64,7 @@ is_proven() {
 }
 has_starts() { (($(starts "$1") == $2)); }
 has_acts() { (($(acts "$1") == $2)); }
+has_no_command_cgroup() { ! compgen -G "$kCgroup/command-*" >/dev/null; }
 is_recovered() { grep -q "service $1 is recovered" "$kLog"; }
 
 check() {
@@ -171,6 +174,8 @@ expect_them() {
   check "$(refusals unknown_unit "$user_pid") refusal of a user's unit" test "$(refusals unknown_unit "$user_pid")" = 1
   check "$(refusals unknown_unit "$scope_pid") refusal of a scope" test "$(refusals unknown_unit "$scope_pid")" = 1
   check "the record holds together" hb-ebpf audit verify "$kAudit"
+  check "commands have cgroups of their own" grep -q "each command has a cgroup of its own in $kCgroup" "$kLog"
+  check "their cgroups are removed" eventually has_no_command_cgroup
 }
 
 policies() {

@@ -19,6 +19,7 @@
 #include "observer/clock.hpp"
 #include "observer/observer.hpp"
 #include "recovery/cgroup_services.hpp"
+#include "recovery/delegated_cgroup.hpp"
 #include "recovery/recovery.hpp"
 #include "recovery/signaller.hpp"
 #include "report/totals.hpp"
@@ -34,6 +35,7 @@ class RecoveryMember final : public LoopMember, private RecoveryListener {
     std::uint64_t threshold_ms = 0;
     std::uint64_t shortest_threshold_ms = 0;  // for which the observer reads often enough
     std::uint64_t tracker_capacity = 0;
+    std::optional<uid_t> run_as_uid;  // whom the observer is to become
   };
 
   // What open() needs: the policies, and processes beside the observer, each with the privileges
@@ -42,6 +44,7 @@ class RecoveryMember final : public LoopMember, private RecoveryListener {
     Policies policies;
     std::unique_ptr<Signaller> signaller;     // signals agents; nullptr: no signal is wanted
     std::unique_ptr<CgroupServices> cgroups;  // nullptr: no recovery, or no cgroup v2 hierarchy
+    std::optional<DelegatedCgroup> cgroup;    // for those of commands, if there is one
   };
 
   // As `user`, if the observer is to become one. Warns where agents cannot be signalled with their
