@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Boots one guest and collects its results. Sourced by vm-matrix.sh after common.sh.
+# Boots one guest and collects its results. Sourced by vm-matrix.sh and tests/systemd/in-vm.sh after common.sh.
 
 readonly kResultDiskSize=256M # sparse
 readonly kGuestMemoryMib=1024
@@ -47,6 +47,21 @@ accelerator() {
   esac
 }
 
+# run_qemu TIMEOUT DIR ARGUMENT...: a guest from power-on to its end, with these disks and this kernel. DIR gets
+# console.log, and qemu.log if QEMU said anything. The status is QEMU's, or that of timeout(1).
+run_qemu() {
+  local deadline=$1 dir=$2 status=0
+  shift 2
+  trap 'kill -TERM $(jobs -p) 2>/dev/null; wait; exit 143' TERM
+  # shellcheck disable=SC2086 # kAccel is a list of arguments
+  timeout -k 5 "$deadline" qemu-system-x86_64 $kAccel -smp "$kGuestCpus" -m "$kGuestMemoryMib" \
+    -nodefaults -no-user-config -display none -no-reboot -serial "file:$dir/console.log" "$@" \
+    </dev/null >"$dir/qemu.log" 2>&1 &
+  wait $! || status=$?
+  [[ -s $dir/qemu.log ]] || rm -f "$dir/qemu.log"
+  return "$status"
+}
+
 # boot KERNEL INITRD CMDLINE TIMEOUT DIR: runs the guest to its end; DIR gets console.log and the
 # guest's results. Status 0 if the guest ran all its steps (whatever their results), 1 if it hung or
 # crashed.
@@ -54,17 +69,10 @@ boot() {
   local kernel=$1 initrd=$2 cmdline=$3 deadline=$4 dir=$5
   local disk=$dir/results.raw status=0
   truncate -s "$kResultDiskSize" "$disk"
-  trap 'kill -TERM $(jobs -p) 2>/dev/null; wait; exit 143' TERM
-  # shellcheck disable=SC2086 # kAccel is a list of arguments
-  timeout -k 5 "$deadline" qemu-system-x86_64 $kAccel -smp "$kGuestCpus" -m "$kGuestMemoryMib" \
-    -nodefaults -no-user-config -display none -no-reboot \
-    -serial "file:$dir/console.log" \
+  run_qemu "$deadline" "$dir" \
     -drive "file=$disk,if=none,id=results,format=raw,cache=unsafe" -device nvme,drive=results,serial=results \
     -kernel "$kernel" -initrd "$initrd" \
-    -append "$kKernelArguments $cmdline" \
-    </dev/null >"$dir/qemu.log" 2>&1 &
-  wait $! || status=$?
-  [[ -s $dir/qemu.log ]] || rm -f "$dir/qemu.log"
+    -append "$kKernelArguments $cmdline" || status=$?
   tar -C "$dir" -xf "$disk" 2>/dev/null || true
   rm -f "$disk"
   [[ ! -e $dir/complete ]] || { rm "$dir/complete"; return 0; }

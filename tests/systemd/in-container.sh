@@ -3,60 +3,18 @@
 #
 #   tests/systemd/in-container.sh HB_EBPF SCRIPT [ARGUMENT]...
 #
-# The container is ended after 600 s, or HB_CONTAINER_SECONDS. The exit status is the script's; 77: containers do not work here. The container's log is shown if
-# the script failed. Needs root, systemd-container and mmdebstrap. The release is this machine's, so
-# that the binary finds its libraries; the kernel is, too.
+# The container is ended after 600 s, or HB_CONTAINER_SECONDS. The exit status is the script's; 77: it cannot
+# run here (1 if CI is true). The console is shown if the script did not end. Needs root, systemd-container and mmdebstrap. The kernel is this machine's; in-vm.sh has others.
 set -euo pipefail
 
-readonly kPackages=systemd-sysv,dbus-user-session,libpam-systemd,procps
 readonly kPatience_s=${HB_CONTAINER_SECONDS:-600}
 
-say() { echo "systemd: $*"; }
-
-# Containers are tried, too, where they cannot work: then with the reason.
-cannot() {
-  say "cannot run here: $*" >&2
-  exit 77
-}
-
-# The packages of the libraries that the binary is linked with.
-library_packages() {
-  ldd "$1" | awk '$3 ~ /^\// { print $3 }' | while read -r library; do
-    # /lib and /usr/lib are one folder, and dpkg knows either name.
-    dpkg-query --search "$library" "/usr$library" "$(realpath "$library")" 2>/dev/null || true
-  done | cut -d: -f1 | sort -u | paste -sd,
-}
-
-make_root() {
-  local hb=$1 root=$2 codename main
-  codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
-  # shellcheck source=scripts/vm/apt.sh
-  source "$repository/scripts/vm/apt.sh"
-  main=$(mirror main)
-  mmdebstrap --quiet --mode=root --variant=minbase --dpkgopt=force-unsafe-io \
-    --include="$kPackages,$(library_packages "$hb")" "$codename" "$root" "deb $main $codename main"
-  install -D "$hb" "$root/usr/local/sbin/hb-ebpf"
-}
-
-# What runs in there is a unit, so that systemd is up when it begins; its end is the container's.
-add_script() {
-  local root=$1 script=$2
-  shift 2
-  install "$script" "$root/root/script"
-  printf '%q ' /root/script "$@" >"$root/root/command"
-  cat >"$root/etc/systemd/system/script.service" <<'UNIT'
-[Unit]
-After=multi-user.target
-SuccessAction=poweroff-force
-FailureAction=poweroff-force
-[Service]
-Type=oneshot
-TimeoutStartSec=infinity
-ExecStart=/bin/bash -c '(source /root/command) > /root/output 2>&1; echo $? > /root/status'
-UNIT
-  mkdir -p "$root/etc/systemd/system/multi-user.target.wants"
-  ln -s ../script.service "$root/etc/systemd/system/multi-user.target.wants/script.service"
-}
+repository=$(realpath "${BASH_SOURCE[0]%/*}/../..")
+readonly repository
+# shellcheck source=scripts/vm/apt.sh
+source "$repository/scripts/vm/apt.sh"
+# shellcheck source=tests/systemd/debian-root.sh
+source "$repository/tests/systemd/debian-root.sh"
 
 # The mounts of the hierarchies that systemd uses.
 hierarchies() { awk '$3 == "cgroup2" || $4 ~ /name=systemd/ { print $2 }' /proc/mounts; }
@@ -96,13 +54,9 @@ cleanup() {
 
 main() {
   (($# >= 2)) || { sed -n '2,/^set/{/^set/d; s/^# \{0,1\}//; p}' "${BASH_SOURCE[0]}" >&2; exit 2; }
-  local hb script=$2 status program
+  local hb script=$2
   hb=$(realpath "$1")
-  ((EUID == 0)) || cannot "not root"
-  for program in systemd-nspawn mmdebstrap script; do
-    command -v "$program" >/dev/null || cannot "$program is missing; run scripts/setup.sh test"
-  done
-  repository=$(realpath "${BASH_SOURCE[0]%/*}/../..")
+  need systemd-nspawn mmdebstrap script
   work=$(mktemp -d "${TMPDIR:-/var/tmp}/hb-systemd.XXXXXX")
   name=hb-systemd-$$
   trap cleanup EXIT
@@ -110,14 +64,7 @@ main() {
   make_root "$hb" "$work/root"
   add_script "$work/root" "$script" "${@:3}"
   boot "$work/root" "$name"
-  cat "$work/root/root/output" 2>/dev/null || true
-  status=$(cat "$work/root/root/status" 2>/dev/null || echo none)
-  if [[ $status == none ]]; then
-    say "the script did not end; the container's console ends with:" >&2
-    tail -n 40 "$work/root.console" >&2
-    status=1
-  fi
-  return "$status"
+  report "$work/root/root/output" "$work/root/root/status" "$work/root.console"
 }
 
 main "$@"

@@ -1,13 +1,17 @@
 #!/usr/bin/env bash
 # Units that hang, crash, stop, are restarted by hand or by systemd, and what the observer must do
-# about each. Runs in the container (in-container.sh); prints a line for each unit.
+# about each. Runs in a container (in-container.sh) or a VM (in-vm.sh); prints a line for each unit.
+#
+#   units.sh [SLOWNESS]     times that are waited are so many times as long (default: 1), for emulated machines
 set -Eeuo pipefail
 trap 'echo "FAILED  line $LINENO: $BASH_COMMAND"' ERR
 
 readonly kStarts=/run/starts kAudit=/var/log/audit.jsonl kLog=/var/log/observer.log
+readonly kCgroup=/sys/fs/cgroup/system.slice/observer.service
 readonly kPolicies=/etc/hb-policies.toml
 readonly kBeat='hb-ebpf beat --socket /run/hb/socket --interval-ms 200'
-readonly kPatience_s=240
+readonly kSlowness=${1:-1}
+readonly kPatience_s=$((240 * kSlowness))
 failures=0
 
 # unit NAME COMMAND [LINE-OF-SERVICE]...: each of its starts adds a line to $kStarts/NAME.
@@ -23,9 +27,11 @@ observer() {
   cat >/etc/systemd/system/observer.service <<UNIT
 [Service]
 ExecStart=/usr/local/sbin/hb-ebpf run --socket /run/hb/socket --socket-mode 0666 --events json \
-  --threshold-ms 5000 $* --recovery-startup-grace-ms 1 \
-  --recovery-budget 1000/60 --recovery-budget-per-uid 500/60 --recovery-verify-ms 60000 \
+  --threshold-ms $((5000 * kSlowness)) $* --recovery-startup-grace-ms 1 \
+  --recovery-budget 1000/60 --recovery-budget-per-uid 500/60 --recovery-verify-ms $((60000 * kSlowness)) \
+  --recovery-settle-ms $((1000 * kSlowness)) \
   --recovery-audit-file $kAudit
+Delegate=yes
 StandardOutput=file:/var/log/events.json
 StandardError=file:$kLog
 UNIT
@@ -62,6 +68,7 @@ is_proven() {
 }
 has_starts() { (($(starts "$1") == $2)); }
 has_acts() { (($(acts "$1") == $2)); }
+has_no_command_cgroup() { ! compgen -G "$kCgroup/command-*" >/dev/null; }
 is_recovered() { grep -q "service $1 is recovered" "$kLog"; }
 
 check() {
@@ -171,6 +178,8 @@ expect_them() {
   check "$(refusals unknown_unit "$user_pid") refusal of a user's unit" test "$(refusals unknown_unit "$user_pid")" = 1
   check "$(refusals unknown_unit "$scope_pid") refusal of a scope" test "$(refusals unknown_unit "$scope_pid")" = 1
   check "the record holds together" hb-ebpf audit verify "$kAudit"
+  check "commands have cgroups of their own" grep -q "each command has a cgroup of its own in $kCgroup" "$kLog"
+  check "their cgroups are removed" eventually has_no_command_cgroup
 }
 
 policies() {

@@ -14,6 +14,7 @@
 #include "daemon/policy_source.hpp"
 #include "observer/tracker.hpp"
 #include "procfs/oom_score.hpp"
+#include "procfs/process_cgroup.hpp"
 #include "procfs/user_ids.hpp"
 #include "recovery/command_means.hpp"
 #include "recovery/pidfd.hpp"
@@ -122,15 +123,40 @@ std::optional<rlim_t> raise_limit_for(const RecoveryConfig& options) {
   return std::nullopt;
 }
 
+// None where systemd, or whoever has made the observer's cgroup, has not delegated it.
+std::optional<DelegatedCgroup> find_cgroup_of_commands(const RecoveryConfig& options) {
+  if (!options.may_run_commands()) return std::nullopt;
+  const auto own = cgroup_of(static_cast<std::uint32_t>(::getpid()));
+  auto found = own ? find_delegated_cgroup(own.value()) : own.error();
+  if (found) return std::move(found).value();
+  spdlog::debug("recovery: commands are in the observer's cgroup: {}", found.error().message);
+  return std::nullopt;
+}
+
+// Its directory, if the observer can use it as whom it is to become.
+std::optional<std::string> cgroup_of_commands(const std::optional<DelegatedCgroup>& delegated,
+                                              std::optional<uid_t> user) {
+  if (!delegated) return std::nullopt;
+  if (auto prepared = prepare_cgroup(*delegated, user); !prepared) {
+    spdlog::info("recovery: commands are in the observer's cgroup, although it is delegated: {}",
+                 prepared.error().message);
+    return std::nullopt;
+  }
+  spdlog::info("recovery: each command has a cgroup of its own in {}", delegated->directory);
+  return delegated->directory;
+}
+
 Result<std::unique_ptr<CommandMeans>> command_means(const RecoveryConfig& options,
                                                     std::shared_ptr<PidfdTable> pidfds,
-                                                    std::optional<rlim_t> descriptors) {
+                                                    std::optional<rlim_t> descriptors,
+                                                    std::optional<std::string> cgroup) {
   CommandMeans::Config config;
   config.runner.timeout_ns = options.timeout_ms * kNsPerMs;
   config.runner.output_bytes = options.output_bytes;
   config.runner.oom_score_adj = options.oom_score_adj;
   config.runner.open_oom_score = open_own_oom_score;
   config.runner.descriptors = descriptors;
+  config.runner.cgroup = std::move(cgroup);
   config.runner.warn = [](const Error& error) { spdlog::warn("recovery: {}", error.message); };
   config.uid_of_pid = real_uid_of;
   config.uids_are_initial = uids_are_initial();
@@ -140,15 +166,18 @@ Result<std::unique_ptr<CommandMeans>> command_means(const RecoveryConfig& option
 
 Result<std::unique_ptr<RecoveryMeans>> means_of(const RecoveryConfig& options,
                                                 const RecoveryMember::ObserverFacts& observer,
-                                                std::unique_ptr<Signaller> signaller,
+                                                RecoveryMember::Prepared& prepared,
                                                 const Clock& clock) {
   const auto descriptors = raise_limit_for(options);
   const auto table = std::make_shared<PidfdTable>(clock, pidfds(observer, needs_pidfds(options)));
   std::unique_ptr<SignalMeans> signals;
-  if (options.may_signal()) signals = std::make_unique<SignalMeans>(std::move(signaller), table);
+  if (options.may_signal()) {
+    signals = std::make_unique<SignalMeans>(std::move(prepared.signaller), table);
+  }
   std::unique_ptr<CommandMeans> commands;
   if (options.may_run_commands()) {
-    auto opened = command_means(options, table, descriptors);
+    auto opened = command_means(options, table, descriptors,
+                                cgroup_of_commands(prepared.cgroup, observer.run_as_uid));
     if (!opened) return opened.error();
     commands = std::move(opened).value();
   }
@@ -198,9 +227,12 @@ Result<RecoveryMember::Prepared> RecoveryMember::prepare(const RecoveryConfig& o
   Prepared prepared;
   if (!options.is_on()) return prepared;
   prepared.policies = std::move(policies);
+  prepared.cgroup = find_cgroup_of_commands(options);
   auto cgroups = CgroupPaths::start({}, [&user] { return user ? become_user(*user) : ok(); });
   if (cgroups) {
-    prepared.cgroups = std::make_unique<CgroupServices>(std::move(cgroups).value());
+    const auto of_commands =
+        prepared.cgroup ? std::optional(prepared.cgroup->path) : std::optional<std::string>();
+    prepared.cgroups = std::make_unique<CgroupServices>(std::move(cgroups).value(), of_commands);
   } else {
     spdlog::warn("recovery: {}: each agent is a service of its own, and {{unit}} is not known",
                  cgroups.error().message);
@@ -219,7 +251,7 @@ Result<std::unique_ptr<RecoveryMember>> RecoveryMember::open(const RecoveryConfi
                                                              const Clock& clock,
                                                              AuditTrail* trail) {
   if (!options.is_on()) return std::unique_ptr<RecoveryMember>();
-  auto means = means_of(options, facts, std::move(prepared.signaller), clock);
+  auto means = means_of(options, facts, prepared, clock);
   if (!means) return means.error();
   std::unique_ptr<RecoveryMember> member(
       new RecoveryMember(options, facts, std::move(prepared.policies), std::move(means).value(),

@@ -20,6 +20,7 @@
 #include "observer/observer.hpp"
 #include "observer/service_facts.hpp"
 #include "recovery/cgroup_services.hpp"
+#include "recovery/delegated_cgroup.hpp"
 #include "recovery/recovery.hpp"
 #include "recovery/signaller.hpp"
 #include "report/totals.hpp"
@@ -35,6 +36,7 @@ class RecoveryMember final : public LoopMember, public ServiceLookup, private Re
     std::uint64_t threshold_ms = 0;
     std::uint64_t shortest_threshold_ms = 0;  // for which the observer reads often enough
     std::uint64_t tracker_capacity = 0;
+    std::optional<uid_t> run_as_uid;  // whom the observer is to become
   };
 
   // What open() needs: the policies, and processes beside the observer, each with the privileges
@@ -43,6 +45,7 @@ class RecoveryMember final : public LoopMember, public ServiceLookup, private Re
     Policies policies;
     std::unique_ptr<Signaller> signaller;     // signals agents; nullptr: no signal is wanted
     std::unique_ptr<CgroupServices> cgroups;  // nullptr: no recovery, or no cgroup v2 hierarchy
+    std::optional<DelegatedCgroup> cgroup;    // for those of commands, if there is one
   };
 
   // As `user`, if the observer is to become one. Warns where agents cannot be signalled with their

@@ -1,5 +1,6 @@
 #include "recovery/cgroup_services.hpp"
 
+#include "recovery/command_cgroups.hpp"
 #include "recovery/unit_name.hpp"
 
 namespace hb {
@@ -28,7 +29,11 @@ std::optional<ServiceNames::Answer> CgroupServices::next(std::uint64_t now_ns) {
   }
   const auto answer = paths_->next(now_ns);
   if (!answer) return std::nullopt;
-  return Answer{answer->id, answer->path ? service_of_cgroup(*answer->path) : std::nullopt};
+  return Answer{answer->id, answer->path ? service_of(*answer->path) : std::nullopt};
+}
+
+std::optional<ServiceFacts> CgroupServices::service_of(const std::string& path) const {
+  return service_of_cgroup(of_commands_ ? path_outside_of_commands(path, *of_commands_) : path);
 }
 
 std::uint64_t CgroupServices::wake_ns() const { return refused_.empty() ? paths_->wake_ns() : 0; }

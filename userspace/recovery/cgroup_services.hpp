@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "recovery/cgroup_paths.hpp"
 #include "recovery/service_names.hpp"
@@ -21,7 +22,10 @@ namespace hb {
 
 class CgroupServices final : public ServiceNames {
  public:
-  explicit CgroupServices(std::unique_ptr<CgroupPaths> paths) : paths_(std::move(paths)) {}
+  // `of_commands`: below which cgroup commands have theirs, if they have (command_cgroups.hpp).
+  explicit CgroupServices(std::unique_ptr<CgroupPaths> paths,
+                          std::optional<std::string> of_commands = {})
+      : paths_(std::move(paths)), of_commands_(std::move(of_commands)) {}
 
   void ask(std::uint64_t cgroup_id, std::uint64_t now_ns) override;
   std::optional<Answer> next(std::uint64_t now_ns) override;
@@ -31,7 +35,10 @@ class CgroupServices final : public ServiceNames {
   [[nodiscard]] const std::optional<Error>& problem() const { return paths_->problem(); }
 
  private:
+  [[nodiscard]] std::optional<ServiceFacts> service_of(const std::string& path) const;
+
   const std::unique_ptr<CgroupPaths> paths_;
+  const std::optional<std::string> of_commands_;
   std::deque<std::uint64_t> refused_;  // too many were waiting: answered with nothing
 };
 

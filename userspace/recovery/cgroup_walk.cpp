@@ -13,18 +13,12 @@
 #include <optional>
 #include <unordered_map>
 #include <utility>
-#include <vector>
 
 namespace hb {
 namespace {
 
 constexpr std::size_t kLongestPath = 4095;  // PATH_MAX is one more
 constexpr int kDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-
-bool is_cgroup2(const Fd& directory) {
-  struct statfs found {};
-  return ::fstatfs(directory.get(), &found) == 0 && found.f_type == CGROUP2_SUPER_MAGIC;
-}
 
 struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
@@ -125,11 +119,19 @@ class Walk {
 
 }  // namespace
 
+std::vector<std::string> cgroup_mounts(const std::string& mount) {
+  if (!mount.empty()) return {mount};
+  return {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
+}
+
+bool is_cgroup2(const Fd& directory) {
+  struct statfs found {};
+  return ::fstatfs(directory.get(), &found) == 0 && found.f_type == CGROUP2_SUPER_MAGIC;
+}
+
 Result<Fd> open_cgroup_root(const std::string& mount) {
-  std::vector<std::string> places{mount};
-  if (mount.empty()) places = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
   std::string tried;
-  for (const auto& place : places) {
+  for (const auto& place : cgroup_mounts(mount)) {
     Fd root(::open(place.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (root && is_cgroup2(root)) return root;
     tried += (tried.empty() ? "" : " and ") + place;

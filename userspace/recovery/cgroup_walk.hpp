@@ -9,14 +9,21 @@
 #include <string>
 #include <string_view>
 #include <unordered_set>
+#include <vector>
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
 
 namespace hb {
 
-// The root of the v2 hierarchy: `mount`, or where that is empty /sys/fs/cgroup, or its subdirectory
-// unified (hybrid hosts). Told by fstatfs(2), not by /proc/mounts.
+// Where the v2 hierarchy may be mounted: `mount`, or where that is empty /sys/fs/cgroup, or its
+// subdirectory unified (hybrid hosts).
+[[nodiscard]] std::vector<std::string> cgroup_mounts(const std::string& mount);
+
+// Told by fstatfs(2), not by /proc/mounts.
+[[nodiscard]] bool is_cgroup2(const Fd& directory);
+
+// The root of the v2 hierarchy: the first of cgroup_mounts() that is one.
 [[nodiscard]] Result<Fd> open_cgroup_root(const std::string& mount);
 
 struct WalkLimits {

@@ -2,8 +2,9 @@
 //
 // A command has until its deadline. Then its whole process group gets SIGTERM, and SIGKILL two
 // seconds later or when the command itself has ended, whichever is first. A command that ends by
-// itself leaves its background children alone; what they write is read on and thrown away. (A child
-// that makes a session of its own is out of reach, as it is for a shell.)
+// itself leaves its background children alone; what they write is read on and thrown away. A child
+// that makes a session of its own is killed too if commands have cgroups (command_cgroups.hpp), and
+// is out of reach otherwise, as it is for a shell.
 //
 //   if (runner.has_room()) runner.start(argv, environment, stall, now_ns);
 //   when fd() is readable or wake_ns() has come:
@@ -31,6 +32,7 @@
 #include "base/result.hpp"
 #include "base/units.hpp"
 #include "observer/event.hpp"
+#include "recovery/command_cgroups.hpp"
 #include "recovery/command_priority.hpp"
 #include "recovery/leftover_output.hpp"
 #include "recovery/process_key.hpp"
@@ -62,6 +64,7 @@ class CommandRunner {
     std::optional<int> oom_score_adj = {};  // of commands, see CommandPriority
     OpenOomScore open_oom_score = {};
     std::optional<rlim_t> descriptors = {};       // soft limit of commands; unset: ours
+    std::optional<std::string> cgroup = {};       // directory of the one for those of commands
     std::function<void(const Error&)> warn = {};  // told what does not keep a command from running
   };
 
@@ -92,23 +95,30 @@ class CommandRunner {
   // The next one that has ended.
   std::optional<EndedCommand> take();
 
-  // SIGKILL for all that still run, with their groups.
+  // SIGKILL for all that still run, with their groups and cgroups.
   void kill_all();
 
  private:
   CommandRunner(const Config& config, Fd epoll, CommandPriority priority, LeftoverOutput leftovers);
 
+  Result<> open_cgroups();
+  std::optional<CommandCgroup> make_cgroup();
+  void leave(std::optional<CommandCgroup> cgroup, bool was_killed);
+
   [[nodiscard]] bool is_anything_ready() const;
-  Result<> watch(const Fd& fd) const;
+  Result<> watch(int fd) const;
   void keep_output_open(Fd pipe);
   void warn(const Error& error) const;
-  void warn_once(const Error& error);
+  void warn_once(const Error& error, bool& has_warned);
+  void warn_of_cgroup(const Error& error);
 
   const Config config_;
   Fd epoll_;  // every pidfd and every pipe
   CommandPriority priority_;
-  bool has_warned_ = false;
+  bool has_warned_of_priority_ = false;
+  bool has_warned_of_cgroup_ = false;
   LeftoverOutput leftovers_;
+  std::unique_ptr<CommandCgroups> cgroups_;  // nullptr: commands are in our cgroup
   std::vector<std::unique_ptr<RunningCommand>> running_;
   std::deque<EndedCommand> ended_;
 };

@@ -18,19 +18,21 @@ constexpr int kLastPatience_ms = 1000;
 
 }  // namespace
 
-RunningCommand::RunningCommand(Spawned child, const Stall& stall,
-                               const CommandRunner::Config& config, std::uint64_t now_ns)
+RunningCommand::RunningCommand(Spawned child, std::optional<CommandCgroup> cgroup,
+                               const Stall& stall, const CommandRunner::Config& config,
+                               std::uint64_t now_ns)
     : stall_(stall),
       term_grace_ns_(config.term_grace_ns),
       pid_(child.pid),
       pidfd_(std::move(child.pidfd)),
       output_(std::move(child.output), config.output_bytes),
+      cgroup_(std::move(cgroup)),
       deadline_ns_(now_ns + config.timeout_ns) {}
 
 // One that even SIGKILL does not end soon (it hangs in the kernel) is left to init.
 RunningCommand::~RunningCommand() {
   if (pid_ < 0) return;
-  signal_group(SIGKILL);
+  kill_everything();
   pollfd polled{pidfd_.get(), POLLIN, 0};
   if (uninterrupted([&] { return ::poll(&polled, 1, kLastPatience_ms); }) > 0) reap();
 }
@@ -43,7 +45,7 @@ std::optional<EndedCommand> RunningCommand::look(std::uint64_t now_ns) {
     return std::nullopt;
   }
   const pid_t pid = pid_;
-  if (why_ != Why::ByItself) signal_group(SIGKILL);  // it holds the group's number until reaped
+  if (why_ != Why::ByItself) kill_everything();  // it holds the group's number until reaped
   const ExitStatus exit = reap();
   return EndedCommand{stall_, pid, why_, exit, output_.text(), output_.discarded_bytes()};
 }
@@ -53,7 +55,7 @@ std::uint64_t RunningCommand::wake_ns() const { return killed_ ? Source::kNever 
 void RunningCommand::kill_now() {
   if (why_ == Why::ByItself) why_ = Why::Shutdown;
   killed_ = true;
-  signal_group(SIGKILL);
+  kill_everything();
 }
 
 void RunningCommand::keep_deadline(std::uint64_t now_ns) {
@@ -64,7 +66,7 @@ void RunningCommand::keep_deadline(std::uint64_t now_ns) {
     signal_group(SIGTERM);
   } else {
     killed_ = true;
-    signal_group(SIGKILL);
+    kill_everything();
   }
 }
 
@@ -72,6 +74,12 @@ bool RunningCommand::has_ended() const { return has_exited(pidfd_); }
 
 // Never a stranger's group: the number stays taken until the child is reaped, and we do that.
 void RunningCommand::signal_group(int signal) const { ::kill(-pid_, signal); }
+
+// The cgroup has also what is in no group of ours (setsid(2)).
+void RunningCommand::kill_everything() const {
+  signal_group(SIGKILL);
+  if (cgroup_) cgroup_->kill();
+}
 
 ExitStatus RunningCommand::reap() {
   siginfo_t info{};

@@ -1,6 +1,7 @@
 #include "recovery/spawn.hpp"
 
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -9,6 +10,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdint>
 #include <utility>
 
 #include "base/uninterrupted.hpp"
@@ -66,8 +68,8 @@ struct Failure {
   int code;
 };
 
-// --- In the child, which has the parent's memory until it executes the program (vfork(2)): system
-// calls only.
+// --- In the child, which may have the parent's memory until it executes the program (vfork(2)):
+// system calls only.
 
 void tell(int report, const Failure& failure) {
   uninterrupted([&] { return ::write(report, &failure, sizeof(failure)); });
@@ -127,13 +129,23 @@ void limit_descriptors(const std::optional<rlim_t>& descriptors) {
 
 // --- In the parent
 
-// Signals wait, so that no handler runs in the child. The pid, or -errno.
-pid_t start(const Program& program) {
+// A fork into another cgroup. With a write to cgroup.procs the child would get there as well, but
+// that waits for all CPUs of the host (cgroup_threadgroup_rwsem), and so would the parent.
+pid_t fork_into(int cgroup) {
+  clone_args arguments{};
+  arguments.flags = CLONE_INTO_CGROUP;
+  arguments.exit_signal = SIGCHLD;
+  arguments.cgroup = static_cast<std::uint64_t>(cgroup);
+  return static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof(arguments)));
+}
+
+// Signals wait, so that no handler runs in the child. `cgroup`: -1 is ours. The pid, or -errno.
+pid_t start(const Program& program, int cgroup) {
   sigset_t all;
   sigset_t before;
   ::sigfillset(&all);
   ::sigprocmask(SIG_SETMASK, &all, &before);
-  const pid_t pid = ::vfork();
+  const pid_t pid = cgroup < 0 ? ::vfork() : fork_into(cgroup);
   if (pid == 0) execute(program);
   const int code = errno;
   ::sigprocmask(SIG_SETMASK, &before, nullptr);
@@ -162,13 +174,25 @@ void keep_first(std::optional<Error>& first, const Result<>& done) {
   if (!done && !first) first = done.error();
 }
 
+// What keeps it from the cgroup does not keep it from running.
+Spawned start_in(const Fd* cgroup, const Program& program) {
+  Spawned child;
+  if (cgroup != nullptr) {
+    child.pid = start(program, cgroup->get());
+    child.is_in_cgroup = child.pid > 0;
+    if (child.is_in_cgroup) return child;
+    child.cgroup_problem = os_error(-child.pid, "cannot start a process in a cgroup (clone3)");
+  }
+  child.pid = start(program, -1);
+  return child;
+}
+
 // The pid of a program that is being executed, and what it lacks.
-Result<Spawned> execute_in_child(Program program, const std::string& name) {
+Result<Spawned> execute_in_child(Program program, const Fd* cgroup, const std::string& name) {
   auto report = make_pipe();
   if (!report) return report.error();
   program.report = report.value().write.get();
-  Spawned child;
-  child.pid = start(program);
+  Spawned child = start_in(cgroup, program);
   report.value().write.reset();
   if (child.pid < 0) return os_error(-child.pid, "cannot execute " + name);
   while (const auto failure = next_failure(report.value().read)) {
@@ -185,13 +209,13 @@ Result<Spawned> execute_in_child(Program program, const std::string& name) {
 
 Result<Spawned> spawn(const std::vector<std::string>& argv,
                       const std::vector<std::string>& environment, CommandPriority& priority,
-                      std::optional<rlim_t> descriptors) {
+                      std::optional<rlim_t> descriptors, const Fd* cgroup) {
   auto pipe = make_output_pipe();
   if (!pipe) return pipe.error();
   const auto lent = priority.lend_oom_score();
   auto child = execute_in_child(
       {pointers(argv), pointers(environment), priority, descriptors, pipe.value().write.get(), -1},
-      argv.front());
+      cgroup, argv.front());
   const auto restored = priority.take_oom_score_back();
   if (!child) return child;
   pipe.value().write.reset();  // which also frees the number that the pidfd will need
