@@ -119,7 +119,8 @@ class Tracker {
     std::uint64_t last_nonce;  // terminal or not
     std::uint64_t last_ns;
     BeatOrigin origin;
-    std::uint32_t uid;  // of the last one's sender; known with generation_ns
+    std::uint32_t uid;          // of the last one's sender; known with generation_ns
+    std::uint32_t kernel_slot;  // likewise
   };
 
   // The first beat of another process under a known pid. `ended` is the former process, unless

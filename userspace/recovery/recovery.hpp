@@ -114,8 +114,8 @@ class Recovery {
   void replace_policies(Policies policies) { services_.replace_policies(std::move(policies)); }
   // See Services.
   [[nodiscard]] std::uint64_t threshold_ns(std::uint64_t cgroup_id, const ProcessKey& process,
-                                           const std::optional<std::uint32_t>& uid) const {
-    return services_.threshold_ns(cgroup_id, process, uid);
+                                           const ProcessFacts& facts) const {
+    return services_.threshold_ns(cgroup_id, process, facts);
   }
 
   // Nothing new from now on. Blocks until what runs has ended, at most `grace_ns`; then kills it.

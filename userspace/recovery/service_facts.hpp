@@ -1,9 +1,12 @@
-// ServiceFacts: which service a process belongs to, and what a command is told of it.
+// ServiceFacts: which service a process belongs to, and what a command is told of it. ProcessFacts:
+// what else a policy may ask of the process.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
+
+#include "identity/comm.hpp"
 
 namespace hb {
 
@@ -12,6 +15,11 @@ struct ServiceFacts {
   std::optional<std::string> unit;       // systemd unit that a command may restart by this name
   std::optional<std::string> user_unit;  // unit of a user's service manager
   std::optional<std::string> cgroup;     // path in the cgroup v2 hierarchy
+};
+
+struct ProcessFacts {
+  std::optional<std::uint32_t> uid;  // real, in the initial user namespace
+  Comm comm = {};                    // what it calls itself
 };
 
 // The service of a cgroup. The seam to whoever looks into the file system, which may take its time:
