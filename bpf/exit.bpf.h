@@ -13,7 +13,7 @@ enum { HB_SIGNAL_GROUP_EXIT = 0x4 }; /* SIGNAL_GROUP_EXIT, include/linux/sched/s
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 256 * 1024); /* 6,553 exits */
+	__uint(max_entries, 512 * 1024); /* 9,362 exits */
 } exits SEC(".maps");
 
 /*
@@ -42,7 +42,7 @@ static __always_inline int report_exit(struct task_struct *task, bool direct)
 
 	process.generation_ns = load(direct, leader, start_boottime);
 	process.initial_tgid = load(direct, task, tgid);
-	if (live || !forget_sender(&process))
+	if (live || !forget_sender(&process, gone.comm))
 		return 0;
 	gone.ktime_ns = bpf_ktime_get_ns();
 	gone.generation_ns = process.generation_ns;

@@ -180,7 +180,7 @@ static __always_inline int stamp_datagram(struct __sk_buff *ctx, struct task_str
 	stamp.owner = stamp.uid ? owners.uid : owners.cgroup;
 
 	if (is_attempt(&stamp))
-		sender->attempted_ns = stamp.ktime_ns;
+		note_attempt(sender, task, stamp.ktime_ns, direct);
 	if (!gcra_allows(&sender->tat_ns, settings.beat_interval_ns, settings.burst_ns,
 			 stamp.ktime_ns))
 		return refuse(sender, &stamp, HB_DROP_RATE_LIMITED);

@@ -112,6 +112,26 @@ static __always_inline void stamp_process(struct hb_stamp *stamp, struct task_st
 	stamp->tgid = nr_for_observer(process, observer, direct);
 }
 
+/*
+ * The name of the process: that of its group leader, as in /proc/<pid>/comm. The process may change
+ * it meanwhile, so the two halves may be of different names.
+ *
+ * The verifier lets a program load any size from a byte array, if within it (see as_words()).
+ */
+static __always_inline void load_comm(__u64 *to, struct task_struct *task, bool direct)
+{
+	struct task_struct *leader = load(direct, task, group_leader);
+
+	if (direct) {
+		const __u64 *from = (const void *)__builtin_preserve_access_index(&leader->comm);
+
+		to[0] = from[0];
+		to[1] = from[1];
+	} else {
+		bpf_core_read(to, HB_COMM_BYTES, &leader->comm);
+	}
+}
+
 static __always_inline void stamp_owner(struct hb_stamp *stamp, struct task_struct *task,
 					bool direct)
 {

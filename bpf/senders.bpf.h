@@ -32,6 +32,8 @@ struct {
 	__type(value, __u32);
 } free_senders SEC(".maps");
 
+enum { HB_COMM_INTERVAL_SHIFT = 30 }; /* 2^30 ns are 1.07 s */
+
 static __always_inline struct hb_sender *find_sender(const struct hb_process *process, __u32 *slot)
 {
 	__u32 *found = bpf_map_lookup_elem(&senders, process);
@@ -40,6 +42,31 @@ static __always_inline struct hb_sender *find_sender(const struct hb_process *pr
 		return NULL;
 	*slot = *found;
 	return bpf_map_lookup_elem(&sender_table, slot);
+}
+
+static __always_inline void put_comm(struct hb_sender *sender, __u64 first, __u64 second)
+{
+	__u64 *to = (__u64 *)sender->comm;
+
+	to[0] = first;
+	to[1] = second;
+}
+
+/*
+ * An exec or prctl(2) may have changed the name, so it is copied again now and then: at the first
+ * attempt in each 2^30 ns. An entry's second cache line is not touched in between.
+ */
+static __always_inline void note_attempt(struct hb_sender *sender, struct task_struct *task,
+					 __u64 now_ns, bool direct)
+{
+	__u64 last_ns = sender->attempted_ns;
+	__u64 comm[2] = {};
+
+	if (!last_ns || last_ns >> HB_COMM_INTERVAL_SHIFT != now_ns >> HB_COMM_INTERVAL_SHIFT) {
+		load_comm(comm, task, direct);
+		put_comm(sender, comm[0], comm[1]);
+	}
+	sender->attempted_ns = now_ns;
 }
 
 /* Two threads may do this for one process at the same time: one of them finds the other's entry. */
@@ -62,6 +89,7 @@ static __always_inline struct hb_sender *add_sender(const struct hb_process *pro
 	sender->stamped_ns = 0;
 	sender->attempted_ns = 0;
 	sender->refused_ns = 0;
+	put_comm(sender, 0, 0);
 	*(volatile __u64 *)&sender->generation_ns = process->generation_ns;
 	/* Cast to int: on Linux 5.10 the helper's 64-bit return value has another sign. */
 	if ((int)bpf_map_update_elem(&senders, process, slot, BPF_NOEXIST)) {
@@ -74,10 +102,10 @@ static __always_inline struct hb_sender *add_sender(const struct hb_process *pro
 }
 
 /*
- * Removes the process. True if it ever attempted to beat; a process that has not was never accepted
- * as an agent. Of several calls for one process, at most one returns true.
+ * Removes the process; `comm` gets its name. True if it ever attempted to beat; a process that has
+ * not was never accepted as an agent. Of several calls for one process, at most one returns true.
  */
-static __always_inline bool forget_sender(const struct hb_process *process)
+static __always_inline bool forget_sender(const struct hb_process *process, char *comm)
 {
 	struct owners_of owners;
 	struct hb_sender *sender;
@@ -90,6 +118,7 @@ static __always_inline bool forget_sender(const struct hb_process *process)
 	owners.uid = sender->uid_owner;
 	owners.cgroup = sender->cgroup_owner;
 	has_attempted = sender->attempted_ns != 0;
+	__builtin_memcpy(comm, sender->comm, HB_COMM_BYTES);
 	*(volatile __u64 *)&sender->generation_ns = 0;
 	owners_add_entries(&owners, -1);
 	bpf_map_push_elem(&free_senders, &slot, BPF_ANY);

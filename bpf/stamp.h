@@ -25,6 +25,7 @@ enum {
 	HB_FRAME_BYTES = 32, /* a heartbeat frame, exactly */
 	HB_FRAME_MAGIC = 0x4156, /* its first two bytes, little-endian */
 	HB_FRAME_PID_OFFSET = 4,
+	HB_COMM_BYTES = 16, /* TASK_COMM_LEN, include/linux/sched.h */
 };
 
 enum hb_stamp_flag {
@@ -89,9 +90,10 @@ struct hb_exit {
 	__u32 initial_tgid;
 	__u32 wait_status; /* what wait(2) says */
 	__u32 reserved;
+	char comm[HB_COMM_BYTES]; /* as in its struct hb_sender */
 };
 
-HB_ASSERT_LAYOUT(sizeof(struct hb_exit) == 32);
+HB_ASSERT_LAYOUT(sizeof(struct hb_exit) == 48);
 
 /* Identifies one process for as long as the host is up. */
 struct hb_process {
@@ -149,10 +151,15 @@ struct hb_sender {
 	__u64 stamped_ns;   /* of its last stamp */
 	__u64 attempted_ns; /* of its last attempt, queued or not */
 	__u64 refused_ns;   /* of its last attempt that was refused by a limit or a full ring */
+
+	/* A second cache line, which few attempts touch. */
+	char comm[HB_COMM_BYTES]; /* name of the process, ended by a NUL; empty: no attempt yet */
+	__u64 reserved[6];
 };
 
 HB_ASSERT_LAYOUT(HB_OFFSET(struct hb_sender, attempted_ns) == 48);
-HB_ASSERT_LAYOUT(sizeof(struct hb_sender) == 64); /* a cache line of its own */
+HB_ASSERT_LAYOUT(HB_OFFSET(struct hb_sender, comm) == 64);
+HB_ASSERT_LAYOUT(sizeof(struct hb_sender) == 128); /* cache lines of its own */
 
 /* Settings. User space writes them before the program is loaded. */
 struct hb_settings {

@@ -40,6 +40,7 @@ struct task_struct {
 	struct task_struct *group_leader;
 	u64 start_boottime;
 	void *cred;
+	char comm[16];
 	struct signal_struct *signal;
 	struct css_set *cgroups;
 };

@@ -56,6 +56,13 @@ TEST(AuditLine, OfASpawnTellsWhoAndWhat) {
   EXPECT_FALSE(line.contains("exit_code"));
 }
 
+TEST(AuditLine, HasTheNameOfTheProcessWhateverItsBytes) {
+  AuditRecord record = spawn();
+  EXPECT_FALSE(json_of(record).contains("comm"));
+  record.comm = "\xff\"\n";
+  EXPECT_EQ(json_of(record)["comm"], "\xef\xbf\xbd\"\n");
+}
+
 TEST(AuditLine, LeavesOutWhatDoesNotApplyAndWritesNullForWhatIsNotKnown) {
   AuditRecord record;
   record.kind = AuditRecord::Kind::Complete;

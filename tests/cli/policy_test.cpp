@@ -1,5 +1,6 @@
 // hb-ebpf policy: what a file means, and which service a process is.
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -64,6 +65,39 @@ TEST_F(Policy, SaysInJsonWhatAFileMeans) {
   EXPECT_EQ(Json::parse(line)["recover_on"], Json({"silence"}));
 }
 
+// Any user's process may call itself so.
+TEST_F(Policy, NotesWhereAServiceMatchesByNameAlone) {
+  const auto check = [&](const std::string& match, const std::string& format) {
+    std::ofstream(file_) << "[[service]]\nname = \"a\"\nmatch = { " << match
+                         << " }\nsteps = [ { signal = \"KILL\" } ]\n";
+    return run_to_end({"policy", "check", "--format", format, file_});
+  };
+  const std::string alone = "comm = \"work*\"";
+  const std::string of_user = alone + ", user = 33";
+  EXPECT_TRUE(
+      says(check(alone, "text"), "whom      comm work*\n  note      a process chooses its"));
+  EXPECT_TRUE(says(check(of_user, "text"), "whom      comm work*, uid 33\n  down by"));
+  const Json json = Json::parse(check(alone, "json").out);
+  EXPECT_EQ(json["match"], Json({{"comm", "work*"}}));
+  EXPECT_EQ(json["trusts_comm"], true);
+  EXPECT_EQ(Json::parse(check(of_user, "json").out)["trusts_comm"], false);
+}
+
+TEST_F(Policy, ExplainsByTheNameOfAProcess) {
+  ::prctl(PR_SET_NAME, "\xff agent\n");
+  std::ofstream(file_) << "[[service]]\nname = \"mine\"\nmatch = { comm = \"? agent?\" }\n"
+                          "steps = [ { signal = \"KILL\" } ]\n";
+  const Outcome words = run_to_end({"policy", "explain", "--pid", self_, file_});
+  EXPECT_TRUE(says(words, " (comm ? agent?, uid ")) << words.out << words.err;
+  EXPECT_TRUE(says(words, "policy mine\n")) << words.out;
+  const Outcome json = run_to_end({"policy", "explain", "--pid", self_, "--format", "json", file_});
+  EXPECT_EQ(Json::parse(json.out)["comm"], Json("\xef\xbf\xbd agent\n"));
+  std::ofstream(file_) << "[[service]]\nname = \"other\"\nmatch = { comm = \"x*\" }\n"
+                          "steps = [ { signal = \"KILL\" } ]\n";
+  const Outcome other = run_to_end({"policy", "explain", "--pid", self_, file_});
+  EXPECT_TRUE(says(other, "not other (comm x*): another comm\n")) << other.out;
+}
+
 TEST_F(Policy, NamesThePlaceOfAMistake) {
   std::ofstream(file_, std::ios::app) << "nonsense = 1\n";
   const Outcome outcome = run_to_end({"policy", "check", file_});
@@ -82,7 +116,7 @@ TEST_F(Policy, RefusesAFileThatIsNotThere) {
 TEST_F(Policy, SaysWhyNoServiceIsAProcesss) {
   const Outcome outcome = run_to_end({"policy", "explain", "--pid", self_, file_});
   EXPECT_EQ(outcome.code, 0) << outcome.err;
-  EXPECT_TRUE(says(outcome, "process " + self_ + " (uid ")) << outcome.out;
+  EXPECT_TRUE(says(outcome, "process " + self_ + " (comm ")) << outcome.out;
   EXPECT_TRUE(says(outcome, "not postgres (unit postgresql@*.service): another unit\n"))
       << outcome.out;
   EXPECT_TRUE(says(outcome, "no policy matches it")) << outcome.out;

@@ -68,6 +68,13 @@ TEST(PolicyFile, SaysWhatIsDoneForWhom) {
   EXPECT_EQ(*parsed.value()[1].steps[0].signal(), SIGKILL);
 }
 
+TEST(PolicyFile, MatchesByName) {
+  const auto parsed = parse(service("match = { unit = \"a\", comm = \"work*\" }") +
+                            service("match = { unit = \"a\", comm = \"master\" }", "b"));
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_EQ(parsed.value()[0].match.comm, Glob("work*"));
+}
+
 TEST(PolicyFile, HasThresholds) {
   const auto parsed = parse("[defaults]\nthreshold-ms = 3000\n" + service("threshold-ms = 200") +
                             service("", "b") + service("verify-ms = 5\nthreshold-ms = 60000", "c"));
@@ -160,7 +167,7 @@ const Mistake kMistakes[] = {
     {"EmptyName", service("", ""), "p.toml:2:8: 'name' must not be empty"},
     {"NoMatch", "[[service]]\nname = \"a\"\n", "p.toml:1:1: the service has no 'match'"},
     {"EmptyMatch", service("match = {}"),
-     "p.toml:3:9: 'match' needs unit, user-unit, cgroup or user"},
+     "p.toml:3:9: 'match' needs unit, user-unit, cgroup, comm or user"},
     {"ClassOfCharacters", service("match = { unit = \"a[bc]\" }"), "p.toml:3:18: 'unit' has a '['"},
     {"LongPattern", service("match = { cgroup = \"" + std::string(256, 'a') + "\" }"),
      "p.toml:3:20: 'cgroup' is longer than 255"},
@@ -169,6 +176,11 @@ const Mistake kMistakes[] = {
     {"NulInAUser", service("match = { user = \"root\\u0000x\" }"), "p.toml:3:18: 'user' has a"},
     {"EscapeInAKey", service("\"\\u001b[2J\" = 1"), "p.toml:3:1: unknown key '?[2J'"},
     {"EscapeInBadToml", "a = \x1b[2J\n", "p.toml:1:"},
+    {"NameThatIsTooLong", service("match = { comm = \"*12345678?0123456\" }"),
+     "p.toml:3:18: 'comm' matches nothing: the kernel keeps 15 characters"},
+    {"OverlapOfNames",
+     service("match = { comm = \"a*\" }") + service("match = { unit = \"b\" }", "b"),
+     "p.toml:5:1: a process could belong to both 'a' and 'b'"},
     {"NoThreshold", service("threshold-ms = 0"), "p.toml:3:16: 'threshold-ms' must be a number"},
     {"HalfABudget", service("budget = { attempts = 5 }"), "p.toml:3:10: 'budget' needs attempts"},
     {"NoServiceInTheList", "service = []\n", "p.toml:1:1: there is no [[service]]"},

@@ -67,6 +67,7 @@ void check_command(std::string_view text, const Words& words) {
   Stall stall{};
   stall.pid = 4194303;
   stall.uid = 1000;
+  stall.comm = Comm("comm");
   const Step step{command.value()};
   const auto filled = command.value().argv_for({stall, service, step});
   require(filled.has_value(), "all that can be named is known");

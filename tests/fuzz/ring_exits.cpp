@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include <deque>
+#include <string_view>
 
 #include "tests/fuzz/memory_program.hpp"
 
@@ -60,6 +61,7 @@ class RingExitsTarget {
     require(exit.pid == gone.tgid && exit.generation_ns == gone.generation_ns &&
                 exit.at_ns == gone.ktime_ns,
             "an exit is reported as it was written");
+    require(exit.comm == Comm(std::string_view(gone.comm, sizeof(gone.comm))), "with its name");
     const int status = static_cast<int>(gone.wait_status);
     require(exit.status.signal.has_value() == static_cast<bool>(WIFSIGNALED(status)),
             "a signal is told if there was one");

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -93,6 +94,28 @@ TEST_F(ExitTest, NamesTheProcessOfTheStamp) {
   EXPECT_EQ(exit.generation_ns, stamps[0].generation_ns);
   EXPECT_EQ(exit.pid, stamps[0].tgid);
   EXPECT_GT(exit.at_ns, stamps[0].ktime_ns);
+}
+
+TEST_F(ExitTest, HasTheNameOfTheProcess) {
+  const ProcessExit exit = exit_of([&] {
+    ::prctl(PR_SET_NAME, "an agent");
+    send();
+  });
+  EXPECT_EQ(exit.comm.view(), "an agent");
+}
+
+TEST_F(ExitTest, HasTheNameWhereItIsLookedFor) {
+  Child child = Child::run([&] {
+    ::prctl(PR_SET_NAME, "an agent");
+    send();
+  });
+  const auto pid = static_cast<std::uint32_t>(child.pid());
+  child.wait();
+  const auto stamps = socket_.stamps();
+  ASSERT_EQ(stamps.size(), 1U);
+  const auto exit = watch_->find(pid, stamps[0].generation_ns);
+  ASSERT_TRUE(exit);
+  EXPECT_EQ(exit->comm.view(), "an agent");
 }
 
 // Exits of short-lived processes that send junk do not wake the observer.

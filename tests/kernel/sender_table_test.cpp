@@ -1,13 +1,19 @@
 // The table of senders: the last attempt of each process until it exits, without eviction.
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 
+#include <cstdio>
 #include <deque>
+#include <string>
+#include <string_view>
+#include <thread>
 
 #include "intake/sender_attempts.hpp"
 #include "tests/kernel/attested_socket.hpp"
 #include "tests/kernel/frames.hpp"
 #include "tests/kernel/now.hpp"
 #include "tests/support/child.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace hb::test {
 namespace {
@@ -87,6 +93,132 @@ TEST_F(SenderTableTest, AnAgentInAContainerAttempts) {
   std::vector<hb_stamp> stamps;
   while (stamps.empty()) stamps = socket_.stamps();
   EXPECT_TRUE(attempt_of(stamps.front()));
+}
+
+// --- Names ---
+
+constexpr int kShellsFd = 9;  // sh takes no higher one
+
+void name_this_thread(const char* comm) { ::prctl(PR_SET_NAME, comm); }
+
+class NameTest : public SenderTableTest {
+ protected:
+  // A process that does this and lives on; and its stamp.
+  template <typename Work>
+  hb_stamp stamp_of(Work work) {
+    children_.push_back(Child::run([&] {
+      work();
+      ::pause();
+    }));
+    return next_stamp();
+  }
+
+  hb_stamp next_stamp() {
+    std::vector<hb_stamp> stamps;
+    while (stamps.empty()) stamps = socket_.stamps();
+    return stamps.back();
+  }
+
+  std::string comm_of(const hb_stamp& stamp) {
+    return std::string(attempts_.comm(stamp.slot, stamp.generation_ns).view());
+  }
+
+  // Sends until it goes by that name: a name is copied once in 1.07 s.
+  bool is_called_after_a_while(const hb_stamp& stamp, std::string_view comm) {
+    for (int times = 0; times < 200; ++times) {
+      send();
+      if (comm_of(stamp) == comm) return true;
+      ::usleep(50'000);
+    }
+    return false;
+  }
+
+  // As printf(1) takes it.
+  static std::string in_octal(const Frame& frame) {
+    std::string text;
+    for (const char byte : frame) {
+      char digits[5];
+      std::snprintf(digits, sizeof(digits), "\\%03o", static_cast<unsigned char>(byte));
+      text += digits;
+    }
+    return text;
+  }
+
+  std::deque<Child> children_;
+};
+
+TEST_F(NameTest, IsThatOfTheProcess) {
+  const hb_stamp stamp = stamp_of([&] {
+    name_this_thread("an agent");
+    send();
+  });
+  EXPECT_EQ(comm_of(stamp), "an agent");
+}
+
+TEST_F(NameTest, HasUpToFifteenBytes) {
+  const hb_stamp stamp = stamp_of([&] {
+    name_this_thread("123456789012345678");
+    send();
+  });
+  EXPECT_EQ(comm_of(stamp), "123456789012345");
+}
+
+TEST_F(NameTest, IsOfTheGroupLeaderIfAThreadSends) {
+  const hb_stamp stamp = stamp_of([&] {
+    name_this_thread("leader");
+    std::thread([&] {
+      name_this_thread("thread");
+      send();
+    }).join();
+  });
+  EXPECT_EQ(comm_of(stamp), "leader");
+}
+
+TEST_F(NameTest, MayBeAnyBytes) {
+  const hb_stamp stamp = stamp_of([&] {
+    name_this_thread("\xff\n\"$(x)");
+    send();
+  });
+  EXPECT_EQ(comm_of(stamp), "\xff\n\"$(x)");
+}
+
+TEST_F(NameTest, IsReadAgainAfterAWhile) {
+  char before[HB_COMM_BYTES];
+  ::prctl(PR_GET_NAME, before);
+  send();
+  const hb_stamp stamp = only_stamp();
+  EXPECT_EQ(comm_of(stamp), before);
+  name_this_thread("another");
+  EXPECT_TRUE(is_called_after_a_while(stamp, "another"));
+  name_this_thread(before);
+}
+
+// The shell sends the same frame, as it has the same pid.
+TEST_F(NameTest, IsReadAgainAfterAnExec) {
+  const hb_stamp stamp = stamp_of([&] {
+    send();
+    const std::string beat = "printf '" + in_octal(own_frame()) + "' >&";
+    const std::string beats =
+        "while :; do " + beat + std::to_string(kShellsFd) + "; sleep 0.1; done";
+    ::dup2(sender_.get(), kShellsFd);
+    ::execl("/bin/sh", "sh", "-c", beats.c_str(), nullptr);
+  });
+  EXPECT_TRUE(eventually([&] {
+    socket_.received();
+    return comm_of(stamp) == "sh";
+  }));
+}
+
+TEST_F(NameTest, IsNotKnownOfAProcessThatHasNotAttempted) {
+  const hb_stamp stamp = stamp_of([&] { send_frame(sender_.get(), Frame{}); });
+  EXPECT_EQ(comm_of(stamp), "");
+}
+
+TEST_F(NameTest, IsForgottenWithTheProcess) {
+  const hb_stamp stamp = stamp_of([&] { send(); });
+  EXPECT_NE(comm_of(stamp), "");
+  children_.clear();
+  EXPECT_EQ(comm_of(stamp), "");
 }
 
 // --- Attempts that fail ---

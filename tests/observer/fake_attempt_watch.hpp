@@ -1,7 +1,9 @@
 // FakeAttemptWatch: a working model of an attempt watch: a table by slot.
 #pragma once
 
+#include <cstddef>
 #include <map>
+#include <string_view>
 
 #include "observer/attempt_watch.hpp"
 
@@ -11,7 +13,11 @@ class FakeAttemptWatch final : public AttemptWatch {
  public:
   void attempt(std::uint32_t slot, std::uint64_t generation_ns, std::uint64_t at_ns,
                Unheard reason = Unheard::RingFull) {
-    table_[slot] = {generation_ns, {at_ns, reason}};
+    table_[slot] = {generation_ns, {at_ns, reason}, table_[slot].comm};
+  }
+  void call(std::uint32_t slot, std::uint64_t generation_ns, std::string_view comm) {
+    table_[slot].generation_ns = generation_ns;
+    table_[slot].comm = Comm(comm);
   }
 
   [[nodiscard]] std::optional<LastAttempt> last_attempt(
@@ -20,13 +26,22 @@ class FakeAttemptWatch final : public AttemptWatch {
     if (found == table_.end() || found->second.generation_ns != generation_ns) return std::nullopt;
     return found->second.last;
   }
+  [[nodiscard]] Comm comm(std::uint32_t slot, std::uint64_t generation_ns) const override {
+    const auto found = table_.find(slot);
+    if (found == table_.end() || found->second.generation_ns != generation_ns) return {};
+    ++names_read_;
+    return found->second.comm;
+  }
+  [[nodiscard]] std::size_t names_read() const { return names_read_; }
 
  private:
   struct Entry {
     std::uint64_t generation_ns;
     LastAttempt last;
+    Comm comm;
   };
   std::map<std::uint32_t, Entry> table_;
+  mutable std::size_t names_read_ = 0;
 };
 
 }  // namespace hb

@@ -14,10 +14,10 @@ class FakeExitWatch final : public ExitWatch {
 
   const ProcessExit* front() override { return queue_.empty() ? nullptr : &queue_.front(); }
   void take() override { queue_.pop_front(); }
-  [[nodiscard]] std::optional<ExitStatus> find(std::uint32_t pid,
-                                               std::uint64_t generation_ns) const override {
+  [[nodiscard]] std::optional<ProcessExit> find(std::uint32_t pid,
+                                                std::uint64_t generation_ns) const override {
     for (const ProcessExit& exit : queue_) {
-      if (exit.pid == pid && exit.generation_ns == generation_ns) return exit.status;
+      if (exit.pid == pid && exit.generation_ns == generation_ns) return exit;
     }
     return std::nullopt;
   }

@@ -168,6 +168,19 @@ TEST(CommandLine, NeverPutsNothingInThePlaceOfWhatIsNotKnown) {
   EXPECT_EQ(argv_of("/bin/true {pid}", nothing, stall_of(7)), (Words{"/bin/true", "7"}));
 }
 
+// Anybody may call his process so.
+TEST(CommandLine, PutsOnlyHarmlessNamesIntoArguments) {
+  const ServiceFacts service{.name = "a", .unit = {}, .user_unit = {}, .cgroup = {}};
+  Stall stall = stall_of(7);
+  stall.comm = Comm("sshd:a-b_1.2");
+  EXPECT_EQ(argv_of("/bin/true x={comm}", service, stall), (Words{"/bin/true", "x=sshd:a-b_1.2"}));
+  for (const char* comm : {"", "-rf", ".", "..", "a/b", "a b", "$(reboot)", "`id`", "a;b", "a\nb",
+                           "\xff", "{pid}", "\x1b[2J", "a'b"}) {
+    stall.comm = Comm(comm);
+    EXPECT_EQ(argv_of("/bin/true {comm}", service, stall), Words{"nothing"}) << comm;
+  }
+}
+
 TEST(CommandLine, WhatIsPutInIsNotLookedAtAgain) {
   const ServiceFacts odd{.name = "{pid}", .unit = "{uid} x", .user_unit = {}, .cgroup = "/{unit}"};
   EXPECT_EQ(argv_of("/bin/true {service}{unit} {cgroup}", odd, stall_of(7)),

@@ -69,6 +69,25 @@ TEST_F(Command, IsToldWhatTheLastBeatSaid) {
   EXPECT_EQ(end_of(*command).output, "critical 4000000000 1\n");
 }
 
+// In the environment no byte means anything.
+TEST_F(Command, IsToldTheNameAsItIs) {
+  const auto command = means(R"(sh -c 'echo "<$HB_COMM>"')");
+  Stall stall = stall_of(42);
+  for (const char* comm : {"", "$(id) \"'", "\xff\x1b"}) {
+    stall.comm = Comm(comm);
+    command->act(about(stall, step_), clock_.now_ns());
+    EXPECT_EQ(end_of(*command).output, "<" + std::string(comm) + ">\n");
+  }
+}
+
+TEST_F(Command, IsRefusedWhereTheNameIsNotKnown) {
+  const auto command = means("true {comm}");
+  Stall stall = stall_of(42);
+  EXPECT_EQ(command->refusal(about(stall, step_)), RecoveryRefusal::UnknownUnit);
+  stall.comm = Comm("agent");
+  EXPECT_EQ(command->refusal(about(stall, step_)), std::nullopt);
+}
+
 TEST_F(Command, IsWholeInTheRecord) {
   const auto command = means("/bin/true {pid} x");
   EXPECT_EQ(command->intent(about(stall_of(42), step_)).argv, (Words{"/bin/true", "42", "x"}));

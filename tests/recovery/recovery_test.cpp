@@ -105,6 +105,7 @@ TEST_F(RecoveryFlow, RecordsTheEndOfACommand) {
 TEST_F(RecoveryFlow, PutsOnRecordWhoItIsAbout) {
   Stall stall = stall_of(7, 99);
   stall.cgroup_id = 1234;
+  stall.comm = Comm("agent");
   on(stall);
   const AuditRecord& record = trail_.records.back();
   EXPECT_EQ(record.pid, 7U);
@@ -113,6 +114,7 @@ TEST_F(RecoveryFlow, PutsOnRecordWhoItIsAbout) {
   EXPECT_EQ(record.pid_ns_inode, kHome);
   EXPECT_EQ(record.origin, BeatOrigin::KernelAttested);
   EXPECT_EQ(record.cause, StallCause::Silence);
+  EXPECT_EQ(record.comm, "agent");
 }
 
 TEST_F(RecoveryFlow, DoesNothingInADryRun) {
@@ -621,6 +623,63 @@ TEST_F(OfOneUnit, WhoMatchesNoPolicyIsLeftAlone) {
   EXPECT_EQ(count(RecoveryOutcome::Spawned), 1U) << "of process 1 alone";
 }
 
+class OfOneName : public RecoveryFlow {
+ protected:
+  OfOneName() {
+    ServicePolicy workers;
+    workers.name = "workers";
+    workers.match.comm = Glob("work*");
+    workers.threshold_ns = 30 * kSecond;
+    workers.steps = {kKill};
+    Recovery::Config config;
+    config.services.policies = Policies({workers});
+    restart(config);
+    names_.know(kCgroup, "a.service");
+  }
+  static Stall called(const char* comm, Stall stall) {
+    stall.comm = Comm(comm);
+    return stall;
+  }
+  void beats(std::uint32_t pid, const char* comm, bool is_first) {
+    Beat beat = beat_of(pid, 5, clock_.now_ns());
+    beat.first_or_changed = true;
+    beat.is_first = is_first;
+    beat.cgroup_id = kCgroup;
+    beat.comm = Comm(comm);
+    recovery_->hear(beat);
+    recovery_->tick(clock_.now_ns());
+  }
+};
+
+TEST_F(OfOneName, HasItsPolicy) {
+  beats(1, "worker", true);
+  beats(2, "master", true);
+  on(called("master", silence_of(2)));
+  on(called("", silence_of(3)));
+  EXPECT_EQ(means_->acts, 0U);
+  on(called("worker", silence_of(1)));
+  EXPECT_EQ(means_->signals, std::vector<int>{SIGKILL});
+}
+
+TEST_F(OfOneName, HasItsThreshold) {
+  beats(1, "worker", true);
+  beats(2, "master", true);
+  EXPECT_EQ(listener_.thresholds.size(), 1U);
+  EXPECT_EQ(recovery_->threshold_ns(kCgroup, {1, 5}, {0U, Comm("worker")}), 30 * kSecond);
+  EXPECT_EQ(recovery_->threshold_ns(kCgroup, {2, 5}, {0U, Comm("master")}), 0U);
+}
+
+// It was down for good, as its beats were no longer those of the service.
+TEST_F(OfOneName, IsHealthyAgainThoughTheProcessHasChangedItsName) {
+  beats(1, "worker", true);
+  on(called("worker", silence_of(1)));
+  EXPECT_EQ(listener_.changes, Log{"a.service went_down"});
+  end_with(RecoveryOutcome::Signalled, 1);
+  beats(1, "idle", false);
+  for (int i = 0; i < 20; ++i) pass(kSecond);
+  EXPECT_EQ(listener_.changes.back(), "a.service recovered");
+}
+
 // An attempt fails a minute: the budgets of all would allow it, and its own does not.
 class OfAServicesBudget : public RecoveryFlow {
  protected:
@@ -735,16 +794,16 @@ TEST_F(OfThresholds, AreNotToldOfOthers) {
   first_beat_of(2);
   recovery_->tick(clock_.now_ns());
   EXPECT_EQ(listener_.thresholds, Seen{});
-  EXPECT_EQ(recovery_->threshold_ns(kCgroup, {1, 5}, 0), 0U);
+  EXPECT_EQ(recovery_->threshold_ns(kCgroup, {1, 5}, {0U, {}}), 0U);
 }
 
 TEST_F(OfThresholds, AreAskedForAnewWithNewPolicies) {
   names_.know(kCgroup, "slow.service");
   first_beat_of(1, kCgroup);
   recovery_->tick(clock_.now_ns());
-  EXPECT_EQ(recovery_->threshold_ns(kCgroup, {1, 5}, 0), 30 * kSecond);
+  EXPECT_EQ(recovery_->threshold_ns(kCgroup, {1, 5}, {0U, {}}), 30 * kSecond);
   recovery_->replace_policies(with_steps({kAnyStep}));
-  EXPECT_EQ(recovery_->threshold_ns(kCgroup, {1, 5}, 0), 0U);
+  EXPECT_EQ(recovery_->threshold_ns(kCgroup, {1, 5}, {0U, {}}), 0U);
 }
 
 // --- Policies that are read anew ---

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <string>
 
@@ -25,6 +26,15 @@ class RunPolicy : public RunRecovery {
 
   ObserverProcess observe_with_policies(const std::string& threshold_ms = "1500") {
     return observe_with({"--policy-file", policies_}, threshold_ms);
+  }
+
+  // An agent whose program is called so.
+  Process agent_called(const std::string& name) {
+    Argv command = hb_ebpf({"beat", "--socket", socket_, "--interval-ms", "20"});
+    const std::string path = directory_.path(name);
+    std::filesystem::create_symlink(command.front(), path);
+    command.front() = path;
+    return Process(command);
   }
 
   // By the observer's own threshold nobody is silent.
@@ -53,6 +63,40 @@ TEST_F(RunPolicy, TakesOneStepAfterAnother) {
   const Json counters = end(observer);
   EXPECT_EQ(count(counters, "recovery_total", "signalled"), 2U);
   EXPECT_EQ(count(counters, "recovery_total", "spawned"), 1U);
+}
+
+// A program has the name of its file, whoever starts it.
+TEST_F(RunPolicy, TellsAgentsOfOneUserApartByTheirNames) {
+  write("[[service]]\nname = \"workers\"\nmatch = { comm = \"work*\", user = " +
+        std::to_string(::getuid()) + " }\nsteps = [ " + note_of("{pid} {comm} $HB_COMM $HB_CAUSE") +
+        " ]\n");
+  ObserverProcess observer = observe_for_long();
+  Process worker = agent_called("worker");
+  Process other = agent_called("other");
+  let_it_beat(observer, worker);
+  let_it_beat(observer, other);
+  const std::string pid = std::to_string(worker.pid());
+  other.signal(SIGKILL);
+  EXPECT_EQ(next(observer, "stall")["pid"], other.pid());
+  worker.signal(SIGKILL);
+  EXPECT_EQ(next(observer, "stall")["pid"], worker.pid());
+  ASSERT_TRUE(noted());
+  EXPECT_EQ(notes(), pid + " worker worker exited\n");
+  observer.expect_logged("agent " + pid + " worker (exited)");
+  EXPECT_EQ(count(end(observer), "recovery_total", "spawned"), 1U);
+}
+
+// By the kernel's table, as a silent process has no record of its end.
+TEST_F(RunPolicy, KnowsTheNameOfASilentAgent) {
+  write("[[service]]\nname = \"workers\"\nmatch = { comm = \"worker\" }\nthreshold-ms = 1500\n" +
+        ("steps = [ " + note_of("{comm} $HB_CAUSE")) + " ]\n");
+  ObserverProcess observer = observe_for_long();
+  Process worker = agent_called("worker");
+  let_it_beat(observer, worker);
+  worker.signal(SIGSTOP);
+  EXPECT_EQ(next(observer, "stall")["cause"], "silence");
+  ASSERT_TRUE(noted());
+  EXPECT_EQ(notes(), "worker silence\n");
 }
 
 // No process of this host is in such a unit.

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace hb::test {
 namespace {
@@ -22,8 +23,8 @@ ServiceFacts in_unit_of_user(const std::string& unit) {
 }
 
 std::string mismatch(const ServiceMatch& match, const ServiceFacts& facts,
-                     std::optional<std::uint32_t> uid = 1000) {
-  const char* key = match.mismatch(facts, uid);
+                     std::optional<std::uint32_t> uid = 1000, std::string_view comm = "") {
+  const char* key = match.mismatch(facts, {uid, Comm(comm)});
   return key != nullptr ? key : "none";
 }
 
@@ -53,6 +54,52 @@ TEST(ServiceMatch, HoldsForNobodyWhoseCgroupIsNotKnown) {
   match.cgroup = Glob("*");
   EXPECT_EQ(mismatch(match, {.name = "process 7", .unit = {}, .user_unit = {}, .cgroup = {}}),
             "cgroup");
+}
+
+TEST(ServiceMatch, TellsProcessesOfAUnitApartByTheirNames) {
+  ServiceMatch match;
+  match.unit = Glob("a*.service");
+  match.comm = Glob("work*");
+  EXPECT_EQ(mismatch(match, in_unit("a1.service"), 1000, "worker"), "none");
+  EXPECT_EQ(mismatch(match, in_unit("a1.service"), 1000, "master"), "comm");
+  EXPECT_EQ(mismatch(match, in_unit("b.service"), 1000, "worker"), "unit");
+}
+
+TEST(ServiceMatch, HoldsForNobodyWhoseNameIsNotKnown) {
+  ServiceMatch match;
+  match.comm = Glob("*");
+  EXPECT_EQ(mismatch(match, in_unit("a1.service")), "comm");
+  EXPECT_EQ(mismatch(match, in_unit("a1.service"), 1000, "\xff"), "none");
+}
+
+TEST(ServiceMatch, TrustsANameThatAnybodyMayHave) {
+  ServiceMatch match;
+  match.comm = Glob("worker");
+  EXPECT_TRUE(match.trusts_comm());
+  match.user_unit = Glob("a.service");
+  EXPECT_TRUE(match.trusts_comm()) << "so may a user call his units";
+  match.uid = 33;
+  EXPECT_FALSE(match.trusts_comm());
+}
+
+TEST(ServiceMatch, OverlapsUnlessTheNamesDiffer) {
+  ServiceMatch worker;
+  worker.comm = Glob("worker*");
+  ServiceMatch master;
+  master.comm = Glob("master");
+  EXPECT_FALSE(worker.overlaps(master));
+  master.comm = Glob("*-7");
+  EXPECT_TRUE(worker.overlaps(master));
+  master.comm.reset();
+  EXPECT_TRUE(worker.overlaps(master));
+}
+
+TEST(ServiceMatch, SaysInWordsWhomItIsFor) {
+  ServiceMatch match;
+  match.unit = Glob("a.service");
+  match.comm = Glob("work*");
+  match.uid = 33;
+  EXPECT_EQ(whom(match), "unit a.service, comm work*, uid 33");
 }
 
 TEST(ServiceMatch, OverlapsWhereOneProcessCouldBeBoth) {

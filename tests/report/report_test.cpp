@@ -122,6 +122,15 @@ TEST(JsonLines, AStallAfterALastWordSaysSo) {
   EXPECT_EQ(json(stall_of(9)).find("last_word"), std::string::npos);
 }
 
+// A process may call itself anything (PR_SET_NAME).
+TEST(JsonLines, AStallHasTheNameOfItsProcess) {
+  Stall stall = stall_of(9);
+  stall.comm = Comm("a\"\n\xff");
+  const std::string line = json(stall);
+  EXPECT_NE(line.find(R"("uid":33,"comm":"a\"\n)"), std::string::npos) << line;
+  EXPECT_TRUE(nlohmann::json::accept(line)) << line;
+}
+
 // Users name their units as they like.
 TEST(JsonLines, AStallNamesItsService) {
   const ServiceFacts facts{"a\"\n.service", "a.service", {}, "/system.slice/a.service"};

@@ -61,6 +61,7 @@ void put_process(Json& line, const AuditRecord& r) {
   line["cause"] = name_or_null(r.cause);
   if (!r.service.empty()) line["service"] = r.service;
   if (!r.unit.empty()) line["unit"] = r.unit;
+  if (!r.comm.empty()) line["comm"] = r.comm;
   if (r.attempt != 0) line["attempt"] = r.attempt;
 }
 

@@ -16,6 +16,7 @@
 #include "daemon/config.hpp"
 #include "daemon/policy_source.hpp"
 #include "procfs/process_cgroup.hpp"
+#include "procfs/process_comm.hpp"
 #include "procfs/user_ids.hpp"
 #include "recovery/cgroup_services.hpp"
 #include "recovery/printable.hpp"
@@ -76,6 +77,7 @@ Json as_json(const ServiceMatch& match) {
   if (match.unit) json["unit"] = match.unit->text();
   if (match.user_unit) json["user_unit"] = match.user_unit->text();
   if (match.cgroup) json["cgroup"] = match.cgroup->text();
+  if (match.comm) json["comm"] = match.comm->text();
   if (match.uid) json["uid"] = *match.uid;
   return json;
 }
@@ -96,6 +98,7 @@ Json as_json(const ServicePolicy& policy) {
   return Json{
       {"name", policy.name},
       {"match", as_json(policy.match)},
+      {"trusts_comm", policy.match.trusts_comm()},
       {"threshold_ms", policy.threshold_ns ? Json(*policy.threshold_ns / kNsPerMs) : Json()},
       {"recover_on", std::move(kinds)},
       {"settle_ms", rules.settle_ns / kNsPerMs},
@@ -122,7 +125,7 @@ ExitCode check(const PolicyOptions& options) {
 
 // Of a process that runs now; by /proc, which nothing else of recovery asks.
 struct Explained {
-  std::optional<std::uint32_t> uid;
+  ProcessFacts who;
   std::string cgroup;
   ServiceFacts facts;
 };
@@ -132,7 +135,7 @@ Result<Explained> explain_process(std::uint32_t pid) {
   auto cgroup = cgroup_of(pid);
   if (!cgroup) return cgroup.error();
   explained.cgroup = std::move(cgroup).value();
-  explained.uid = real_uid_of(pid);
+  explained.who = {real_uid_of(pid), comm_of(pid)};
   const auto facts = service_of_cgroup(explained.cgroup);
   explained.facts = facts.value_or(ServiceFacts{
       .name = "process " + std::to_string(pid), .unit = {}, .user_unit = {}, .cgroup = {}});
@@ -140,13 +143,16 @@ Result<Explained> explain_process(std::uint32_t pid) {
 }
 
 Json known(const std::optional<std::string>& text) { return text ? Json(*text) : Json(); }
+Json known(const Comm& comm) { return comm.is_known() ? Json(comm.view()) : Json(); }
 
 void print_json(const PolicyOptions& options, const Explained& process, const Policies& policies,
                 LineWriter& out) {
-  const auto policy = policies.find(process.facts, process.uid);
+  const auto policy = policies.find(process.facts, process.who);
+  const auto& uid = process.who.uid;
   const Json all{
       {"pid", options.pid},
-      {"uid", process.uid ? Json(*process.uid) : Json()},
+      {"uid", uid ? Json(*uid) : Json()},
+      {"comm", known(process.who.comm)},
       {"service", process.facts.name},
       {"unit", known(process.facts.unit)},
       {"user_unit", known(process.facts.user_unit)},
@@ -156,9 +162,11 @@ void print_json(const PolicyOptions& options, const Explained& process, const Po
 }
 
 std::string words_of(const PolicyOptions& options, const Explained& process) {
-  std::string text = fmt::format("process {} (uid {}, cgroup {}): service {}\n", options.pid,
-                                 process.uid ? std::to_string(*process.uid) : "not known",
-                                 printable(process.cgroup), printable(process.facts.name));
+  const auto& uid = process.who.uid;
+  std::string text =
+      fmt::format("process {} (comm {}, uid {}, cgroup {}): service {}\n", options.pid,
+                  printable(process.who.comm.view()), uid ? std::to_string(*uid) : "not known",
+                  printable(process.cgroup), printable(process.facts.name));
   if (process.facts.unit) return text + "unit " + printable(*process.facts.unit) + "\n";
   return text + "no command can restart it as a unit: {unit} is not known\n";
 }
@@ -169,7 +177,7 @@ void print_text(const PolicyOptions& options, const Explained& process, const Po
   out.write(words_of(options, process));
   if (options.file.empty()) return;
   for (const auto& policy : policies.all()) {
-    const char* key = policy->match.mismatch(process.facts, process.uid);
+    const char* key = policy->match.mismatch(process.facts, process.who);
     if (key == nullptr) return out.write("policy " + policy->name + "\n" + describe(*policy));
     out.write(fmt::format("not {} ({}): another {}\n", policy->name, whom(policy->match), key));
   }

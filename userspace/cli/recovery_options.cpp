@@ -115,8 +115,8 @@ void declare_means(CLI::App& run, daemon::RecoveryConfig& o) {
   auto* exec =
       run.add_option_function<std::string>(
              kExec, command,
-             "On a stall, run this, without a shell; {pid}, {unit}, {service}, {cgroup} and {uid} in "
-             "an argument are the agent's")
+             "On a stall, run this, without a shell; {pid}, {comm}, {unit}, {service}, {cgroup} and {uid} "
+             "in an argument are the agent's")
           ->type_name("CMD");
   run.add_option_function<std::string>(kSignal, signal,
                                        "On a silence, send this to the agent, and to nobody else")

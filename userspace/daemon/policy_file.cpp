@@ -204,17 +204,29 @@ std::optional<Glob> read_glob(const Table& table, std::string_view key) {
   fail(*table.find(key), quoted(key) + " has a '[': only * and ? stand for other characters");
 }
 
+// A pattern that needs a longer name than there is would match nobody.
+std::optional<Glob> read_comm(const Table& table) {
+  auto comm = read_glob(table, "comm");
+  if (!comm) return comm;
+  const std::string& text = comm->text();
+  const auto stars = std::count(text.begin(), text.end(), '*');
+  if (text.size() - static_cast<std::size_t>(stars) <= Comm::kLongest) return comm;
+  fail(*table.find("comm"), "'comm' matches nothing: the kernel keeps " +
+                                std::to_string(Comm::kLongest) + " characters of a name");
+}
+
 ServiceMatch read_match(const Table& service) {
   const toml::node* node = service.find("match");
   if (node == nullptr) fail(service.node(), "the service has no 'match'");
-  const Table table(as_table(*node, "'match'"), {"unit", "user-unit", "cgroup", "user"});
+  const Table table(as_table(*node, "'match'"), {"unit", "user-unit", "cgroup", "comm", "user"});
   ServiceMatch match;
   match.unit = read_glob(table, "unit");
   match.user_unit = read_glob(table, "user-unit");
   match.cgroup = read_glob(table, "cgroup");
+  match.comm = read_comm(table);
   if (const toml::node* user = table.find("user")) match.uid = read_user(*user);
-  if (!match.unit && !match.user_unit && !match.cgroup && !match.uid) {
-    fail(*node, "'match' needs unit, user-unit, cgroup or user; unit = \"*\" is every unit");
+  if (!match.unit && !match.user_unit && !match.cgroup && !match.comm && !match.uid) {
+    fail(*node, "'match' needs unit, user-unit, cgroup, comm or user; unit = \"*\" is every unit");
   }
   return match;
 }

@@ -197,7 +197,8 @@ std::string why(RecoveryRefusal reason, const Stall& stall) {
 }
 
 std::string who(const Stall& stall) {
-  return "agent " + std::to_string(stall.pid) + " (" + name(stall.cause) + ")";
+  const std::string comm = stall.comm.is_known() ? " " + printable(stall.comm.view()) : "";
+  return "agent " + std::to_string(stall.pid) + comm + " (" + name(stall.cause) + ")";
 }
 
 // A failure is for somebody to look at.
@@ -310,7 +311,8 @@ void RecoveryMember::set_thresholds() {
   std::vector<Observer::Agent> changed;
   for (Observer::Agent& agent : observer_.known_agents()) {
     const ProcessKey process{agent.pid, agent.generation_ns};
-    const std::uint64_t own_ns = recovery_.threshold_ns(agent.cgroup_id, process, agent.uid);
+    const std::uint64_t own_ns =
+        recovery_.threshold_ns(agent.cgroup_id, process, {agent.uid, agent.comm});
     const std::uint64_t wanted_ns = own_ns != 0 ? own_ns : default_ns;
     if (std::exchange(agent.threshold_ns, wanted_ns) != wanted_ns) changed.push_back(agent);
   }

@@ -2,6 +2,8 @@
 
 #include <sys/wait.h>
 
+#include <string_view>
+
 #include "stamp.h"
 
 namespace hb::intake {
@@ -17,7 +19,8 @@ ProcessExit process_exit(const hb_exit& gone) {
   return {.pid = gone.tgid,
           .generation_ns = gone.generation_ns,
           .at_ns = gone.ktime_ns,
-          .status = exit_status(gone.wait_status)};
+          .status = exit_status(gone.wait_status),
+          .comm = Comm(std::string_view(gone.comm, sizeof(gone.comm)))};
 }
 
 }  // namespace
@@ -40,15 +43,15 @@ const ProcessExit* RingExits::front() {
   return &*front_;
 }
 
-std::optional<ExitStatus> RingExits::find(std::uint32_t pid, std::uint64_t generation_ns) const {
-  std::optional<ExitStatus> status;
-  if (front_ && front_->pid == pid && front_->generation_ns == generation_ns) return front_->status;
+std::optional<ProcessExit> RingExits::find(std::uint32_t pid, std::uint64_t generation_ns) const {
+  std::optional<ProcessExit> found;
+  if (front_ && front_->pid == pid && front_->generation_ns == generation_ns) return front_;
   ring_.look([&](kernel::RingReader::Bytes record) {
     const auto gone = kernel::record_as<hb_exit>(record);
     if (!gone || gone->tgid != pid || gone->generation_ns != generation_ns) return;
-    status = exit_status(gone->wait_status);
+    found = process_exit(*gone);
   });
-  return status;
+  return found;
 }
 
 }  // namespace hb::intake

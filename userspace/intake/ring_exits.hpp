@@ -16,8 +16,8 @@ class RingExits final : public ExitWatch {
 
   const ProcessExit* front() override;
   void take() override { front_.reset(); }
-  [[nodiscard]] std::optional<ExitStatus> find(std::uint32_t pid,
-                                               std::uint64_t generation_ns) const override;
+  [[nodiscard]] std::optional<ProcessExit> find(std::uint32_t pid,
+                                                std::uint64_t generation_ns) const override;
 
  private:
   kernel::RingReader& ring_;

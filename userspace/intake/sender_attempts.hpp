@@ -14,6 +14,9 @@ class SenderAttempts final : public AttemptWatch {
 
   [[nodiscard]] std::optional<LastAttempt> last_attempt(std::uint32_t slot,
                                                         std::uint64_t generation_ns) const override;
+  [[nodiscard]] Comm comm(std::uint32_t slot, std::uint64_t generation_ns) const override {
+    return senders_.comm(slot, generation_ns);
+  }
 
  private:
   const kernel::SenderTable& senders_;

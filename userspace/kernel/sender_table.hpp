@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "base/result.hpp"
+#include "identity/comm.hpp"
 #include "stamp.h"
 
 namespace hb::kernel {
@@ -33,9 +34,17 @@ class SenderTable {
   [[nodiscard]] std::optional<Attempt> last_attempt(std::uint32_t slot,
                                                     std::uint64_t generation_ns) const;
 
+  // The process's name at its last attempt, or up to 1.07 s before that. Not known if the process
+  // is not, or never attempted. If it has just changed its name, a mixture of both.
+  [[nodiscard]] Comm comm(std::uint32_t slot, std::uint64_t generation_ns) const;
+
  private:
   SenderTable(void* memory, std::size_t bytes, std::size_t senders)
       : memory_(memory), bytes_(bytes), senders_(senders) {}
+
+  // nullptr: the entry is another process's. To be called again after reading it: only then was
+  // what was read this one's.
+  [[nodiscard]] hb_sender* find(std::uint32_t slot, std::uint64_t generation_ns) const;
 
   void* const memory_;
   const std::size_t bytes_;

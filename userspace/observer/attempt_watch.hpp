@@ -1,11 +1,14 @@
-// Interface: when did a process last attempt to send, whether or not that arrived? Used to
-// distinguish an agent that is silent from one whose beats were lost.
+// Interface: what the kernel knows of a process that sends, beside what arrives of it. When it last
+// attempted to send distinguishes an agent that is silent from one whose beats were lost.
+//
+// `slot`: as in the process's stamps.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 
 #include "base/enum_values.hpp"
+#include "identity/comm.hpp"
 
 namespace hb {
 
@@ -37,10 +40,12 @@ class AttemptWatch {
  public:
   virtual ~AttemptWatch() = default;
 
-  // `slot`: as in the process's stamps. Empty if the process is not known any more, or never
-  // attempted.
+  // Empty if the process is not known any more, or never attempted.
   [[nodiscard]] virtual std::optional<LastAttempt> last_attempt(
       std::uint32_t slot, std::uint64_t generation_ns) const = 0;
+
+  // Its name at about its last attempt; not known likewise.
+  [[nodiscard]] virtual Comm comm(std::uint32_t slot, std::uint64_t generation_ns) const = 0;
 };
 
 }  // namespace hb

@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "base/result.hpp"
+#include "identity/comm.hpp"
 #include "identity/verdict.hpp"
 #include "vlp/frame.hpp"
 
@@ -49,6 +50,7 @@ struct Beat {
   std::optional<std::uint32_t> uid = std::nullopt;
   bool is_first = false;        // of its process, as far as the tracker remembers
   std::uint64_t cgroup_id = 0;  // cgroup v2 directory inode; 0: not known
+  Comm comm = {};               // of the sender; only if first_or_changed
 };
 
 // A tracked agent has not beaten for its threshold (once per silence), or has ended (once).
@@ -68,6 +70,8 @@ struct Stall {
   std::optional<std::uint32_t> uid = std::nullopt;
   vlp::Status status = vlp::Status::Ok;  // of its last accepted beat
   std::uint32_t payload = 0;             // likewise
+  std::uint32_t kernel_slot = 0;  // of the kernel's table of senders; known with generation_ns
+  Comm comm = {};                 // its name at about its last attempt to send
 };
 
 // 32 bytes arrived that are no frame.

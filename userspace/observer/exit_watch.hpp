@@ -14,6 +14,7 @@ struct ProcessExit {
   std::uint64_t generation_ns = 0;  // which of the processes that had this pid; see Identity
   std::uint64_t at_ns = 0;          // CLOCK_MONOTONIC
   ExitStatus status;
+  Comm comm = {};  // its name at about its last attempt to send
 };
 
 // Non-blocking. One thread. Reports exits of processes that never were agents, too.
@@ -26,9 +27,9 @@ class ExitWatch {
   virtual const ProcessExit* front() = 0;
   virtual void take() = 0;
 
-  // How that process ended, if its exit has not been removed by take(). Scans all of these.
-  [[nodiscard]] virtual std::optional<ExitStatus> find(std::uint32_t pid,
-                                                       std::uint64_t generation_ns) const = 0;
+  // The exit of that process, if it has not been removed by take(). Scans all of these.
+  [[nodiscard]] virtual std::optional<ProcessExit> find(std::uint32_t pid,
+                                                        std::uint64_t generation_ns) const = 0;
 };
 
 }  // namespace hb

@@ -35,6 +35,13 @@ std::optional<std::uint32_t> uid_of(std::uint64_t generation_ns, std::uint32_t u
   return uid;
 }
 
+bool is_first_or_changed(const Tracker::Outcome& outcome) {
+  const auto* refreshed = std::get_if<Tracker::Refreshed>(&outcome);
+  if (refreshed != nullptr) return refreshed->changed;
+  return std::holds_alternative<Tracker::Inserted>(outcome) ||
+         std::holds_alternative<Tracker::Restarted>(outcome);
+}
+
 }  // namespace
 
 Observer::Observer(const Clock& clock, const Config& config)
@@ -67,7 +74,8 @@ std::vector<Observer::Agent> Observer::known_agents() const {
   all.reserve(tracker_.size());
   tracker_.for_each_agent([&](const Tracker::Stalled& agent, std::uint64_t threshold_ns) {
     all.push_back({agent.pid, agent.generation_ns, agent.cgroup_id,
-                   uid_of(agent.generation_ns, agent.uid), threshold_ns});
+                   uid_of(agent.generation_ns, agent.uid), threshold_ns,
+                   comm_of(agent.kernel_slot, agent.generation_ns)});
   });
   return all;
 }
@@ -182,6 +190,7 @@ std::optional<Event> Observer::due_exit(std::uint64_t now_ns) {
     if (const auto dead = tracker_.record_exit(exit.pid, exit.generation_ns)) {
       Stall event = stall(*dead, StallCause::Exited, now_ns);
       event.exit = exit.status;
+      event.comm = exit.comm;
       return event;
     }
     ++counters_.exits_untracked;
@@ -198,7 +207,9 @@ std::optional<Event> Observer::due_silence(std::uint64_t now_ns) {
   const auto silent = tracker_.expire(
       read_up_to, [&](const Tracker::Due& agent) { return is_silent(agent, read_up_to); });
   if (!silent) return std::nullopt;
-  return stall(*silent, StallCause::Silence, now_ns);
+  Stall event = stall(*silent, StallCause::Silence, now_ns);
+  event.comm = comm_of(silent->kernel_slot, silent->generation_ns);
+  return event;
 }
 
 // The grace after a gap ends if what agents sent in it shows that only the observer did not run.
@@ -216,6 +227,11 @@ bool Observer::is_silent(const Tracker::Due& agent, std::uint64_t read_up_to_ns)
   if (read_up_to_ns - last->at_ns >= agent.threshold_ns) return true;
   ++counters_.unheard[last->reason];
   return false;
+}
+
+Comm Observer::comm_of(std::uint32_t kernel_slot, std::uint64_t generation_ns) const {
+  if (attempts_ == nullptr || generation_ns == 0) return {};
+  return attempts_->comm(kernel_slot, generation_ns);
 }
 
 // A frame that was received and refused does not make its sender unheard.
@@ -242,6 +258,8 @@ Stall Observer::stall(const Tracker::Stalled& stalled, StallCause cause, std::ui
       .uid = uid_of(stalled.generation_ns, stalled.uid),
       .status = stalled.status,
       .payload = stalled.payload,
+      .kernel_slot = stalled.kernel_slot,
+      .comm = {},
   };
 }
 
@@ -327,7 +345,7 @@ std::optional<Event> Observer::track(const vlp::Frame& frame, std::uint32_t pid,
       .kernel_slot = sender.slot,
       .owner = sender.owner,
   };
-  const Beat beat{
+  Beat beat{
       .pid = pid,
       .status = frame.status,
       .payload = frame.payload,
@@ -342,9 +360,11 @@ std::optional<Event> Observer::track(const vlp::Frame& frame, std::uint32_t pid,
       .uid = uid_of(sender.generation_ns, sender.uid),
       .is_first = true,
       .cgroup_id = sender.cgroup_id,
+      .comm = {},
   };
-  return std::visit([&](const auto& outcome) { return event_for(outcome, beat); },
-                    tracker_.record(tracked, now_ns));
+  const Tracker::Outcome outcome = tracker_.record(tracked, now_ns);
+  if (is_first_or_changed(outcome)) beat.comm = comm_of(sender.slot, sender.generation_ns);
+  return std::visit([&](const auto& what) { return event_for(what, beat); }, outcome);
 }
 
 std::optional<Event> Observer::event_for(const Tracker::Inserted& outcome, const Beat& beat) {
@@ -361,8 +381,9 @@ std::optional<Event> Observer::event_for(const Tracker::Restarted& outcome, cons
   if (!outcome.ended) return beat;
   Stall end = stall(*outcome.ended, StallCause::Exited, start_ns_ + beat.observer_ns);
   if (exits_ != nullptr) {
-    end.exit =
-        exits_->find(outcome.ended->pid, outcome.ended->generation_ns).value_or(ExitStatus{});
+    const auto exit = exits_->find(outcome.ended->pid, outcome.ended->generation_ns);
+    end.exit = exit ? exit->status : ExitStatus{};
+    end.comm = exit ? exit->comm : Comm{};
   }
   held_back_ = beat;
   return end;

@@ -23,7 +23,8 @@
 // past. Nothing is allocated for a frame.
 //
 // With an AttemptWatch, an agent that attempted to send within its threshold, but of which nothing
-// was received, is unheard: counted with the reason, and not reported as silent.
+// was received, is unheard: counted with the reason, and not reported as silent. Processes then
+// have their names in stalls, and in beats that are first or changed.
 //
 // When the observer itself did not run for a while (ClockWatch), no agent stalls by silence for one
 // more threshold, which is its own: an agent with a long one may not have been due to beat earlier,
@@ -91,6 +92,7 @@ class Observer {
     std::uint64_t cgroup_id;
     std::optional<std::uint32_t> uid;
     std::uint64_t threshold_ns;
+    Comm comm;  // now
   };
   // All of them. Allocates, and takes time for each: for what happens seldom.
   [[nodiscard]] std::vector<Agent> known_agents() const;
@@ -123,6 +125,7 @@ class Observer {
   std::optional<Event> due_exit(std::uint64_t now_ns);
   std::optional<Event> due_silence(std::uint64_t now_ns);
   void judge_gap(std::uint64_t read_up_to_ns);
+  [[nodiscard]] Comm comm_of(std::uint32_t kernel_slot, std::uint64_t generation_ns) const;
   bool is_silent(const Tracker::Due& agent, std::uint64_t read_up_to_ns);
   void note_refused(const Attestation& sender);
   Stall stall(const Tracker::Stalled& stalled, StallCause cause, std::uint64_t now_ns);

@@ -367,6 +367,7 @@ Tracker::Stalled Tracker::describe(Number number) const {
       .last_ns = slot.last_ns,
       .origin = slot.origin,
       .uid = slot.uid,
+      .kernel_slot = slot.kernel_slot,
       .status = slot.status,
       .payload = slot.payload,
   };

@@ -120,9 +120,10 @@ class Tracker {
     std::uint64_t last_nonce;  // terminal or not
     std::uint64_t last_ns;
     BeatOrigin origin;
-    std::uint32_t uid;      // of the last one's sender; known with generation_ns
-    vlp::Status status;     // of the last one
-    std::uint32_t payload;  // likewise
+    std::uint32_t uid;          // of the last one's sender; known with generation_ns
+    std::uint32_t kernel_slot;  // likewise
+    vlp::Status status;         // of the last one
+    std::uint32_t payload;      // likewise
   };
 
   // The first beat of another process under a known pid. `ended` is the former process, unless

@@ -31,6 +31,7 @@ struct AuditRecord {
   std::optional<StallCause> cause;
   std::string service;        // its name; empty: none is known
   std::string unit;           // likewise
+  std::string comm;           // what the process called itself: any bytes; likewise
   std::uint32_t attempt = 0;  // of the recovery of the service, from 1; 0: none
   bool dry_run = false;
   std::vector<std::string> argv;          // Spawn: the command as it will be run

@@ -23,12 +23,23 @@ std::optional<std::string> uid_of(const RecoveryTarget& target) {
   return uid ? std::optional(std::to_string(*uid)) : std::nullopt;
 }
 
-constexpr std::array<Placeholder, 5> kPlaceholders = {{
+// Anybody may call his process so that a shell or an option would be what a command reads.
+std::optional<std::string> comm_of(const RecoveryTarget& target) {
+  constexpr std::string_view kHarmless =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:+@";
+  const std::string_view comm = target.stall.comm.view();
+  if (comm.find_first_not_of(kHarmless) != std::string_view::npos) return std::nullopt;
+  if (comm.starts_with('-') || comm.starts_with('.')) return std::nullopt;
+  return std::string(comm);
+}
+
+constexpr std::array<Placeholder, 6> kPlaceholders = {{
     {"{pid}", [](const RecoveryTarget& t) { return std::optional(std::to_string(t.stall.pid)); }},
     {"{uid}", uid_of},
     {"{service}", [](const RecoveryTarget& t) { return std::optional(t.service.name); }},
     {"{unit}", [](const RecoveryTarget& t) { return t.service.unit; }},
     {"{cgroup}", [](const RecoveryTarget& t) { return t.service.cgroup; }},
+    {"{comm}", comm_of},
 }};
 constexpr std::array<const char*, 2> kSearched = {"/usr/bin/", "/bin/"};
 

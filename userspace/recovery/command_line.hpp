@@ -4,8 +4,10 @@
 //   systemctl restart {unit}             three words; {unit} becomes the agent's systemd unit
 //   /usr/local/bin/page 'on call' "{pid}"
 //
-// {pid}, {uid}, {service}, {unit} and {cgroup} stand for what is known of the agent, and never for
-// nothing: where it is not known, there is no command. Other words in braces stand for themselves.
+// {pid}, {uid}, {service}, {unit}, {cgroup} and {comm} stand for what is known of the agent, and
+// never for nothing: where it is not known, there is no command. Nor is there one where {comm},
+// which the agent chooses, has anything but letters, digits and _-.:+@, or begins with - or a dot.
+// Other words in braces stand for themselves.
 //
 // Words are separated by spaces and tabs. Within '...' every byte stands for itself; within "..." a
 // backslash takes the meaning from a following " or \; outside of quotes from any byte. Nothing

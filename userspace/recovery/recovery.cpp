@@ -46,6 +46,7 @@ void fill(AuditRecord& record, const Stall& stall) {
   record.origin = stall.origin;
   record.cgroup_id = stall.cgroup_id;
   record.cause = stall.cause;
+  record.comm = stall.comm.view();
 }
 
 // A signal to a process that has ended or beats again, and a restart of what has been restarted,

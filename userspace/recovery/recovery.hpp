@@ -125,8 +125,8 @@ class Recovery {
   void replace_policies(Policies policies) { services_.replace_policies(std::move(policies)); }
   // See Services.
   [[nodiscard]] std::uint64_t threshold_ns(std::uint64_t cgroup_id, const ProcessKey& process,
-                                           const std::optional<std::uint32_t>& uid) const {
-    return services_.threshold_ns(cgroup_id, process, uid);
+                                           const ProcessFacts& facts) const {
+    return services_.threshold_ns(cgroup_id, process, facts);
   }
 
   // nullptr: it is not known, or not yet; or it is the process itself.

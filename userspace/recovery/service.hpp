@@ -178,6 +178,9 @@ class Service {
   News tick(std::uint64_t now_ns);
   [[nodiscard]] std::uint64_t wake_ns() const;
 
+  // Whether this process is one of those that are down.
+  [[nodiscard]] bool is_down(const ProcessKey& process) const;
+
   // The process that a step is wanted for now; nullptr: none. Then one of the five calls below.
   [[nodiscard]] const DownProcess* wants(std::uint64_t now_ns) const;
   // It is begun; the first step of an attempt begins the attempt.
@@ -221,7 +224,6 @@ class Service {
   void forget_exited();
   void erase(DownProcess* process);
   [[nodiscard]] DownProcess* find(const ProcessKey& process);
-  [[nodiscard]] bool is_down(const ProcessKey& process) const;
   [[nodiscard]] bool has_silent() const;
   [[nodiscard]] const DownProcess* candidate() const;
   News give_up_without_candidate();

@@ -10,8 +10,15 @@
 namespace hb {
 namespace {
 
+constexpr const char* kTrustsComm =
+    "a process chooses its comm: any user's may call itself so; match user, unit or cgroup, too";
+
 bool holds(const std::optional<Glob>& wanted, const std::optional<std::string>& text) {
   return !wanted || (text && wanted->matches(*text));
+}
+
+bool holds(const std::optional<Glob>& wanted, const Comm& comm) {
+  return !wanted || (comm.is_known() && wanted->matches(comm.view()));
 }
 
 RecoverOn silence_of(const RecoverOn& on) {
@@ -62,6 +69,7 @@ std::string whom(const ServiceMatch& match) {
   if (match.unit) add("unit " + match.unit->text());
   if (match.user_unit) add("user unit " + match.user_unit->text());
   if (match.cgroup) add("cgroup " + match.cgroup->text());
+  if (match.comm) add("comm " + match.comm->text());
   if (match.uid) add("uid " + std::to_string(*match.uid));
   return text.empty() ? "everybody" : text;
 }
@@ -69,6 +77,7 @@ std::string whom(const ServiceMatch& match) {
 std::string describe(const ServicePolicy& policy) {
   const ServiceRules& rules = policy.rules;
   std::string text = "  whom      " + whom(policy.match) + "\n";
+  if (policy.match.trusts_comm()) text += "  note      " + std::string(kTrustsComm) + "\n";
   text += "  down by   " + kinds(rules.recover_on) + "\n";
   if (policy.threshold_ns) text += "  silent    after " + in_ms(*policy.threshold_ns) + "\n";
   text += "  settle    " + in_ms(rules.settle_ns) + " after an exit\n";
@@ -89,18 +98,19 @@ std::string describe(const ServicePolicy& policy) {
          std::to_string(policy.budget->window_ns / kNsPerSecond) + " s\n";
 }
 
-const char* ServiceMatch::mismatch(const ServiceFacts& facts,
-                                   const std::optional<std::uint32_t>& uid_of_process) const {
+const char* ServiceMatch::mismatch(const ServiceFacts& facts, const ProcessFacts& process) const {
   if (!holds(unit, facts.unit)) return "unit";
   if (!holds(user_unit, facts.user_unit)) return "user-unit";
   if (!holds(cgroup, facts.cgroup)) return "cgroup";
-  return !uid || uid == uid_of_process ? nullptr : "user";
+  if (!holds(comm, process.comm)) return "comm";
+  return !uid || uid == process.uid ? nullptr : "user";
 }
 
 bool ServiceMatch::overlaps(const ServiceMatch& other) const {
   const bool may_have_one_uid = !uid || !other.uid || uid == other.uid;
   return may_have_one_uid && may_both_hold(unit, other.unit) &&
-         may_both_hold(user_unit, other.user_unit) && may_both_hold(cgroup, other.cgroup);
+         may_both_hold(user_unit, other.user_unit) && may_both_hold(cgroup, other.cgroup) &&
+         may_both_hold(comm, other.comm);
 }
 
 bool ServicePolicy::has_only_signals() const {
@@ -128,9 +138,9 @@ std::optional<std::uint64_t> Policies::shortest_threshold_ns() const {
 }
 
 std::shared_ptr<const ServicePolicy> Policies::find(const ServiceFacts& facts,
-                                                    const std::optional<std::uint32_t>& uid) const {
+                                                    const ProcessFacts& process) const {
   const auto found = std::find_if(policies_.begin(), policies_.end(), [&](const auto& policy) {
-    return policy->match.mismatch(facts, uid) == nullptr;
+    return policy->match.mismatch(facts, process) == nullptr;
   });
   return found != policies_.end() ? *found : nullptr;
 }

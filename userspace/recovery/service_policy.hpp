@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "identity/comm.hpp"
 #include "observer/service_facts.hpp"
 #include "recovery/act_budget.hpp"
 #include "recovery/glob.hpp"
@@ -17,18 +18,26 @@
 
 namespace hb {
 
+// What a policy may ask of a process, beside its service.
+struct ProcessFacts {
+  std::optional<std::uint32_t> uid;  // real, in the initial user namespace
+  Comm comm = {};                    // what it calls itself
+};
+
 // All that are given must hold. None given: everybody.
 struct ServiceMatch {
   std::optional<Glob> unit;       // of the system's manager
   std::optional<Glob> user_unit;  // of a user's manager, which names its units as it likes
   std::optional<Glob> cgroup;     // its path
+  std::optional<Glob> comm;       // what the process calls itself
   std::optional<std::uint32_t> uid;
 
-  // nullptr: it matches; else the key that does not hold.
-  [[nodiscard]] const char* mismatch(const ServiceFacts& facts,
-                                     const std::optional<std::uint32_t>& uid_of_process) const;
+  // nullptr: it matches; else the key that does not hold. What is not known does not.
+  [[nodiscard]] const char* mismatch(const ServiceFacts& facts, const ProcessFacts& process) const;
   // Whether there may be a process that both match.
   [[nodiscard]] bool overlaps(const ServiceMatch& other) const;
+  // Whether a process of any user can have it match, by calling itself (and its unit) so.
+  [[nodiscard]] bool trusts_comm() const { return comm && !unit && !cgroup && !uid; }
 };
 
 struct ServicePolicy {
@@ -53,8 +62,8 @@ class Policies {
   explicit Policies(std::vector<ServicePolicy> policies);
 
   // nullptr: none. What is returned stays as it is, whatever becomes of the others.
-  [[nodiscard]] std::shared_ptr<const ServicePolicy> find(
-      const ServiceFacts& facts, const std::optional<std::uint32_t>& uid) const;
+  [[nodiscard]] std::shared_ptr<const ServicePolicy> find(const ServiceFacts& facts,
+                                                          const ProcessFacts& process) const;
 
   // The shortest that a policy sets.
   [[nodiscard]] std::optional<std::uint64_t> shortest_threshold_ns() const;

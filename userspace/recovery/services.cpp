@@ -10,6 +10,9 @@ constexpr std::uint64_t kRootCgroup = 1;  // of everybody whom nobody has placed
 
 std::string own_name(const ProcessKey& process) { return "process " + std::to_string(process.pid); }
 
+ProcessFacts facts_about(const Beat& beat) { return {beat.uid, beat.comm}; }
+ProcessFacts facts_about(const Stall& stall) { return {stall.uid, stall.comm}; }
+
 // Unlike its name, different for each process that had the pid.
 std::string own_key(const ProcessKey& process) {
   return own_name(process) + " " + std::to_string(process.generation_ns);
@@ -28,20 +31,22 @@ void Services::hear(const Beat& beat, std::uint64_t now_ns) {
   if (served_.empty() && held_.empty() && !has_thresholds_) return;
   const ProcessKey process{beat.pid, beat.generation_ns};
   if (!known_.is_pending(beat.cgroup_id)) {
-    if (beat.is_first) has_begun(beat.cgroup_id, process, beat.uid);
-    deliver_beat(beat.cgroup_id, {process, beat.uid, beat.is_first}, now_ns);
+    if (beat.is_first) has_begun(beat.cgroup_id, process, facts_about(beat));
+    deliver_beat(beat.cgroup_id, {process, facts_about(beat), beat.is_first}, now_ns);
   } else if (beat.is_first) {
     // Without room for it the service is taken for down until its next beat that is told, and the
     // process has the observer's threshold.
     [[maybe_unused]] const bool is_held =
-        hold(beat.cgroup_id, {std::nullopt, false, process, beat.uid});
+        hold(beat.cgroup_id, {std::nullopt, false, process, facts_about(beat)});
   }
 }
 
 Services::Taken Services::fail(const Stall& stall, bool may_begin, std::uint64_t now_ns) {
   if (stall.cause == StallCause::Exited) known_.ended(stall.cgroup_id);
   if (!known_.is_pending(stall.cgroup_id)) return deliver_stall(stall, may_begin, now_ns);
-  if (!hold(stall.cgroup_id, {stall, may_begin, process_of(stall), stall.uid})) return Taken::Full;
+  if (!hold(stall.cgroup_id, {stall, may_begin, process_of(stall), facts_about(stall)})) {
+    return Taken::Full;
+  }
   return may_begin ? Taken::Yes : Taken::Unwanted;
 }
 
@@ -108,8 +113,8 @@ void Services::ask(const Beat& beat, std::uint64_t now_ns) {
 bool Services::hold(std::uint64_t cgroup_id, Held held) {
   // Processes that begin leave room for failures, which matter more and are fewer.
   if (held_count_ >= (held.stall ? kMaxHeld : kMaxHeld / 2)) return false;
-  std::size_t& of_uid = held_by_uid_[held.uid];
-  if (held.uid != 0U && of_uid >= kMaxHeld / 4) return false;
+  std::size_t& of_uid = held_by_uid_[held.facts.uid];
+  if (held.facts.uid != 0U && of_uid >= kMaxHeld / 4) return false;
   ++held_count_;
   ++of_uid;
   held_[cgroup_id].push_back(std::move(held));
@@ -126,26 +131,27 @@ void Services::answer(const ServiceNames::Answer& answer, std::uint64_t now_ns) 
 // There was room for a stall where it was held, and there is no second caller to tell.
 void Services::deliver(std::uint64_t cgroup_id, const Held& held, std::uint64_t now_ns) {
   --held_count_;
-  if (--held_by_uid_[held.uid] == 0) held_by_uid_.erase(held.uid);
+  const auto& uid = held.facts.uid;
+  if (--held_by_uid_[uid] == 0) held_by_uid_.erase(uid);
   if (held.stall) {
     [[maybe_unused]] const Taken taken = deliver_stall(*held.stall, held.may_begin, now_ns);
   } else {
-    has_begun(cgroup_id, held.process, held.uid);
-    deliver_beat(cgroup_id, {held.process, held.uid, true}, now_ns);
+    has_begun(cgroup_id, held.process, held.facts);
+    deliver_beat(cgroup_id, {held.process, held.facts, true}, now_ns);
   }
 }
 
 void Services::deliver_beat(std::uint64_t cgroup_id, const Heard& heard, std::uint64_t now_ns) {
-  if (Served* served = find(cgroup_id, heard.process, heard.uid)) {
+  if (Served* served = find(cgroup_id, heard.process, heard.facts)) {
     note(*served, served->service.heard(heard.process, heard.is_first, now_ns));
   }
 }
 
 Services::Taken Services::deliver_stall(const Stall& stall, bool may_begin, std::uint64_t now_ns) {
-  Served* served = find(stall.cgroup_id, process_of(stall), stall.uid);
+  Served* served = find(stall.cgroup_id, process_of(stall), facts_about(stall));
   if (served == nullptr) {
     ServiceFacts facts = facts_of(stall.cgroup_id, process_of(stall));
-    auto policy = policies_.find(facts, stall.uid);
+    auto policy = policies_.find(facts, facts_about(stall));
     if (!policy || !policy->rules.recover_on.has(down_kind(stall))) return Taken::Yes;
     if (!may_begin) return Taken::Unwanted;
     served = make(stall, std::move(facts), std::move(policy));
@@ -156,15 +162,20 @@ Services::Taken Services::deliver_stall(const Stall& stall, bool may_begin, std:
   return Taken::Yes;
 }
 
-// By the policy that the service went down with: the file may have been read anew.
+// By the policy that the service went down with: the file may have been read anew. A process that
+// is down in it stays with it, though it may call itself otherwise by now.
 Services::Served* Services::find(std::uint64_t cgroup_id, const ProcessKey& process,
-                                 const Uid& uid) {
-  const ServiceFacts* facts = known_.facts(cgroup_id);
-  const auto [first, last] =
-      by_name_.equal_range(facts != nullptr ? facts->name : own_key(process));
-  const auto found = std::find_if(first, last, [&](const auto& entry) {
+                                 const ProcessFacts& facts) {
+  const ServiceFacts* service = known_.facts(cgroup_id);
+  const auto named = by_name_.equal_range(service != nullptr ? service->name : own_key(process));
+  const auto first = named.first;
+  const auto last = named.second;
+  auto found = std::find_if(
+      first, last, [&](const auto& entry) { return entry.second->service.is_down(process); });
+  if (found != last) return found->second;
+  found = std::find_if(first, last, [&](const auto& entry) {
     const Served& served = *entry.second;
-    return served.policy->match.mismatch(served.facts, uid) == nullptr;
+    return served.policy->match.mismatch(served.facts, facts) == nullptr;
   });
   return found != last ? found->second : nullptr;
 }
@@ -186,7 +197,7 @@ void Services::replace_policy(Served& served) {
   const ServiceState state = served.service.state();
   if (state != ServiceState::Healthy && state != ServiceState::GivenUp) return;
   if (is_told_of(served)) return;
-  auto policy = policies_.find(served.facts, served.uid);
+  auto policy = policies_.find(served.facts, served.first);
   if (policy) served.service.replace_rules(policy->rules);
   if (policy && policy->budget != served.policy->budget) set_budget(served, *policy);
   if (!policy) forget(served);
@@ -201,15 +212,15 @@ ServiceFacts Services::facts_of(std::uint64_t cgroup_id, const ProcessKey& proce
 }
 
 std::uint64_t Services::threshold_ns(std::uint64_t cgroup_id, const ProcessKey& process,
-                                     const std::optional<std::uint32_t>& uid) const {
-  const auto policy = policies_.find(facts_of(cgroup_id, process), uid);
+                                     const ProcessFacts& facts) const {
+  const auto policy = policies_.find(facts_of(cgroup_id, process), facts);
   return policy ? policy->threshold_ns.value_or(0) : 0;
 }
 
 void Services::has_begun(std::uint64_t cgroup_id, const ProcessKey& process,
-                         const std::optional<std::uint32_t>& uid) {
+                         const ProcessFacts& facts) {
   if (!has_thresholds_) return;
-  const std::uint64_t ns = threshold_ns(cgroup_id, process, uid);
+  const std::uint64_t ns = threshold_ns(cgroup_id, process, facts);
   if (ns != 0) thresholds_.push_back({process, ns});
 }
 
@@ -232,7 +243,7 @@ Services::Served* Services::make(const Stall& stall, ServiceFacts facts,
       .service = Service(policy->rules, alone, seeds_),
       .alone = alone,
       .has_ended = false,
-      .uid = stall.uid,
+      .first = facts_about(stall),
       .acting_on = std::nullopt,
       .budget = std::nullopt,
   }));
@@ -247,7 +258,7 @@ void Services::set_budget(Served& served, const ServicePolicy& policy) {
 }
 
 bool Services::make_room_for(const std::optional<std::uint32_t>& uid) {
-  const auto is_of_uid = [&](const auto& served) { return served->uid == uid; };
+  const auto is_of_uid = [&](const auto& served) { return served->first.uid == uid; };
   const auto of_uid = std::count_if(served_.begin(), served_.end(), is_of_uid);
   const std::size_t share =
       uid == 0U ? config_.capacity : std::max<std::size_t>(1, config_.capacity / 4);

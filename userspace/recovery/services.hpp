@@ -44,7 +44,7 @@ class Services {
     Service service;
     bool alone;
     bool has_ended;                          // its only process
-    std::optional<std::uint32_t> uid;        // of the process that failed first
+    ProcessFacts first;                      // the process that failed first
     std::optional<ProcessKey> acting_on;     // of the step that runs
     std::optional<ActBudget> budget;         // of its policy
     bool is_paid = false;                    // the attempt has been taken from the budgets
@@ -86,7 +86,7 @@ class Services {
   std::optional<Threshold> take_threshold();
   // Of a process that beats already, by the present policies; 0: the observer's.
   [[nodiscard]] std::uint64_t threshold_ns(std::uint64_t cgroup_id, const ProcessKey& process,
-                                           const std::optional<std::uint32_t>& uid) const;
+                                           const ProcessFacts& facts) const;
 
   // Of a cgroup; nullptr: not known.
   [[nodiscard]] const ServiceFacts* facts(std::uint64_t cgroup_id) const {
@@ -112,11 +112,9 @@ class Services {
   [[nodiscard]] std::size_t held() const { return held_count_; }
 
  private:
-  using Uid = std::optional<std::uint32_t>;
-
   struct Heard {
     ProcessKey process;
-    Uid uid;
+    ProcessFacts facts;
     bool is_first;
   };
 
@@ -125,7 +123,7 @@ class Services {
     std::optional<Stall> stall;  // else a first beat
     bool may_begin = false;
     ProcessKey process;
-    std::optional<std::uint32_t> uid;
+    ProcessFacts facts;
   };
 
   static constexpr std::size_t kMaxHeld = 4096;  // of one uid other than 0: a quarter
@@ -135,9 +133,10 @@ class Services {
   void deliver(std::uint64_t cgroup_id, const Held& held, std::uint64_t now_ns);
   void answer(const ServiceNames::Answer& answer, std::uint64_t now_ns);
   void deliver_beat(std::uint64_t cgroup_id, const Heard& heard, std::uint64_t now_ns);
-  void has_begun(std::uint64_t cgroup_id, const ProcessKey& process, const Uid& uid);
+  void has_begun(std::uint64_t cgroup_id, const ProcessKey& process, const ProcessFacts& facts);
   [[nodiscard]] Taken deliver_stall(const Stall& stall, bool may_begin, std::uint64_t now_ns);
-  [[nodiscard]] Served* find(std::uint64_t cgroup_id, const ProcessKey& process, const Uid& uid);
+  [[nodiscard]] Served* find(std::uint64_t cgroup_id, const ProcessKey& process,
+                             const ProcessFacts& facts);
   void forget(const Served& served);
   void replace_policy(Served& served);
   static void set_budget(Served& served, const ServicePolicy& policy);

@@ -47,6 +47,7 @@ void put_event(Line& line, const Stall& e) {
   if (e.exit.signal) put(line, R"(,"exit_signal":{})", *e.exit.signal);
   if (e.last_nonce == vlp::kTerminalNonce) put(line, R"(,"last_word":true)");
   if (e.uid) put(line, R"(,"uid":{})", *e.uid);
+  if (!e.comm.view().empty()) put(line, R"(,"comm":{})", quoted(std::string(e.comm.view())));
 }
 
 // nullptr: not known.
