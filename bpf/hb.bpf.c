@@ -56,6 +56,7 @@ static __always_inline struct hb_counters *counters_here(void)
 #include "owners.bpf.h"
 #include "senders.bpf.h"
 #include "exit.bpf.h"
+#include "fatal.bpf.h"
 
 static __always_inline int drop(enum hb_drop reason)
 {
@@ -231,6 +232,19 @@ SEC("tp_btf/sched_process_exit")
 int BPF_PROG(hb_exit_raw_probe_read, struct task_struct *task)
 {
 	return report_exit(task, false);
+}
+
+SEC("tp_btf/signal_deliver")
+int BPF_PROG(hb_fatal_direct, int number, const void *info, struct k_sigaction *action)
+{
+	return signal_delivered(bpf_get_current_task_btf(), number, action, true);
+}
+
+SEC("tp_btf/signal_deliver")
+int BPF_PROG(hb_fatal_probe_read, int number, const void *info,
+	     struct k_sigaction *action)
+{
+	return signal_delivered((void *)bpf_get_current_task(), number, action, false);
 }
 
 /* --correlate skb: records which socket buffer the observer is copying from. */

@@ -90,6 +90,8 @@ static __always_inline struct hb_sender *add_sender(const struct hb_process *pro
 	sender->attempted_ns = 0;
 	sender->refused_ns = 0;
 	put_comm(sender, 0, 0);
+	sender->fatal_ns = 0;
+	sender->fatal_signal = 0;
 	*(volatile __u64 *)&sender->generation_ns = process->generation_ns;
 	/* Cast to int: on Linux 5.10 the helper's 64-bit return value has another sign. */
 	if ((int)bpf_map_update_elem(&senders, process, slot, BPF_NOEXIST)) {

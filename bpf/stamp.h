@@ -154,7 +154,10 @@ struct hb_sender {
 
 	/* A second cache line, which few attempts touch. */
 	char comm[HB_COMM_BYTES]; /* name of the process, ended by a NUL; empty: no attempt yet */
-	__u64 reserved[6];
+	__u64 fatal_ns; /* when a signal was delivered whose default action dumps core; 0: none */
+	__u32 fatal_signal; /* its number */
+	__u32 reserved;
+	__u64 pad[4];
 };
 
 HB_ASSERT_LAYOUT(HB_OFFSET(struct hb_sender, attempted_ns) == 48);

@@ -53,6 +53,16 @@ struct pid_namespace {
 	struct ns_common ns;
 };
 
+typedef void *__sighandler_t;
+
+struct sigaction {
+	__sighandler_t sa_handler;
+};
+
+struct k_sigaction {
+	struct sigaction sa;
+};
+
 typedef struct {
 	uid_t val;
 } kuid_t;

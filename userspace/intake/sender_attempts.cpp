@@ -21,4 +21,10 @@ std::optional<LastAttempt> SenderAttempts::last_attempt(std::uint32_t slot,
   return LastAttempt{attempt->at_ns, reason_of(*attempt)};
 }
 
+std::optional<std::uint64_t> SenderAttempts::fatal_since_ns(std::uint32_t slot,
+                                                            std::uint64_t generation_ns) const {
+  const auto fatal = senders_.fatal(slot, generation_ns);
+  return fatal ? std::optional(fatal->at_ns) : std::nullopt;
+}
+
 }  // namespace hb::intake

@@ -17,6 +17,8 @@ class SenderAttempts final : public AttemptWatch {
   [[nodiscard]] Comm comm(std::uint32_t slot, std::uint64_t generation_ns) const override {
     return senders_.comm(slot, generation_ns);
   }
+  [[nodiscard]] std::optional<std::uint64_t> fatal_since_ns(
+      std::uint32_t slot, std::uint64_t generation_ns) const override;
 
  private:
   const kernel::SenderTable& senders_;

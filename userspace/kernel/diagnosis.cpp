@@ -99,6 +99,15 @@ Finding exits(const StampProgram& program) {
       "none needed: a process that ends is reported when its silence has lasted --threshold-ms"};
 }
 
+Finding core_dumps(const StampProgram& program) {
+  const auto& problem = program.fatal_problem();
+  if (!problem) {
+    return {"core dumps", State::Ok, "it is known which process may be writing its core", ""};
+  }
+  return {"core dumps", State::Warning, problem->message,
+          "none needed: a process that is writing its core is silent like any other"};
+}
+
 Finding descriptors(const StampProgram& program) {
   if (program.reads_credentials()) {
     return {"descriptors", State::Ok, "a datagram that carries descriptors is dropped", ""};
@@ -120,6 +129,7 @@ void attestation(const Config& config, std::vector<Finding>& findings) {
   findings.push_back({"attestation", State::Ok, how_it_reads(*program.value()), ""});
   findings.push_back(descriptors(*program.value()));
   findings.push_back(exits(*program.value()));
+  findings.push_back(core_dumps(*program.value()));
 }
 
 Finding exact_correlation(const Config& config) {

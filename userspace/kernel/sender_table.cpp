@@ -58,4 +58,13 @@ Comm SenderTable::comm(std::uint32_t slot, std::uint64_t generation_ns) const {
   return Comm(std::string_view(bytes.data(), bytes.size()));
 }
 
+std::optional<FatalSignal> SenderTable::fatal(std::uint32_t slot,
+                                              std::uint64_t generation_ns) const {
+  hb_sender* sender = find(slot, generation_ns);
+  if (sender == nullptr) return std::nullopt;
+  const FatalSignal fatal{read(sender->fatal_ns), read(sender->fatal_signal)};
+  if (find(slot, generation_ns) == nullptr || fatal.at_ns == 0) return std::nullopt;
+  return fatal;
+}
+
 }  // namespace hb::kernel

@@ -21,6 +21,12 @@ struct Attempt {
   std::optional<hb_drop> refused_for;  // empty: it was stamped
 };
 
+// A signal that ends the process, after it has written its core if it writes one.
+struct FatalSignal {
+  std::uint64_t at_ns;  // CLOCK_MONOTONIC at its delivery
+  std::uint32_t number;
+};
+
 class SenderTable {
  public:
   // Maps `senders` entries of the array behind `map_fd`. The descriptor is not kept.
@@ -37,6 +43,11 @@ class SenderTable {
   // The process's name at its last attempt, or up to 1.07 s before that. Not known if the process
   // is not, or never attempted. If it has just changed its name, a mixture of both.
   [[nodiscard]] Comm comm(std::uint32_t slot, std::uint64_t generation_ns) const;
+
+  // Of a process that has not ended yet: it may be writing its core. Empty where this is not
+  // traced, see StampProgram.
+  [[nodiscard]] std::optional<FatalSignal> fatal(std::uint32_t slot,
+                                                 std::uint64_t generation_ns) const;
 
  private:
   SenderTable(void* memory, std::size_t bytes, std::size_t senders)

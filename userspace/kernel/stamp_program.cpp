@@ -141,6 +141,8 @@ Result<std::unique_ptr<StampProgram>> StampProgram::open(const Config& config) {
   if (Result<> traced = program->trace_receipts(); !traced) return traced.error();
   if (Result<> watched = program->watch_exits(); !watched)
     program->exits_problem_ = watched.error();
+  if (Result<> watched = program->watch_fatal_signals(); !watched)
+    program->fatal_problem_ = watched.error();
   if (Result<> calibrated = program->calibrate(); !calibrated) return calibrated.error();
   return program;
 }
@@ -148,19 +150,18 @@ Result<std::unique_ptr<StampProgram>> StampProgram::open(const Config& config) {
 Result<> StampProgram::load() {
   LibbpfLog log;
   for (const ReadMethod method : preference()) {
-    for (const bool with_exits : {true, false}) {
-      Result<> loaded = load(method, with_exits);
+    for (const Traced traced : {Traced::ExitsAndSignals, Traced::Exits, Traced::Nothing}) {
+      Result<> loaded = load(method, traced);
       if (loaded) {
-        if (with_exits) exits_problem_.reset();
+        note_problems(traced);
         return loaded;
       }
-      explain(loaded.error().message + " (" + name(method) + (with_exits ? ", exits): " : "): ") +
-                  log.text(),
-              /*is_last=*/false);
+      explain(
+          loaded.error().message + " (" + kernel::name(method) + name(traced) + "): " + log.text(),
+          /*is_last=*/false);
       const int code = loaded.error().code;
       if (code == EPERM) return loaded;  // every other way needs the same privilege
       if (code == ENOTSUP) return loaded;
-      exits_problem_ = Error{"load: this kernel's verifier refuses to trace exits"};
     }
   }
   explain("the kernel accepted neither program; log of the verifier and of libbpf:\n" + log.text(),
@@ -168,7 +169,23 @@ Result<> StampProgram::load() {
   return Error{"load: this kernel's verifier refuses the program"};
 }
 
-Result<> StampProgram::load(ReadMethod method, bool with_exits) {
+const char* StampProgram::name(Traced traced) {
+  switch (traced) {
+    case Traced::ExitsAndSignals: return ", exits, signals";
+    case Traced::Exits: return ", exits";
+    case Traced::Nothing: return "";
+  }
+  return "";
+}
+
+void StampProgram::note_problems(Traced traced) {
+  const Error no_exits{"load: this kernel's verifier refuses to trace exits"};
+  const Error no_signals{"load: this kernel's verifier refuses to trace signals"};
+  if (traced == Traced::Nothing) exits_problem_ = no_exits;
+  if (traced != Traced::ExitsAndSignals) fatal_problem_ = no_signals;
+}
+
+Result<> StampProgram::load(ReadMethod method, Traced traced) {
   hb_program* opened = hb_program__open();
   const int code = errno;
   if (opened == nullptr) return os_error(code, "open: the kernel program in this binary");
@@ -178,8 +195,11 @@ Result<> StampProgram::load(ReadMethod method, bool with_exits) {
   bpf_program__set_autoload(skeleton_->progs.hb_stamp_direct, direct);
   bpf_program__set_autoload(skeleton_->progs.hb_stamp_probe_read, !direct);
   for (const ExitProgram& one : exit_programs()) {
-    bpf_program__set_autoload(one.program, one.method == method && with_exits);
+    bpf_program__set_autoload(one.program, one.method == method && traced != Traced::Nothing);
   }
+  const bool signals = traced == Traced::ExitsAndSignals;
+  bpf_program__set_autoload(skeleton_->progs.hb_fatal_direct, signals && direct);
+  bpf_program__set_autoload(skeleton_->progs.hb_fatal_probe_read, signals && !direct);
   bpf_program__set_autoload(skeleton_->progs.hb_receipt_written, config_.correlate_skb);
   method_ = method;
   delivery_ = sees_control_block(method) ? config_.delivery : Delivery::Ring;
@@ -306,6 +326,18 @@ Result<> StampProgram::watch_exits() {
   auto ring = map(skeleton_->maps.exits);
   if (!ring) return ring.error();
   exits_ = std::move(ring).value();
+  return ok();
+}
+
+Result<> StampProgram::watch_fatal_signals() {
+  if (fatal_problem_) return *fatal_problem_;  // not loaded
+  const bool direct = method_ == ReadMethod::DirectLoads;
+  auto& progs = skeleton_->progs;
+  bpf_link* link = bpf_program__attach(direct ? progs.hb_fatal_direct : progs.hb_fatal_probe_read);
+  const int error = errno;
+  if (link == nullptr) return os_error(error, "attach: tracing signals (signal_deliver)");
+  auto& links = skeleton_->links;
+  (direct ? links.hb_fatal_direct : links.hb_fatal_probe_read) = link;  // the skeleton detaches it
   return ok();
 }
 

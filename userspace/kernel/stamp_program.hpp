@@ -7,7 +7,8 @@
 // attach() attaches it to a socket that is not bound yet, and locks it, against root too.
 //
 // Where the kernel permits it, the program also reports exits of processes that sent. If not,
-// open() succeeds and exits_problem() says why.
+// open() succeeds and exits_problem() says why. Likewise it notes fatal signals in the table of
+// senders, and fatal_problem() says why it does not.
 //
 // Counters, observer and the table of senders live in memory shared with the program: after open()
 // no bpf(2) call is made, so every capability may be dropped.
@@ -93,6 +94,9 @@ class StampProgram {
     return perf_event_problem_;
   }
 
+  // Why it is not known which process may be writing its core.
+  [[nodiscard]] const std::optional<Error>& fatal_problem() const { return fatal_problem_; }
+
   // Between the two, the program writes receipts of what this process receives (correlate_skb).
   void begin_receiving();
   void end_receiving();
@@ -113,11 +117,16 @@ class StampProgram {
 
   explicit StampProgram(const Config& config) : config_(config) {}
   Result<> load();
-  Result<> load(ReadMethod method, bool with_exits);
+  // What is traced beside the datagrams. Tried in this order.
+  enum class Traced : std::uint8_t { ExitsAndSignals, Exits, Nothing };
+  static const char* name(Traced traced);
+  Result<> load(ReadMethod method, Traced traced);
+  void note_problems(Traced traced);
   Result<> configure();
   Result<> fill_free_senders();
   Result<> map_memory();
   Result<> watch_exits();
+  Result<> watch_fatal_signals();
 
   struct ExitProgram {
     ReadMethod method;
@@ -145,6 +154,7 @@ class StampProgram {
   std::unique_ptr<SenderTable> senders_;
   std::optional<Error> exits_problem_;
   std::optional<Error> perf_event_problem_;
+  std::optional<Error> fatal_problem_;
 };
 
 }  // namespace hb::kernel

@@ -46,6 +46,12 @@ class AttemptWatch {
 
   // Its name at about its last attempt; not known likewise.
   [[nodiscard]] virtual Comm comm(std::uint32_t slot, std::uint64_t generation_ns) const = 0;
+
+  // Since when it has been ending by a signal that dumps core (CLOCK_MONOTONIC): until it has, it
+  // may be writing its core. Empty likewise, if there was no such signal, or if the kernel does not
+  // tell of it.
+  [[nodiscard]] virtual std::optional<std::uint64_t> fatal_since_ns(
+      std::uint32_t slot, std::uint64_t generation_ns) const = 0;
 };
 
 }  // namespace hb
