@@ -66,6 +66,12 @@ TEST_F(ObserverCommTest, IsInTheExitThatAnotherProcessOfThePidShows) {
   EXPECT_EQ(poll_for<Stall>().comm.view(), "last");
 }
 
+TEST_F(ObserverCommTest, IsInThatExitFromTheTableWhereExitsAreNotTraced) {
+  hears(1);
+  a_.deliver(arrival({.pid = 7, .nonce = 1}, process(7, 2)));
+  EXPECT_EQ(poll_for<Stall>().comm.view(), "postgres");
+}
+
 TEST_F(ObserverCommTest, IsNotAnotherProcesss) {
   attempts_.call(kSlot, 2, "heir");
   EXPECT_FALSE(hears(1).comm.is_known());

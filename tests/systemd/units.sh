@@ -2,7 +2,10 @@
 # Units that hang, crash, stop, are restarted by hand or by systemd, and what the observer must do
 # about each. Runs in a container (in-container.sh) or a VM (in-vm.sh); prints a line for each unit.
 #
-#   units.sh [SLOWNESS]     times that are waited are so many times as long (default: 1), for emulated machines
+#   units.sh [SLOWNESS [SETTLE_MS]]
+#
+# For emulated machines: times that are waited are SLOWNESS times as long (default: 1), and a unit that systemd restarts
+# has SETTLE_MS (1000) to beat again.
 set -Eeuo pipefail
 trap 'echo "FAILED  line $LINENO: $BASH_COMMAND"' ERR
 
@@ -10,7 +13,7 @@ readonly kStarts=/run/starts kAudit=/var/log/audit.jsonl kLog=/var/log/observer.
 readonly kCgroup=/sys/fs/cgroup/system.slice/observer.service
 readonly kPolicies=/etc/hb-policies.toml
 readonly kBeat='hb-ebpf beat --socket /run/hb/socket --interval-ms 200'
-readonly kSlowness=${1:-1}
+readonly kSlowness=${1:-1} kSettle_ms=${2:-1000}
 readonly kPatience_s=$((240 * kSlowness))
 failures=0
 
@@ -29,7 +32,7 @@ observer() {
 ExecStart=/usr/local/sbin/hb-ebpf run --socket /run/hb/socket --socket-mode 0666 --events json \
   --threshold-ms $((5000 * kSlowness)) $* --recovery-startup-grace-ms 1 \
   --recovery-budget 1000/60 --recovery-budget-per-uid 500/60 --recovery-verify-ms $((60000 * kSlowness)) \
-  --recovery-settle-ms $((1000 * kSlowness)) \
+  --recovery-settle-ms $kSettle_ms --recovery-timeout-ms $((10000 * kSlowness)) \
   --recovery-audit-file $kAudit
 Delegate=yes
 StandardOutput=file:/var/log/events.json
@@ -197,6 +200,12 @@ steps = [ { exec = "systemctl restart {unit}" } ]
 TOML
 }
 
+show_logs() {
+  echo "the observer's log:"
+  cat "$kLog"
+  grep -v '"event":"beat"' /var/log/events.json
+}
+
 # Of these three the policies say what is done for two, and for one of these only if it hangs.
 by_policies() {
   local name
@@ -231,12 +240,9 @@ main() {
   start_scope
   hurt_them
   expect_them
+  if ((failures)); then show_logs; fi # before they begin anew
   by_policies
-  if ((failures)); then
-    echo "the observer's log:"
-    cat "$kLog"
-    grep -v '"event":"beat"' /var/log/events.json
-  fi
+  if ((failures)); then show_logs; fi
   return $((failures > 0))
 }
 

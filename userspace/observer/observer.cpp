@@ -380,10 +380,14 @@ std::optional<Event> Observer::event_for(const Tracker::Restarted& outcome, cons
   ++counters_.pid_recycled;
   if (!outcome.ended) return beat;
   Stall end = stall(*outcome.ended, StallCause::Exited, start_ns_ + beat.observer_ns);
+  // Where exits are not traced, the kernel's table still has it.
+  end.comm = comm_of(outcome.ended->kernel_slot, outcome.ended->generation_ns);
   if (exits_ != nullptr) {
     const auto exit = exits_->find(outcome.ended->pid, outcome.ended->generation_ns);
-    end.exit = exit ? exit->status : ExitStatus{};
-    end.comm = exit ? exit->comm : Comm{};
+    if (exit) {
+      end.exit = exit->status;
+      end.comm = exit->comm;
+    }
   }
   held_back_ = beat;
   return end;
