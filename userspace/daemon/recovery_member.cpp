@@ -32,8 +32,10 @@ bool uids_are_initial() {
 }
 
 Recovery::Config config_of(const RecoveryConfig& options, Policies policies,
-                           const RecoveryMember::ObserverFacts& observer, std::uint64_t now_ns) {
+                           const RecoveryMember::ObserverFacts& observer,
+                           const CoreDumps& core_dumps, std::uint64_t now_ns) {
   Recovery::Config config;
+  config.core_dumps = &core_dumps;
   RecoveryPolicy::Config& policy = config.policy;
   policy.signals = !options.may_run_commands();
   policy.accept_unauthenticated = options.accept_unauthenticated;
@@ -267,12 +269,18 @@ RecoveryMember::RecoveryMember(const RecoveryConfig& options, const ObserverFact
                                const Clock& clock, AuditTrail* trail)
     : options_(options),
       facts_(facts),
+      core_dumps_(facts.attempts),
       observer_(observer),
       policies_(policies),
       means_(*means),
       cgroups_(std::move(cgroups)),
-      recovery_(config_of(options, std::move(policies), facts, clock.now_ns()), std::move(means),
-                cgroups_.get(), clock, trail, *this) {}
+      recovery_(config_of(options, std::move(policies), facts, core_dumps_, clock.now_ns()),
+                std::move(means), cgroups_.get(), clock, trail, *this) {}
+
+std::optional<std::uint64_t> RecoveryMember::KernelCoreDumps::since_ns(const Stall& stall) const {
+  if (attempts_ == nullptr || stall.generation_ns == 0) return std::nullopt;
+  return attempts_->fatal_since_ns(stall.kernel_slot, stall.generation_ns);
+}
 
 void RecoveryMember::reopen() {
   if (options_.policy_file) read_policies_anew();

@@ -16,6 +16,7 @@
 #include "daemon/loop_member.hpp"
 #include "daemon/privileges.hpp"
 #include "daemon/user.hpp"
+#include "observer/attempt_watch.hpp"
 #include "observer/clock.hpp"
 #include "observer/observer.hpp"
 #include "observer/service_facts.hpp"
@@ -36,7 +37,8 @@ class RecoveryMember final : public LoopMember, public ServiceLookup, private Re
     std::uint64_t threshold_ms = 0;
     std::uint64_t shortest_threshold_ms = 0;  // for which the observer reads often enough
     std::uint64_t tracker_capacity = 0;
-    std::optional<uid_t> run_as_uid;  // whom the observer is to become
+    std::optional<uid_t> run_as_uid;         // whom the observer is to become
+    const AttemptWatch* attempts = nullptr;  // borrowed; nullptr: the kernel does not tell
   };
 
   // What open() needs: the policies, and processes beside the observer, each with the privileges
@@ -105,8 +107,19 @@ class RecoveryMember final : public LoopMember, public ServiceLookup, private Re
   void is_without_audit(const Error& error) override;
   void is_unprepared(const Error& error) override;
 
+  // As the kernel program saw the signal.
+  class KernelCoreDumps final : public CoreDumps {
+   public:
+    explicit KernelCoreDumps(const AttemptWatch* attempts) : attempts_(attempts) {}
+    [[nodiscard]] std::optional<std::uint64_t> since_ns(const Stall& stall) const override;
+
+   private:
+    const AttemptWatch* const attempts_;
+  };
+
   const RecoveryConfig options_;
   const ObserverFacts facts_;
+  const KernelCoreDumps core_dumps_;
   Observer& observer_;
   Policies policies_;           // as last read
   const RecoveryMeans& means_;  // belongs to recovery_

@@ -139,8 +139,10 @@ struct Members {
                          RecoveryMember::Prepared prepared, Observer& observer,
                          const Clock& clock) {
     const RecoveryMember::ObserverFacts facts{
-        intake.observer_ns_inode(),      options.allow_cross_namespace, options.threshold_ms,
-        options.shortest_threshold_ms(), options.tracker_capacity,      run_as_uid(options)};
+        intake.observer_ns_inode(), options.allow_cross_namespace,
+        options.threshold_ms,       options.shortest_threshold_ms(),
+        options.tracker_capacity,   run_as_uid(options),
+        intake.attempts()};
     AuditTrail* trail = audit ? &audit->trail() : nullptr;
     auto opened =
         RecoveryMember::open(options.recovery, facts, std::move(prepared), observer, clock, trail);

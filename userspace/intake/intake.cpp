@@ -81,6 +81,9 @@ void Intake::take_from_ring(const kernel::Config& config, std::uint64_t start_ns
 }
 
 void Intake::watch_exits() {
+  if (const auto& problem = program_->fatal_problem()) {
+    spdlog::info("{}: recovery does not wait for core dumps", problem->message);
+  }
   if (program_->exits() == nullptr) {
     spdlog::warn("{}: an agent that ends is reported when its silence has lasted --threshold-ms",
                  program_->exits_problem()->message);

@@ -41,8 +41,8 @@ class CoreDumps {
  public:
   virtual ~CoreDumps() = default;
 
-  // Since when (CLOCK_MONOTONIC) a silent process has a signal that ends it with a core dump. Empty:
-  // it has none, or has ended, or is not known.
+  // Since when a silent process has been ending by a signal that dumps core (CLOCK_MONOTONIC).
+  // Empty: there was none, it has ended, or it is not known.
   [[nodiscard]] virtual std::optional<std::uint64_t> since_ns(const Stall& stall) const = 0;
 };
 
