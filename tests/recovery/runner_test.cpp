@@ -1,8 +1,48 @@
 // Commands that behave, and commands that do not.
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+
+#include <cstddef>
+
 #include "tests/recovery/runner_fixture.hpp"
 
 namespace hb::test {
 namespace {
+
+// --- Where commands cannot be run ---
+
+// A seccomp filter as containers have them: this system call fails.
+void deny(long call, std::uint32_t code) {
+  sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(call), 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | code),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program{std::size(filter), filter};
+  ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) ::_exit(99);
+}
+
+// 0: it says so at the start.
+int opening_without(long call, const std::string& name) {
+  Child child = Child::run([&] {
+    deny(call, EPERM);
+    const auto opened = CommandRunner::open({});
+    const bool says_so = !opened && opened.error().code == EPERM &&
+                         opened.error().message.find(name) != std::string::npos;
+    ::_exit(says_so ? 0 : 1);
+  });
+  return WEXITSTATUS(child.wait());
+}
+
+// A command was executed, and killed at once as there was no pidfd of it.
+TEST_F(Runner, IsRefusedAtTheStartWhereAFilterDeniesWhatItNeeds) {
+  EXPECT_EQ(opening_without(SYS_pidfd_open, "pidfd_open"), 0);
+  EXPECT_EQ(opening_without(SYS_close_range, "close_range"), 0);
+  EXPECT_EQ(opening_without(SYS_getcpu, "nothing"), 1) << "what it does not need";
+}
 
 // --- How commands end ---
 

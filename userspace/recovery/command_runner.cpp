@@ -14,6 +14,7 @@
 namespace hb {
 
 Result<std::unique_ptr<CommandRunner>> CommandRunner::open(const Config& config) {
+  if (auto allowed = check_spawn_is_allowed(); !allowed) return allowed.error();
   Fd epoll(::epoll_create1(EPOLL_CLOEXEC));
   const int code = errno;
   if (!epoll) return os_error(code, "cannot watch commands (epoll_create1)");

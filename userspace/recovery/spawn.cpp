@@ -207,6 +207,21 @@ Result<Spawned> execute_in_child(Program program, const Fd* cgroup, const std::s
 
 }  // namespace
 
+// Otherwise a command would be executed, and killed at once since it cannot be watched.
+Result<> check_spawn_is_allowed() {
+  const auto denied = [](const char* call, int code) {
+    return os_error(code, std::string("cannot run commands: ") + call +
+                              " is denied; allow it in the container's seccomp filter, or do "
+                              "without commands");
+  };
+  if (const auto pidfd = open_pidfd(static_cast<std::uint32_t>(::getpid())); !pidfd) {
+    return denied("pidfd_open(2)", pidfd.error().code);
+  }
+  if (::close_range(~0U, ~0U, 0) == 0) return ok();
+  const int code = errno;
+  return denied("close_range(2)", code);
+}
+
 Result<Spawned> spawn(const std::vector<std::string>& argv,
                       const std::vector<std::string>& environment, CommandPriority& priority,
                       std::optional<rlim_t> descriptors, const Fd* cgroup) {

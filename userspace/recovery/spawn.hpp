@@ -24,6 +24,10 @@ struct Spawned {
   std::optional<Error> cgroup_problem;  // why it is not
 };
 
+// Whether the system calls that spawn() needs are allowed here: a container's seccomp filter may
+// deny them. The Error says which one is not, and what to do.
+[[nodiscard]] Result<> check_spawn_is_allowed();
+
 // Executes argv[0], a path, with this environment and nothing else of ours: a session of its own,
 // no terminal, standard input empty, directory /, umask 022, every signal unblocked and as it is by
 // default, no further descriptor, the priority of a command, and `descriptors` as the soft limit of
