@@ -50,10 +50,11 @@ Result<Agents> start_agents(const Lab& lab, const Rate& rate, const std::vector<
   return Agents::start(lab, pace, sockets);
 }
 
-// Microseconds of CPU time per beat in a window.
+// Microseconds of CPU time per beat in a window. It lasts for several of the observer's
+// --drain-interval-ms, which is half a second where no beat is shown.
 Result<double> window(const Lab& lab, Agents& agents, const Post& post, std::size_t index) {
   const std::uint64_t settle_ns = lab.effort.pick(150, 50) * kNsPerMs;
-  const std::uint64_t window_ns = lab.effort.pick(1'000, 250) * kNsPerMs;
+  const std::uint64_t window_ns = lab.effort.pick(1'500, 1'000) * kNsPerMs;
   agents.beat_to(index);
   if (auto rested = lab.rest(settle_ns); !rested) return rested.error();
   const std::uint64_t sent_before = agents.sent(index);
