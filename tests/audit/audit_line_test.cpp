@@ -56,6 +56,25 @@ TEST(AuditLine, OfASpawnTellsWhoAndWhat) {
   EXPECT_FALSE(line.contains("exit_code"));
 }
 
+TEST(AuditLine, TellsOfWhichServiceAndHowTheAgentEnded) {
+  AuditRecord record = spawn();
+  for (const char* key : {"service", "unit", "user_unit", "cgroup", "uid", "agent_exit_signal"}) {
+    EXPECT_FALSE(json_of(record).contains(key)) << key;
+  }
+  record.service = record.unit = "a.service";
+  record.cgroup = "/system.slice/a.service";
+  record.uid = 33;
+  record.ended.signal = 11;
+  const Json line = json_of(record);
+  EXPECT_EQ(line["service"], "a.service");
+  EXPECT_EQ(line["unit"], "a.service");
+  EXPECT_FALSE(line.contains("user_unit"));
+  EXPECT_EQ(line["cgroup"], "/system.slice/a.service");
+  EXPECT_EQ(line["uid"], 33);
+  EXPECT_EQ(line["agent_exit_signal"], 11);
+  EXPECT_FALSE(line.contains("agent_exit_code"));
+}
+
 TEST(AuditLine, HasTheNameOfTheProcessWhateverItsBytes) {
   AuditRecord record = spawn();
   EXPECT_FALSE(json_of(record).contains("comm"));

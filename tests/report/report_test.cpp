@@ -141,6 +141,17 @@ TEST(JsonLines, AStallNamesItsService) {
       << line;
 }
 
+TEST(JsonLines, AStallNamesItsContainerAndPod) {
+  ServiceFacts facts{"x.scope", {}, {}, "/kubepods.slice/x.scope"};
+  facts.container_id = std::string(64, 'a');
+  facts.pod_uid = "6c7b-1";
+  const std::string line = written_with<JsonSink>(&facts, stall_of(9));
+  EXPECT_NE(line.find(R"("cgroup":"/kubepods.slice/x.scope","container_id":"aaaa)"),
+            std::string::npos)
+      << line;
+  EXPECT_NE(line.find(R"(a","pod_uid":"6c7b-1"})"), std::string::npos) << line;
+}
+
 TEST(JsonLines, AServiceThatIsNotKnownIsNull) {
   const std::string line = written_with<JsonSink>(nullptr, stall_of(9));
   EXPECT_NE(line.find(R"("service":null,"unit":null,"cgroup":null})"), std::string::npos) << line;

@@ -59,8 +59,13 @@ void put_process(Json& line, const AuditRecord& r) {
   line["origin"] = name_or_null(r.origin);
   line["cgroup_id"] = known(r.cgroup_id);
   line["cause"] = name_or_null(r.cause);
+  if (r.ended.code) line["agent_exit_code"] = *r.ended.code;
+  if (r.ended.signal) line["agent_exit_signal"] = *r.ended.signal;
+  if (r.uid) line["uid"] = *r.uid;
   if (!r.service.empty()) line["service"] = r.service;
   if (!r.unit.empty()) line["unit"] = r.unit;
+  if (!r.user_unit.empty()) line["user_unit"] = r.user_unit;
+  if (!r.cgroup.empty()) line["cgroup"] = r.cgroup;
   if (!r.comm.empty()) line["comm"] = r.comm;
   if (r.attempt != 0) line["attempt"] = r.attempt;
 }

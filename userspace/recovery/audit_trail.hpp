@@ -29,10 +29,14 @@ struct AuditRecord {
   std::optional<BeatOrigin> origin;
   std::uint64_t cgroup_id = 0;
   std::optional<StallCause> cause;
-  std::string service;        // its name; empty: none is known
-  std::string unit;           // likewise
-  std::string comm;           // what the process called itself: any bytes; likewise
-  std::uint32_t attempt = 0;  // of the recovery of the service, from 1; 0: none
+  ExitStatus ended;                  // how the agent did
+  std::optional<std::uint32_t> uid;  // the agent's
+  std::string service;               // its name; empty: none is known
+  std::string unit;                  // likewise
+  std::string user_unit;             // likewise
+  std::string cgroup;                // its path; likewise
+  std::string comm;                  // what the process called itself: any bytes; likewise
+  std::uint32_t attempt = 0;         // of the recovery of the service, from 1; 0: none
   bool dry_run = false;
   std::vector<std::string> argv;          // Spawn: the command as it will be run
   std::optional<int> signal;              // Signal

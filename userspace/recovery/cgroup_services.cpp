@@ -14,6 +14,8 @@ std::optional<ServiceFacts> service_of_cgroup(const std::string& path) {
   facts.unit = restartable_unit(names);
   facts.user_unit = names.user_unit;
   facts.cgroup = path;
+  facts.container_id = names.container_id;
+  facts.pod_uid = names.pod_uid;
   return facts;
 }
 

@@ -139,6 +139,8 @@ std::vector<std::string> CommandMeans::environment_for(const RecoveryTarget& tar
   add("HB_SERVICE", target.service.name);
   add("HB_UNIT", target.service.unit.value_or(""));
   add("HB_CGROUP", target.service.cgroup.value_or(""));
+  add("HB_CONTAINER_ID", target.service.container_id.value_or(""));
+  add("HB_POD_UID", target.service.pod_uid.value_or(""));
   add("HB_COMM", std::string(stall.comm.view()));
   add("HB_ATTEMPT", std::to_string(target.attempt));
   return all;

@@ -46,6 +46,8 @@ void fill(AuditRecord& record, const Stall& stall) {
   record.origin = stall.origin;
   record.cgroup_id = stall.cgroup_id;
   record.cause = stall.cause;
+  record.ended = stall.exit;
+  record.uid = stall.uid;
   record.comm = stall.comm.view();
 }
 
@@ -59,6 +61,8 @@ bool is_needed(const Service& service, const Step& step) {
 void fill(AuditRecord& record, const ServiceFacts& service, std::uint32_t attempt) {
   record.service = service.name;
   record.unit = service.unit.value_or("");
+  record.user_unit = service.user_unit.value_or("");
+  record.cgroup = service.cgroup.value_or("");
   record.attempt = attempt;
 }
 

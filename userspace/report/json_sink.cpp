@@ -61,6 +61,8 @@ void put_service(Line& line, const ServiceFacts* service) {
   put_text("unit", facts.unit);
   if (facts.user_unit) put_text("user_unit", facts.user_unit);
   put_text("cgroup", facts.cgroup);
+  if (facts.container_id) put_text("container_id", facts.container_id);
+  if (facts.pod_uid) put_text("pod_uid", facts.pod_uid);
 }
 
 void put_event(Line& line, const Decode& e) {
