@@ -115,6 +115,7 @@ TEST_F(RecoveryFlow, PutsOnRecordWhoItIsAbout) {
   EXPECT_EQ(record.origin, BeatOrigin::KernelAttested);
   EXPECT_EQ(record.cause, StallCause::Silence);
   EXPECT_EQ(record.comm, "agent");
+  EXPECT_EQ(record.uid, kUser);
 }
 
 TEST_F(RecoveryFlow, DoesNothingInADryRun) {

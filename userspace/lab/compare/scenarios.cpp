@@ -31,7 +31,7 @@ constexpr std::array kScenarios = {
     Scenario{"nested_namespace", "the same, three levels down", NamespaceConflict,
              nested_namespace},
     Scenario{"sibling_namespace",
-             "out of the observer's sight, claiming a pid that exists beside the observer",
+             "in a namespace that the observer cannot see, claiming a pid that exists beside it",
              AuthFailure, sibling_namespace},
     Scenario{"unshared_not_forked", "unshare(CLONE_NEWPID), no fork, sends", Beat,
              unshared_not_forked},
