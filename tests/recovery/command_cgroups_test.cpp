@@ -68,6 +68,19 @@ TEST_F(Cgroups, GoAtOnceIfTheyAreEmpty) {
   EXPECT_TRUE(cgroups_->empty());
 }
 
+// They stayed for good, and the observer's end waited a second for them.
+TEST_F(Cgroups, GoWithTheEmptyOnesThatTheCommandHasMade) {
+  auto made = cgroups_->make();
+  ASSERT_TRUE(made);
+  std::filesystem::create_directories(command(1) + "/a/b");
+  std::filesystem::create_directories(command(1) + "/c");
+  Child child = inhabitant(command(1) + "/a/b");
+  cgroups_->leave(std::move(made).value(), false);
+  EXPECT_TRUE(exists(command(1) + "/c")) << "somebody is in a cgroup beside it";
+  ::kill(child.pid(), SIGKILL);
+  EXPECT_TRUE(goes(command(1)));
+}
+
 TEST_F(Cgroups, StayUntilTheLastProcessEnds) {
   auto made = cgroups_->make();
   ASSERT_TRUE(made);

@@ -174,8 +174,8 @@ TEST(CommandLine, PutsOnlyHarmlessNamesIntoArguments) {
   Stall stall = stall_of(7);
   stall.comm = Comm("sshd:a-b_1.2");
   EXPECT_EQ(argv_of("/bin/true x={comm}", service, stall), (Words{"/bin/true", "x=sshd:a-b_1.2"}));
-  for (const char* comm : {"", "-rf", ".", "..", "a/b", "a b", "$(reboot)", "`id`", "a;b", "a\nb",
-                           "\xff", "{pid}", "\x1b[2J", "a'b"}) {
+  for (const char* comm : {"", "-rf", "@p", "+x", ":e", ".", "..", "a/b", "a b", "$(reboot)",
+                           "`id`", "a;b", "a\nb", "\xff", "{pid}", "\x1b[2J", "a'b"}) {
     stall.comm = Comm(comm);
     EXPECT_EQ(argv_of("/bin/true {comm}", service, stall), Words{"nothing"}) << comm;
   }

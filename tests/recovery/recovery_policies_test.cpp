@@ -147,6 +147,18 @@ TEST_F(OfOneName, IsHealthyAgainThoughTheProcessHasChangedItsName) {
   EXPECT_EQ(listener_.changes.back(), "a.service recovered");
 }
 
+// It was restarted again and again, as its first beat came before its later name.
+TEST_F(OfOneName, IsHealthyAgainThoughTheProcessIsNamedAfterItsFirstBeat) {
+  beats(1, "worker", true);
+  on(called("worker", silence_of(1)));
+  end_with(RecoveryOutcome::Signalled, 1);
+  on(called("worker", crash_of(1)));
+  beats(2, "python3", true);
+  for (int i = 0; i < 60; ++i) pass(kSecond);
+  EXPECT_EQ(listener_.changes.back(), "a.service recovered");
+  EXPECT_EQ(means_->acts, 1U);
+}
+
 // An attempt fails a minute: the budgets of all would allow it, and its own does not.
 class OfAServicesBudget : public RecoveryFlow {
  protected:

@@ -98,6 +98,13 @@ TEST_F(RecoveryAndCoreDumps, AreNotDisturbedByTheFirstStepEither) {
   EXPECT_EQ(means_->acts, 1U);
 }
 
+// The time is read once for all services, and an act for another one takes its time.
+TEST_F(RecoveryAndCoreDumps, ThatBeginMeanwhileAreNotDisturbedEither) {
+  dumps_.since[7] = clock_.now_ns() + 1;
+  on_stall_of(7);
+  EXPECT_EQ(means_->acts, 0U);
+}
+
 TEST_F(RecoveryAndCoreDumps, OfOneProcessDoNotKeepOthersFromBeingRecovered) {
   begin_dump_of(7);
   on_stall_of(7);

@@ -188,7 +188,7 @@ void declare_limits(CLI::App& run, daemon::RecoveryConfig& o) {
 
 void declare_command(CLI::App& run, daemon::RecoveryConfig& o) {
   add_number(run, "--recovery-timeout-ms", o.timeout_ms, 1, kMsPerDay,
-             "Then the command and its process group are ended");
+             "Then the command, its process group and its cgroup are ended");
   const auto environment = [&o](const std::vector<std::string>& all) { set_environment(o, all); };
   run.add_option_function<std::vector<std::string>>(
          "--recovery-env", environment, "For the command's environment, beside PATH; repeatable")

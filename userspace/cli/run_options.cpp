@@ -49,7 +49,8 @@ void declare_attestation(CLI::App& run, RunConfig& o) {
   add_number(
       run, "--drain-interval-ms", o.drain_interval_ms, 1, 1'000,
       "How long a frame may wait to be read; exits and stalls are not delayed [5 if the event "
-      "stream shows every beat, else 100, or a quarter of a short threshold]");
+      "stream shows every beat, 500 if nobody is told of beats, else 100; or a quarter of a short "
+      "threshold]");
   add_number(run, "--max-beat-rate", o.max_beat_rate, 0, 1'000'000'000,
              "Beats per second and process; more are dropped in the kernel; 0: no limit");
   run.add_option("--ring-bytes", o.ring_bytes, "Size of the stamp ring")

@@ -17,7 +17,9 @@
 namespace hb {
 namespace {
 
-constexpr std::size_t kLongestPath = 4095;  // PATH_MAX is one more
+// Longer ones are not known: whoever may make cgroups chooses their names, which are in each record
+// and line about his agents. (With systemd's and Kubernetes' names, few reach 300 bytes.)
+constexpr std::size_t kLongestPath = 1023;
 constexpr int kDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
 struct CloseDirectory {

@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <fstream>
 #include <string_view>
 #include <utility>
 
@@ -27,22 +28,50 @@ constexpr std::string_view kDigits = "0123456789";
 constexpr mode_t kMode = 0755;
 constexpr int kTries = 1000;  // names that another observer in the same cgroup may have taken
 constexpr milliseconds kLastPatience{1000};
+constexpr int kMostBelow = 256;  // cgroups that are removed with a command's
 
 bool is_name(std::string_view name) {
   return name.starts_with(kPrefix) && name.size() > kPrefix.size() &&
          name.find_first_not_of(kDigits, kPrefix.size()) == std::string_view::npos;
 }
 
-// False: somebody is in it, or there are cgroups below it.
+struct CloseDirectory {
+  void operator()(DIR* directory) const { ::closedir(directory); }
+};
+using Stream = std::unique_ptr<DIR, CloseDirectory>;
+
+// Whether anybody is in it or below it.
+bool is_populated(const std::string& path) {
+  std::ifstream events(path + "/cgroup.events");
+  std::string key;
+  for (int value = 0; events >> key >> value;) {
+    if (key == "populated") return value != 0;
+  }
+  return true;
+}
+
+// A command may have made cgroups in its own. `budget`: how many more are looked at.
+bool remove_cgroup(const std::string& path, int& budget) {
+  if (::rmdir(path.c_str()) == 0 || errno == ENOENT) return true;
+  if (--budget < 0 || is_populated(path)) return false;
+  const Stream stream(::opendir(path.c_str()));
+  while (const dirent* entry = stream ? ::readdir(stream.get()) : nullptr) {
+    const std::string_view name = entry->d_name;
+    if (entry->d_type == DT_DIR && name != "." && name != "..") {
+      remove_cgroup(path + "/" + entry->d_name, budget);
+    }
+  }
+  return ::rmdir(path.c_str()) == 0;
+}
+
+// False: somebody is in it.
 bool remove_cgroup(const std::string& path) {
-  return ::rmdir(path.c_str()) == 0 || errno == ENOENT;
+  int budget = kMostBelow;
+  return remove_cgroup(path, budget);
 }
 
 void remove_empty(const std::string& parent) {
-  struct CloseDirectory {
-    void operator()(DIR* directory) const { ::closedir(directory); }
-  };
-  const std::unique_ptr<DIR, CloseDirectory> stream(::opendir(parent.c_str()));
+  const Stream stream(::opendir(parent.c_str()));
   while (const dirent* entry = stream ? ::readdir(stream.get()) : nullptr) {
     if (is_name(entry->d_name)) remove_cgroup(parent + "/" + entry->d_name);
   }

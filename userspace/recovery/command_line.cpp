@@ -23,13 +23,14 @@ std::optional<std::string> uid_of(const RecoveryTarget& target) {
   return uid ? std::optional(std::to_string(*uid)) : std::nullopt;
 }
 
-// Anybody may call his process so that a shell or an option would be what a command reads.
+// Anybody may call his process so that a command reads it as an option, a file of options (@) or a
+// part of a shell's program.
 std::optional<std::string> comm_of(const RecoveryTarget& target) {
   constexpr std::string_view kHarmless =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:+@";
   const std::string_view comm = target.stall.comm.view();
   if (comm.find_first_not_of(kHarmless) != std::string_view::npos) return std::nullopt;
-  if (comm.starts_with('-') || comm.starts_with('.')) return std::nullopt;
+  if (comm.find_first_of("-.:+@") == 0) return std::nullopt;
   return std::string(comm);
 }
 

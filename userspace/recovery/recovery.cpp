@@ -171,7 +171,8 @@ std::optional<RecoveryRefusal> Recovery::refusal(const Served& served, const Rec
 bool Recovery::may_dump_core(const Served& served, const Stall& stall, std::uint64_t now_ns) const {
   if (config_.core_dumps == nullptr || stall.cause == StallCause::Exited) return false;
   const auto since_ns = config_.core_dumps->since_ns(stall);
-  return since_ns && now_ns - *since_ns < served.policy->rules.core_wait_ns;
+  // The signal may have come after `now_ns` was read.
+  return since_ns && now_ns < *since_ns + served.policy->rules.core_wait_ns;
 }
 
 // A step that can never be taken makes way for the next one. If none of them all can be taken for

@@ -10,6 +10,8 @@
 namespace hb {
 namespace {
 
+constexpr const char* kComm = "comm";
+
 constexpr const char* kTrustsComm =
     "a process chooses its comm: any user's may call itself so; match user, unit or cgroup, too";
 
@@ -102,8 +104,14 @@ const char* ServiceMatch::mismatch(const ServiceFacts& facts, const ProcessFacts
   if (!holds(unit, facts.unit)) return "unit";
   if (!holds(user_unit, facts.user_unit)) return "user-unit";
   if (!holds(cgroup, facts.cgroup)) return "cgroup";
-  if (!holds(comm, process.comm)) return "comm";
-  return !uid || uid == process.uid ? nullptr : "user";
+  if (uid && uid != process.uid) return "user";
+  return holds(comm, process.comm) ? nullptr : kComm;
+}
+
+bool ServiceMatch::matches_but_for_comm(const ServiceFacts& facts,
+                                        const ProcessFacts& process) const {
+  const char* key = mismatch(facts, process);
+  return key == nullptr || key == kComm;
 }
 
 bool ServiceMatch::overlaps(const ServiceMatch& other) const {

@@ -34,6 +34,9 @@ struct ServiceMatch {
 
   // nullptr: it matches; else the key that does not hold. What is not known does not.
   [[nodiscard]] const char* mismatch(const ServiceFacts& facts, const ProcessFacts& process) const;
+  // Likewise, whatever the process calls itself.
+  [[nodiscard]] bool matches_but_for_comm(const ServiceFacts& facts,
+                                          const ProcessFacts& process) const;
   // Whether there may be a process that both match.
   [[nodiscard]] bool overlaps(const ServiceMatch& other) const;
   // Whether a process of any user can have it match, by calling itself (and its unit) so.

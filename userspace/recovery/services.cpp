@@ -142,7 +142,9 @@ void Services::deliver(std::uint64_t cgroup_id, const Held& held, std::uint64_t 
 }
 
 void Services::deliver_beat(std::uint64_t cgroup_id, const Heard& heard, std::uint64_t now_ns) {
-  if (Served* served = find(cgroup_id, heard.process, heard.facts)) {
+  Served* served = find(cgroup_id, heard.process, heard.facts);
+  if (served == nullptr && heard.is_first) served = find_but_for_comm(cgroup_id, heard);
+  if (served != nullptr) {
     note(*served, served->service.heard(heard.process, heard.is_first, now_ns));
   }
 }
@@ -176,6 +178,19 @@ Services::Served* Services::find(std::uint64_t cgroup_id, const ProcessKey& proc
   found = std::find_if(first, last, [&](const auto& entry) {
     const Served& served = *entry.second;
     return served.policy->match.mismatch(served.facts, facts) == nullptr;
+  });
+  return found != last ? found->second : nullptr;
+}
+
+// A process may beat before it takes its later name (PR_SET_NAME). Without this, a service that is
+// well would be restarted again and again.
+Services::Served* Services::find_but_for_comm(std::uint64_t cgroup_id, const Heard& heard) {
+  const ServiceFacts* service = known_.facts(cgroup_id);
+  if (service == nullptr) return nullptr;
+  const auto [first, last] = by_name_.equal_range(service->name);
+  const auto found = std::find_if(first, last, [&](const auto& entry) {
+    const Served& served = *entry.second;
+    return served.policy->match.matches_but_for_comm(served.facts, heard.facts);
   });
   return found != last ? found->second : nullptr;
 }
