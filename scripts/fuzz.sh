@@ -55,7 +55,8 @@ run() {
   "build/fuzz/tests/fuzz/fuzz_$target" "${kOptions[@]}" -max_total_time="$seconds" \
     -max_len="${kLongestOf[$target]:-$kLongest}" -artifact_prefix="$kFindings/$target-" \
     "$work/$target" "$kCorpus/$target" >"$log" 2>&1 &
-  wait $! || status=$?
+  child=$!
+  wait "$child" || status=$?
   if ((status)); then
     cp "$log" "$kFindings/$target.log"
     result="FINDING: $kFindings/$target.log"
@@ -67,8 +68,8 @@ run() {
 
 # run_every STEP FIRST: one target after the other, those that others have begun with left out.
 run_every() {
-  local at status=0
-  trap 'kill "$!"; exit 143' TERM # a trap runs while a background process is waited for
+  local at child='' status=0
+  trap '[[ -z $child ]] || kill "$child"; exit 143' TERM # a trap runs while a background process is waited for
   for ((at = $2; at < ${#targets[@]}; at += $1)); do run "${targets[at]}" || status=1; done
   return "$status"
 }

@@ -159,6 +159,23 @@ TEST_F(OfOneName, IsHealthyAgainThoughTheProcessIsNamedAfterItsFirstBeat) {
   EXPECT_EQ(means_->acts, 1U);
 }
 
+// The other processes of its unit do not hide that it hangs.
+TEST_F(OfOneName, IsNotTakenForHealthyByTheBeatOfAnother) {
+  Recovery::Config config;
+  ServicePolicy workers;
+  workers.match.comm = Glob("work*");
+  workers.steps = {kKill};
+  config.services.policies = Policies({workers});
+  config.policy.act_from_ns = clock_.now_ns() + 5 * kSecond;
+  restart(config);
+  beats(1, "worker", true);
+  on(called("worker", silence_of(1)));
+  beats(2, "helper", true);
+  EXPECT_EQ(means_->acts, 0U);
+  pass(10 * kSecond);
+  EXPECT_EQ(means_->acts, 1U);
+}
+
 // An attempt fails a minute: the budgets of all would allow it, and its own does not.
 class OfAServicesBudget : public RecoveryFlow {
  protected:

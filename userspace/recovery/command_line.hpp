@@ -6,8 +6,8 @@
 //
 // {pid}, {uid}, {service}, {unit}, {cgroup} and {comm} stand for what is known of the agent, and
 // never for nothing: where it is not known, there is no command. Nor is there one where {comm},
-// which the agent chooses, has anything but letters, digits and _-.:+@, or begins with - or a dot.
-// Other words in braces stand for themselves.
+// which the agent chooses, has anything but letters, digits and _-.:+@, or begins with any of the
+// last five. Other words in braces stand for themselves.
 //
 // Words are separated by spaces and tabs. Within '...' every byte stands for itself; within "..." a
 // backslash takes the meaning from a following " or \; outside of quotes from any byte. Nothing

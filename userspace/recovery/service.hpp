@@ -105,9 +105,8 @@ struct ServiceRules {
   std::uint64_t settle_ns = kNsPerSecond;
   std::uint64_t verify_ns = 12 * kNsPerSecond;
   std::uint64_t stable_ns = 10 * kNsPerSecond;
-  std::uint64_t core_wait_ns =
-      60 * kNsPerSecond;                    // how long a core dump is let alone; 0: it is not
-  std::uint64_t backoff_ns = kNsPerSecond;  // after the first attempt; then it doubles
+  std::uint64_t core_wait_ns = 60 * kNsPerSecond;  // a core dump is not disturbed for so long
+  std::uint64_t backoff_ns = kNsPerSecond;         // after the first attempt; then it doubles
   std::uint64_t max_backoff_ns = 60 * kNsPerSecond;
 };
 

@@ -143,7 +143,7 @@ void Services::deliver(std::uint64_t cgroup_id, const Held& held, std::uint64_t 
 
 void Services::deliver_beat(std::uint64_t cgroup_id, const Heard& heard, std::uint64_t now_ns) {
   Served* served = find(cgroup_id, heard.process, heard.facts);
-  if (served == nullptr && heard.is_first) served = find_but_for_comm(cgroup_id, heard);
+  if (served == nullptr && heard.is_first) served = find_acted_upon(cgroup_id, heard);
   if (served != nullptr) {
     note(*served, served->service.heard(heard.process, heard.is_first, now_ns));
   }
@@ -168,31 +168,32 @@ Services::Taken Services::deliver_stall(const Stall& stall, bool may_begin, std:
 // is down in it stays with it, though it may call itself otherwise by now.
 Services::Served* Services::find(std::uint64_t cgroup_id, const ProcessKey& process,
                                  const ProcessFacts& facts) {
-  const ServiceFacts* service = known_.facts(cgroup_id);
-  const auto named = by_name_.equal_range(service != nullptr ? service->name : own_key(process));
-  const auto first = named.first;
-  const auto last = named.second;
-  auto found = std::find_if(
-      first, last, [&](const auto& entry) { return entry.second->service.is_down(process); });
-  if (found != last) return found->second;
-  found = std::find_if(first, last, [&](const auto& entry) {
-    const Served& served = *entry.second;
+  const auto is_down_in = [&](const Served& served) { return served.service.is_down(process); };
+  const auto is_matched_by = [&](const Served& served) {
     return served.policy->match.mismatch(served.facts, facts) == nullptr;
-  });
-  return found != last ? found->second : nullptr;
+  };
+  if (Served* served = find_if(cgroup_id, process, is_down_in)) return served;
+  return find_if(cgroup_id, process, is_matched_by);
 }
 
 // A process may beat before it takes its later name (PR_SET_NAME). Without this, a service that is
-// well would be restarted again and again.
-Services::Served* Services::find_but_for_comm(std::uint64_t cgroup_id, const Heard& heard) {
-  const ServiceFacts* service = known_.facts(cgroup_id);
-  if (service == nullptr) return nullptr;
-  const auto [first, last] = by_name_.equal_range(service->name);
-  const auto found = std::find_if(first, last, [&](const auto& entry) {
-    const Served& served = *entry.second;
-    return served.policy->match.matches_but_for_comm(served.facts, heard.facts);
+// well would be acted upon again and again. Before the first attempt the names tell which processes
+// of a unit are the service's, and no other one may pass for it.
+Services::Served* Services::find_acted_upon(std::uint64_t cgroup_id, const Heard& heard) {
+  return find_if(cgroup_id, heard.process, [&](const Served& served) {
+    return served.service.attempt() > 0 &&
+           served.policy->match.matches_but_for_comm(served.facts, heard.facts);
   });
-  return found != last ? found->second : nullptr;
+}
+
+// The first service of that name for which f holds.
+template <typename F>
+Services::Served* Services::find_if(std::uint64_t cgroup_id, const ProcessKey& process, F f) {
+  const ServiceFacts* service = known_.facts(cgroup_id);
+  const auto named = by_name_.equal_range(service != nullptr ? service->name : own_key(process));
+  const auto found =
+      std::find_if(named.first, named.second, [&](const auto& entry) { return f(*entry.second); });
+  return found != named.second ? found->second : nullptr;
 }
 
 void Services::forget(const Served& served) {

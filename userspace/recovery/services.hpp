@@ -137,7 +137,9 @@ class Services {
   [[nodiscard]] Taken deliver_stall(const Stall& stall, bool may_begin, std::uint64_t now_ns);
   [[nodiscard]] Served* find(std::uint64_t cgroup_id, const ProcessKey& process,
                              const ProcessFacts& facts);
-  [[nodiscard]] Served* find_but_for_comm(std::uint64_t cgroup_id, const Heard& heard);
+  [[nodiscard]] Served* find_acted_upon(std::uint64_t cgroup_id, const Heard& heard);
+  template <typename F>
+  [[nodiscard]] Served* find_if(std::uint64_t cgroup_id, const ProcessKey& process, F f);
   void forget(const Served& served);
   void replace_policy(Served& served);
   static void set_budget(Served& served, const ServicePolicy& policy);
