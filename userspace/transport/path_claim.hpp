@@ -9,41 +9,35 @@
 // SIGKILL it stays, unlocked, and is reused.
 #pragma once
 
-#include <sys/types.h>
-
-#include <optional>
 #include <string>
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
+#include "transport/socket_directory.hpp"
 
 namespace hb {
 
-// "/run/hb" of "/run/hb/hb.sock"; "." of "hb.sock".
-[[nodiscard]] std::string directory_of(const std::string& path);
+// Makes the socket's name free to bind: removes a stale socket. A live socket and a file that is
+// not a socket are never removed; the Error names the remedy. To be called with the claim held.
+[[nodiscard]] Result<> clear_name(const SocketDirectory& directory);
 
 class PathClaim {
  public:
-  // Makes the path free to bind: makes the directory when only its last component is missing, takes
-  // the lock, removes a stale socket. A live socket and a file that is not a socket are never
-  // removed; the Error names the remedy.
-  //
-  // A directory that was made is chowned to `run_as_uid`, provided that its parent is ours and
-  // nobody else may write to it, so that nobody can have replaced it meanwhile.
-  static Result<PathClaim> take(const std::string& path,
-                                std::optional<uid_t> run_as_uid = std::nullopt);
+  // Takes the lock. Borrows the directory, which must outlive it.
+  static Result<PathClaim> take(const SocketDirectory& directory);
 
-  PathClaim(PathClaim&&) noexcept = default;
+  PathClaim(PathClaim&& other) noexcept = default;
   PathClaim& operator=(PathClaim&&) = delete;
   ~PathClaim();
 
+  // Whether the lock file still has its name: otherwise another process may have made a new one.
+  [[nodiscard]] bool is_in_force() const;
+
  private:
-  PathClaim(std::string lock_path, Fd lock)
-      : lock_path_(std::move(lock_path)), lock_(std::move(lock)) {}
+  PathClaim(const SocketDirectory& directory, Fd lock)
+      : directory_(&directory), lock_(std::move(lock)) {}
 
-  static Result<PathClaim> lock(const std::string& path);
-
-  std::string lock_path_;
+  const SocketDirectory* directory_;
   Fd lock_;
 };
 

@@ -8,7 +8,6 @@
 #include <cstring>
 
 #include "base/uninterrupted.hpp"
-#include "transport/unix_address.hpp"
 
 namespace hb {
 namespace {
@@ -108,88 +107,154 @@ UnixListener::~UnixListener() {
 }
 
 Result<> UnixListener::bind(const SocketPlace& place) {
-  auto claim = PathClaim::take(place.path, place.run_as_uid);
+  place_ = place;
+  auto bound = claim_name();
+  if (bound) bound = make_file_at_place(socket_);
+  if (!bound) claim_.reset();
+  return bound;
+}
+
+Result<> UnixListener::claim_name() {
+  if (!claim_ || !directory_->is_named() || !claim_->is_in_force()) {
+    if (auto claimed = claim_anew(); !claimed) return claimed;
+  }
+  return clear_name(*directory_);
+}
+
+Result<> UnixListener::claim_anew() {
+  auto opened = SocketDirectory::open(place_.path, place_.run_as_uid);
+  if (!opened) return opened.error();
+  auto directory = std::make_unique<SocketDirectory>(std::move(opened).value());
+  auto claim = PathClaim::take(*directory);
   if (!claim) return claim.error();
+  claim_.reset();
+  directory_ = std::move(directory);
   claim_.emplace(std::move(claim).value());
-  return place.group ? make_file_of_group(*place.group, place) : make_file(place, place.mode);
+  return ok();
+}
+
+Result<> UnixListener::make_file_at_place(const Fd& socket) {
+  return place_.group ? make_file_of_group(socket, *place_.group) : make_file(socket, place_.mode);
 }
 
 // If possible, the file is created with the group (setfsgid(2)). Otherwise it is created without
 // the group's mode bits, then chowned, then chmodded. As root that is not done in another user's
 // directory, since that user could replace the file in between.
-Result<> UnixListener::make_file_of_group(gid_t group, const SocketPlace& place) {
+Result<> UnixListener::make_file_of_group(const Fd& socket, gid_t group) {
   struct stat directory {};
-  const int refused = ::stat(directory_of(place.path).c_str(), &directory);
+  const int refused = ::fstat(directory_->fd(), &directory);
   const int code = errno;
-  if (refused != 0) return os_error(code, "cannot look at the directory of " + place.path);
+  if (refused != 0) return os_error(code, "cannot look at the directory of " + place_.path);
   {
     const FileGroup file_group(group);
     if (file_group.is_in_force() && !has_setgid_bit(directory)) {
-      return make_file(place, place.mode);
+      return make_file(socket, place_.mode);
     }
   }
   if (::geteuid() == 0 && is_not_ours(directory)) {
-    return Error{"the directory of " + place.path + " belongs to user " +
+    return Error{"the directory of " + place_.path + " belongs to user " +
                      std::to_string(directory.st_uid) + " and has the setgid bit: chmod g-s it",
                  EPERM};
   }
-  if (auto made = make_file(place, place.mode & ~mode_t{S_IRWXG}); !made) return made;
-  return give_to(group, place);
+  if (auto made = make_file(socket, place_.mode & ~mode_t{S_IRWXG}); !made) return made;
+  return give_to(group);
 }
 
 // bind(2) applies the umask to the file's mode (unix_bind in net/unix/af_unix.c), so no chmod is
 // needed after it.
-Result<> UnixListener::make_file(const SocketPlace& place, mode_t mode) {
-  const auto address = unix_address(place.path);
-  if (!address) return address.error();
-  const auto* where = reinterpret_cast<const sockaddr*>(&address.value());
+Result<> UnixListener::make_file(const Fd& socket, mode_t mode) {
   const Umask mask(static_cast<mode_t>(~mode & 0777));
-  if (::bind(socket_.get(), where, sizeof(sockaddr_un)) != 0) {
-    const int code = errno;
-    return os_error(code, "cannot bind " + place.path);
-  }
-  return remember(place.path);
+  const int code = directory_->with_address([&](const sockaddr_un& address) {
+    return ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+  });
+  return code == 0 ? remember() : Result<>(os_error(code, "cannot bind " + place_.path));
 }
 
-Result<> UnixListener::remember(const std::string& path) {
+Result<> UnixListener::remember() {
   struct stat made {};
-  if (::lstat(path.c_str(), &made) != 0) {
+  if (::fstatat(directory_->fd(), directory_->name().c_str(), &made, AT_SYMLINK_NOFOLLOW) != 0) {
     const int code = errno;
-    return os_error(code, "cannot look at the socket just made, " + path);
+    return os_error(code, "cannot look at the socket just made, " + place_.path);
   }
-  path_ = path;
+  has_file_ = true;
   device_ = made.st_dev;
   inode_ = made.st_ino;
   return ok();
 }
 
 // Neither call follows a symbolic link that the owner of the directory may have put there.
-Result<> UnixListener::give_to(gid_t group, const SocketPlace& place) {
-  const char* path = place.path.c_str();
-  if (::fchownat(AT_FDCWD, path, static_cast<uid_t>(-1), group, AT_SYMLINK_NOFOLLOW) != 0) {
+Result<> UnixListener::give_to(gid_t group) {
+  const int directory = directory_->fd();
+  const char* name = directory_->name().c_str();
+  if (::fchownat(directory, name, static_cast<uid_t>(-1), group, AT_SYMLINK_NOFOLLOW) != 0) {
     const int code = errno;
-    return os_error(code, "cannot give " + place.path + " to group " + std::to_string(group) +
+    return os_error(code, "cannot give " + place_.path + " to group " + std::to_string(group) +
                               " (be a member of it, or root)");
   }
-  if (::fchmodat(AT_FDCWD, path, place.mode, AT_SYMLINK_NOFOLLOW) != 0) {
+  if (::fchmodat(directory, name, place_.mode, AT_SYMLINK_NOFOLLOW) != 0) {
     const int code = errno;
-    return os_error(code, "cannot set the mode of " + place.path);
+    return os_error(code, "cannot set the mode of " + place_.path);
   }
+  return ok();
+}
+
+Result<> UnixListener::check_name() const {
+  struct stat seen {};
+  const int refused = ::lstat(place_.path.c_str(), &seen);
+  const int code = errno;
+  if (refused != 0) return os_error(code, "cannot find the socket " + place_.path);
+  if (has_file_ && is_ours(seen)) return ok();
+  return Error{place_.path + " is another file than the socket that was bound there", ESTALE};
+}
+
+Result<> UnixListener::rebind(UnixListener& fresh) {
+  if (auto made = make_file_at_place(fresh.socket_); !made) return made;
+  Fd former(::fcntl(socket_.get(), F_DUPFD_CLOEXEC, 0));
+  int code = errno;
+  if (!former) return os_error(code, "cannot keep the former socket");
+  const int refused = ::dup3(fresh.socket_.get(), socket_.get(), O_CLOEXEC);
+  code = errno;
+  if (refused < 0) return os_error(code, "cannot put a new socket in the place of the former");
+  former_ = std::move(former);
+  former_received_ = 0;
   return ok();
 }
 
 Result<std::size_t> UnixListener::receive(std::span<Datagram> batch) {
   const std::size_t room = std::min(batch.size(), kMaxBatch);
   arm(batch.first(room));
+  if (!former_) return receive_from(socket_, batch.first(room), 0);
+  return receive_from_both(batch.first(room));
+}
+
+// Each in its turn is the first, so a flood of one does not hide the other. A count below the
+// batch's size means that both were empty.
+Result<std::size_t> UnixListener::receive_from_both(std::span<Datagram> batch) {
+  former_first_ = !former_first_;
+  const auto first = receive_from(former_first_ ? former_ : socket_, batch, 0);
+  if (!first) return first;
+  std::size_t second = 0;
+  if (first.value() < batch.size()) {
+    const auto more = receive_from(former_first_ ? socket_ : former_, batch, first.value());
+    if (!more && first.value() == 0) return more;
+    second = more ? more.value() : 0;
+  }
+  former_received_ += former_first_ ? first.value() : second;
+  return first.value() + second;
+}
+
+// Fills `batch` from the index `from` on.
+Result<std::size_t> UnixListener::receive_from(const Fd& socket, std::span<Datagram> batch,
+                                               std::size_t from) {
   for (;;) {
-    const int got = ::recvmmsg(socket_.get(), headers_.data(), static_cast<unsigned>(room),
-                               MSG_DONTWAIT, nullptr);
+    const int got = ::recvmmsg(socket.get(), headers_.data() + from,
+                               static_cast<unsigned>(batch.size() - from), MSG_DONTWAIT, nullptr);
     const int code = errno;
     if (got < 0 && code == EINTR) continue;
     if (got < 0 && code == EAGAIN) return std::size_t{0};
-    if (got < 0) return os_error(code, "cannot receive from " + path_);
+    if (got < 0) return os_error(code, "cannot receive from " + place_.path);
     const auto count = static_cast<std::size_t>(got);
-    for (std::size_t i = 0; i < count; ++i) describe(headers_[i], batch[i]);
+    for (std::size_t i = from; i < from + count; ++i) describe(headers_[i], batch[i]);
     return count;
   }
 }
@@ -204,16 +269,24 @@ void UnixListener::arm(std::span<Datagram> batch) {
 }
 
 Result<> UnixListener::withdraw() {
-  if (path_.empty()) return ok();
-  const std::string path = std::exchange(path_, {});
+  if (!std::exchange(has_file_, false)) return ok();
+  const int directory = directory_->fd();
+  const char* name = directory_->name().c_str();
   struct stat seen {};
-  int code = uninterrupted([&] { return ::lstat(path.c_str(), &seen); }) == 0 ? 0 : errno;
+  int code =
+      uninterrupted([&] { return ::fstatat(directory, name, &seen, AT_SYMLINK_NOFOLLOW); }) == 0
+          ? 0
+          : errno;
   if (code == 0) {
-    if (seen.st_dev != device_ || seen.st_ino != inode_) return ok();
-    code = uninterrupted([&] { return ::unlink(path.c_str()); }) == 0 ? 0 : errno;
+    if (!is_ours(seen)) return ok();
+    code = uninterrupted([&] { return ::unlinkat(directory, name, 0); }) == 0 ? 0 : errno;
   }
   if (code == 0 || code == ENOENT) return ok();
-  return os_error(code, "cannot remove the socket " + path);
+  return os_error(code, "cannot remove the socket " + place_.path);
+}
+
+bool UnixListener::is_ours(const struct stat& file) const {
+  return file.st_dev == device_ && file.st_ino == inode_;
 }
 
 }  // namespace hb

@@ -17,6 +17,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +26,7 @@
 #include "base/result.hpp"
 #include "identity/datagram.hpp"
 #include "transport/path_claim.hpp"
+#include "transport/socket_directory.hpp"
 
 namespace hb {
 
@@ -51,9 +53,22 @@ class UnixListener final : public Receiver {
   ~UnixListener() override;
 
   // At most once. At no time may more processes send than `place` permits. After an Error the
-  // listener
-  // cannot be used.
+  // listener cannot be used.
   Result<> bind(const SocketPlace& place);
+
+  // Whether the path still leads to the socket; the Error says what else is there. To be called
+  // after bind(), also as another user: a directory may then be closed to us (EACCES).
+  [[nodiscard]] Result<> check_name() const;
+
+  // The path does not lead here any more. First claim_name() makes it free to bind, with the same
+  // rules as at the start; then `fresh`, which was opened like this one and is not bound, gets the
+  // name, and its socket this one's descriptor number. Connected senders still have the former
+  // socket: it is received from as well, until close_former().
+  Result<> claim_name();
+  Result<> rebind(UnixListener& fresh);
+  [[nodiscard]] int former_fd() const { return former_.get(); }  // -1: there is none
+  [[nodiscard]] std::uint64_t former_received() const { return former_received_; }
+  void close_former() { former_.reset(); }
 
   // One recvmmsg(2) of at most kMaxBatch datagrams.
   Result<std::size_t> receive(std::span<Datagram> batch) override;
@@ -74,16 +89,26 @@ class UnixListener final : public Receiver {
 
   explicit UnixListener(Fd socket);
 
-  Result<> make_file(const SocketPlace& place, mode_t mode);
-  Result<> make_file_of_group(gid_t group, const SocketPlace& place);
-  Result<> remember(const std::string& path);
-  Result<> give_to(gid_t group, const SocketPlace& place);
+  Result<> claim_anew();
+  Result<> make_file_at_place(const Fd& socket);
+  Result<> make_file(const Fd& socket, mode_t mode);
+  Result<> make_file_of_group(const Fd& socket, gid_t group);
+  Result<> remember();
+  Result<> give_to(gid_t group);
+  [[nodiscard]] bool is_ours(const struct stat& file) const;
   void arm(std::span<Datagram> batch);
+  Result<std::size_t> receive_from_both(std::span<Datagram> batch);
+  Result<std::size_t> receive_from(const Fd& socket, std::span<Datagram> batch, std::size_t from);
 
   Fd socket_;
-  std::optional<PathClaim> claim_;
-  std::string path_;  // empty until there is a file to remove
-  dev_t device_ = 0;  // of that file
+  Fd former_;
+  std::uint64_t former_received_ = 0;  // datagrams
+  bool former_first_ = false;          // in receive()
+  SocketPlace place_;
+  std::unique_ptr<SocketDirectory> directory_;
+  std::optional<PathClaim> claim_;  // after directory_, which it borrows
+  bool has_file_ = false;           // to be removed
+  dev_t device_ = 0;                // of that file
   ino_t inode_ = 0;
 
   std::array<iovec, kMaxBatch> vectors_{};
