@@ -51,6 +51,7 @@ static __always_inline struct hb_counters *counters_here(void)
 
 #include "identity.bpf.h"
 #include "skb.bpf.h"
+#include "receiver.bpf.h"
 #include "frame.bpf.h"
 #include "credentials.bpf.h"
 #include "owners.bpf.h"
@@ -131,6 +132,23 @@ static __always_inline struct ring_state ring_state(void)
 	return ring;
 }
 
+static __always_inline bool is_self_beat(const struct hb_stamp *stamp,
+					 const struct hb_observer *by)
+{
+	return by->initial_tgid && stamp->initial_tgid == by->initial_tgid &&
+	       *(const __u64 *)stamp->frame == HB_SELF_BEAT_MAGIC;
+}
+
+/* Never queued, whatever the delivery: its stamp shows that the socket can be reached. */
+static __always_inline int take_self_beat(struct hb_stamp *stamp)
+{
+	stamp->flags |= HB_STAMP_SELF_BEAT;
+	__sync_fetch_and_add(&notices.self_beats, 1);
+	if (bpf_ringbuf_output(&stamps, stamp, sizeof(*stamp), BPF_RB_NO_WAKEUP))
+		__sync_fetch_and_add(&notices.self_beats_lost, 1);
+	return HB_DROP;
+}
+
 /*
  * Everything is gathered before one bpf_ringbuf_output(): a record between bpf_ringbuf_reserve()
  * and bpf_ringbuf_submit() hides all later ones while its writer is preempted.
@@ -145,6 +163,8 @@ static __always_inline int stamp_datagram(struct __sk_buff *ctx, struct task_str
 	struct hb_sender *sender;
 	struct ring_state ring;
 
+	if (receiver_is_dead(ctx, direct))
+		return HB_KEEP; /* the kernel says ECONNREFUSED */
 	count(attempts);
 	if (ctx->len != HB_FRAME_BYTES)
 		return drop(HB_DROP_WRONG_LENGTH);
@@ -165,6 +185,8 @@ static __always_inline int stamp_datagram(struct __sk_buff *ctx, struct task_str
 		return drop_descriptors();
 	stamp.skb = (__u64)ctx;
 	stamp.ktime_ns = bpf_ktime_get_ns();
+	if (is_self_beat(&stamp, &snapshot))
+		return take_self_beat(&stamp);
 
 	process.generation_ns = stamp.generation_ns;
 	process.initial_tgid = stamp.initial_tgid;

@@ -39,7 +39,13 @@ enum hb_stamp_flag {
 	/* The datagram carries SCM_RIGHTS, which no agent sends. Known only where
 	 * HB_STAMP_CREDENTIALS is set. */
 	HB_STAMP_DESCRIPTORS = 1u << 3,
+	/* A self-beat: sent by the observer itself, and in no counter but its own. */
+	HB_STAMP_SELF_BEAT = 1u << 4,
 };
+
+/* The first eight bytes of the datagram that the observer sends to its own socket to check that
+ * it can be reached: "hb-self" and a NUL, little-endian. */
+#define HB_SELF_BEAT_MAGIC 0x00666c65732d6268ull
 
 struct hb_stamp {
 	__u32 version; /* HB_STAMP_VERSION */
@@ -234,13 +240,15 @@ HB_ASSERT_LAYOUT(sizeof(struct hb_counters) == 128);
 
 enum { HB_COUNTER_SLOTS = 64 }; /* power of two */
 
-/* Read by the observer after each read of the ring: one cache line, rarely written. */
+/* Read by the observer often: one cache line, rarely written. */
 struct hb_notices {
 	__u64 descriptors;    /* sum of drops[HB_DROP_DESCRIPTORS] */
 	__u64 kept_unstamped; /* sum of kept_unstamped */
 	__u64 woken_at;	      /* 1 + the ring's consumer position at the last wake-up */
 	__u64 wakes;
-	__u64 pad[4];
+	__u64 self_beats;      /* seen by the program, stamped or not */
+	__u64 self_beats_lost; /* of these, the ones for whose stamp the ring had no room */
+	__u64 pad[2];
 };
 
 HB_ASSERT_LAYOUT(sizeof(struct hb_notices) == 64);

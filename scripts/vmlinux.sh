@@ -27,6 +27,6 @@ bpftool gen min_core_btf "$btf" "$work/needed.btf" "$work/full.o"
     echo "/* Made by scripts/vmlinux.sh from the BTF of Linux $release; not to be edited. */"
     bpftool btf dump file "$work/needed.btf" format c |
         sed -E -e '/^\t+(long|int|short|char)( int)?: ?[0-9]+;$/d' \
-            -e '/^struct __sk_buff \{$/,/^\};$/d' # user space API: linux/bpf.h has it
+            -e '/^(struct __sk_buff|enum bpf_func_id) \{$/,/^\};$/d' # user space API: linux/bpf.h has them
 } > "$work/vmlinux.h"
 mv "$work/vmlinux.h" "$top/vmlinux/vmlinux.h"

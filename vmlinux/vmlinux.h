@@ -99,7 +99,10 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 };
 
+struct sock;
+
 struct sk_buff {
+	struct sock *sk;
 	char cb[48];
 	unsigned int data_len;
 	void *data;
@@ -120,6 +123,17 @@ struct cgroup {
 
 struct kernfs_node {
 	u64 id;
+};
+
+
+struct sock_common {
+	union {
+		long unsigned int skc_flags;
+	};
+};
+
+struct sock {
+	struct sock_common __sk_common;
 };
 
 

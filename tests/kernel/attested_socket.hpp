@@ -59,6 +59,9 @@ class AttestedSocket {
     return sender;
   }
 
+  // As when its owner ends: connected senders keep it, and the program on it.
+  void close() { fd_.reset(); }
+
   std::vector<hb_stamp> stamps() {
     std::vector<hb_stamp> read;
     program_->ring().drain([&](std::span<const std::byte> record) {

@@ -112,6 +112,58 @@ TEST_F(RecoveryAndCoreDumps, OfOneProcessDoNotKeepOthersFromBeingRecovered) {
   EXPECT_EQ(means_->acts, 1U);
 }
 
+// --- While agents cannot reach the observer ---
+
+class FakeReach final : public Reach {
+ public:
+  bool is_reachable(std::uint64_t /*now_ns*/) override { return !lost; }
+  [[nodiscard]] bool is_lost() const override { return lost; }
+
+  bool lost = false;
+};
+
+class RecoveryAndReach : public RecoveryFlow {
+ protected:
+  RecoveryAndReach() {
+    Recovery::Config config;
+    config.services.policies = with_steps({kAnyStep});
+    config.reach = &reach_;
+    restart(config);
+  }
+
+  FakeReach reach_;
+};
+
+TEST_F(RecoveryAndReach, NothingIsDoneUntilTheyCan) {
+  reach_.lost = true;
+  EXPECT_EQ(on_stall_of(7),
+            (Log{"tell refused observer_unreachable", "record refused observer_unreachable 7"}));
+  for (int i = 0; i < 30; ++i) pass(kSecond);
+  EXPECT_EQ(means_->acts, 0U);
+  reach_.lost = false;
+  pass(kSecond);
+  EXPECT_EQ(means_->acts, 1U);
+}
+
+// Its first beat cannot come: the attempt has not failed by that.
+TEST_F(RecoveryAndReach, ARestartedAgentHasMoreTime) {
+  names_.know(kCgroup, "a.service");
+  first_beat_of(7, kCgroup);
+  recovery_->tick(clock_.now_ns());
+  on(crash_of(7));
+  pass(2 * kSecond);
+  ASSERT_EQ(means_->acts, 1U);
+  end_with(RecoveryOutcome::CompletedZero, 7);
+  reach_.lost = true;
+  for (int i = 0; i < 120; ++i) pass(kSecond);
+  reach_.lost = false;
+  EXPECT_EQ(recovery_->counters().changes[ServiceNews::AttemptFailed], 0U);
+  first_beat_of(8, kCgroup);
+  for (int i = 0; i < 20; ++i) pass(kSecond);
+  EXPECT_EQ(listener_.changes, (Log{"a.service went_down", "a.service recovered"}));
+  EXPECT_EQ(means_->acts, 1U);
+}
+
 // --- Steps that are not taken ---
 
 // Not every agent can be signalled; it can be restarted all the same.

@@ -219,6 +219,20 @@ TEST(JsonLines, ALoss) {
   EXPECT_NE(pipe.text().find(R"("observer_ns":2,"pid":1234})"), std::string::npos);
 }
 
+TEST(JsonLines, TheReachOfTheObserver) {
+  Pipe pipe;
+  LineWriter out(pipe.in());
+  JsonSink sink(out);
+  sink.reach({.message = "it is \"gone\"", .since_ns = 1, .observer_ns = 2});
+  EXPECT_EQ(pipe.text(), R"({"event":"reach","reachable":false,"since_ns":1,"observer_ns":2,)"
+                         R"("message":"it is \"gone\""})"
+                         "\n");
+  sink.reach({.reachable = true, .rebound = true, .since_ns = 1, .observer_ns = 3});
+  EXPECT_EQ(pipe.text(), R"({"event":"reach","reachable":true,"since_ns":1,"observer_ns":3,)"
+                         R"("rebound":true})"
+                         "\n");
+}
+
 // The gap is told while the next line is already on its way.
 TEST(JsonLines, AGapIsToldBeforeTheLineAfterIt) {
   Pipe pipe;
@@ -314,6 +328,16 @@ TEST(TextLines, ALoss) {
   TextSink(out, false).loss({"ring_full", 7, 1'500'000'000, 9, 2'000'000'000});
   EXPECT_EQ(pipe.text(),
             "     2.000000  LOSS                ring_full 7 since 1.500000, 9 in all\n");
+}
+
+TEST(TextLines, TheReachOfTheObserver) {
+  Pipe pipe;
+  LineWriter out(pipe.in());
+  TextSink sink(out, false);
+  sink.reach({.message = "gone", .since_ns = 1'500'000'000, .observer_ns = 2'000'000'000});
+  EXPECT_EQ(pipe.text(), "     2.000000  UNREACHABLE         gone  since 1.500000\n");
+  sink.reach({.reachable = true, .since_ns = 1'500'000'000, .observer_ns = 2'000'000'000});
+  EXPECT_EQ(pipe.text(), "     2.000000  reachable           again  since 1.500000\n");
 }
 
 TEST(TextLines, AreColouredOnlyWhenToldSo) {

@@ -110,6 +110,8 @@ void declare_process(CLI::App& run, RunConfig& o) {
       ->type_name("N");
   add_number(run, "--self-watchdog-ms", o.self_watchdog_ms, 0, kMsPerDay,
              "End with exit code 5 when the loop is stuck for so long; 0: no watchdog");
+  add_number(run, "--unreachable-ms", o.unreachable_ms, 0, kMsPerDay,
+             "End with exit code 1 when agents cannot reach the socket for so long; 0: never");
 }
 
 // Without links, "." and "..", as far as the path exists.

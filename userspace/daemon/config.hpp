@@ -93,6 +93,7 @@ struct RunConfig {
   std::optional<std::uint64_t> shutdown_after_s;
   std::optional<int> nice;  // unset: the highest priority that is permitted
   std::uint64_t self_watchdog_ms = 10'000;
+  std::uint64_t unreachable_ms = 30'000;
 
   RecoveryConfig recovery;
 

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
+#include "daemon/exit_code.hpp"
 #include "daemon/progress.hpp"
 #include "observer/event.hpp"
 #include "observer/source.hpp"
@@ -19,6 +21,9 @@ class LoopMember {
 
   // After every wait, and after the events of a turn.
   virtual void tick(std::uint64_t /*now_ns*/) {}
+
+  // After a tick(): the loop is to end with that code. The member has logged why.
+  [[nodiscard]] virtual std::optional<ExitCode> end() const { return std::nullopt; }
 
   // A descriptor that becomes readable when tick() has work (it may be an epoll descriptor), or -1;
   // and when tick() must be called in any case, on CLOCK_MONOTONIC.

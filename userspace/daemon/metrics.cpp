@@ -3,6 +3,7 @@
 #include <array>
 
 #include "audit/audit_log.hpp"
+#include "daemon/reach_member.hpp"
 #include "daemon/watchdog.hpp"
 #include "kernel/stamp_counters.hpp"
 #include "observer/counters.hpp"
@@ -65,6 +66,8 @@ constexpr std::array kAll = {
     &LineWriter::kEventsLost,
     &LineWriter::kLogLinesLost,
     &Watchdog::kInterrupts,
+    &ReachMember::kUnreachable,
+    &ReachMember::kRebound,
 };
 
 }  // namespace

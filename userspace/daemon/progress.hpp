@@ -16,6 +16,7 @@ enum class Step : std::uint8_t {
   Exporting,
   Recovering,
   Auditing,
+  CheckingReach,
   OtherMember,
   Reopening,
   AwaitingCommands,  // at the end, for at most --shutdown-grace-ms
@@ -32,6 +33,7 @@ enum class Step : std::uint8_t {
     case Step::Exporting: return "writing to --export-file";
     case Step::Recovering: return "recovering an agent or recording that";
     case Step::Auditing: return "logging problems of the audit file";
+    case Step::CheckingReach: return "checking that agents can reach the socket";
     case Step::OtherMember: return "working on an event";
     case Step::Reopening: return "opening files again (SIGHUP)";
     case Step::AwaitingCommands: return "waiting for recovery commands to end";

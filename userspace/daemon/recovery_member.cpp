@@ -36,6 +36,7 @@ Recovery::Config config_of(const RecoveryConfig& options, Policies policies,
                            const CoreDumps& core_dumps, std::uint64_t now_ns) {
   Recovery::Config config;
   config.core_dumps = &core_dumps;
+  config.reach = observer.reach;
   RecoveryPolicy::Config& policy = config.policy;
   policy.signals = !options.may_run_commands();
   policy.accept_unauthenticated = options.accept_unauthenticated;

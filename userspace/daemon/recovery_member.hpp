@@ -19,6 +19,7 @@
 #include "observer/attempt_watch.hpp"
 #include "observer/clock.hpp"
 #include "observer/observer.hpp"
+#include "observer/reach.hpp"
 #include "observer/service_facts.hpp"
 #include "recovery/cgroup_services.hpp"
 #include "recovery/delegated_cgroup.hpp"
@@ -39,6 +40,7 @@ class RecoveryMember final : public LoopMember, public ServiceLookup, private Re
     std::uint64_t tracker_capacity = 0;
     std::optional<uid_t> run_as_uid;         // whom the observer is to become
     const AttemptWatch* attempts = nullptr;  // borrowed; nullptr: the kernel does not tell
+    Reach* reach = nullptr;                  // borrowed
   };
 
   // What open() needs: the policies, and processes beside the observer, each with the privileges

@@ -58,7 +58,7 @@ ExitCode RunLoop::run() {
     if (const auto end = serve_readers()) return *end;
     if (const auto end = turn()) return *end;
     warn_of_clock_jump();
-    tick();
+    if (const auto end = tick()) return *end;
   }
 }
 
@@ -142,13 +142,15 @@ void RunLoop::warn_of_clock_jump() {
       jump->gap_ns / kNsPerSecond, jump->gap_ns % kNsPerSecond / kNsPerMs);
 }
 
-void RunLoop::tick() {
-  if (members_.empty()) return;
+std::optional<ExitCode> RunLoop::tick() {
+  if (members_.empty()) return std::nullopt;
   const std::uint64_t now_ns = clock_.now_ns();
   for (LoopMember* member : members_) {
     progress_.begin(member->step());
     member->tick(now_ns);
+    if (const auto end = member->end()) return end;
   }
+  return std::nullopt;
 }
 
 void RunLoop::tell(const Event& event) {

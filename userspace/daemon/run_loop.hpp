@@ -61,7 +61,7 @@ class RunLoop {
   std::optional<ExitCode> end_without_reader();
   void tell(const Event& event);
   void warn_of_clock_jump();
-  void tick();
+  std::optional<ExitCode> tick();
   [[nodiscard]] std::uint64_t wake_ns() const;
 
   Observer& observer_;

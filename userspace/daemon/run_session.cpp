@@ -14,6 +14,7 @@
 #include "daemon/orphan_reaper.hpp"
 #include "daemon/priority.hpp"
 #include "daemon/privileges.hpp"
+#include "daemon/reach_member.hpp"
 #include "daemon/recovery_member.hpp"
 #include "daemon/run_loop.hpp"
 #include "report/json_sink.hpp"
@@ -52,6 +53,10 @@ RunLoop::Config loop_config(const RunConfig& options, std::uint64_t now_ns) {
   config.end_when_stream_is_full = options.when_stdout_is_full == WhenFull::End;
   if (options.shutdown_after_s) config.end_ns = now_ns + *options.shutdown_after_s * kNsPerSecond;
   return config;
+}
+
+ReachMember::Config reach_config(const RunConfig& options) {
+  return {.path = options.socket.path, .unreachable_ns = options.unreachable_ms * kNsPerMs};
 }
 
 std::optional<uid_t> run_as_uid(const RunConfig& options) {
@@ -104,11 +109,11 @@ struct Members {
   std::unique_ptr<RecoveryMember> recovery;
   std::unique_ptr<OrphanReaper> orphans;
 
-  Result<> open(const RunConfig& options, const intake::Intake& intake,
+  Result<> open(const RunConfig& options, const intake::Intake& intake, Reach& reach,
                 RecoveryMember::Prepared prepared, Observer& observer, const Clock& clock) {
     if (auto opened = open_exporter(options); !opened) return opened;
     if (auto opened = open_audit(options); !opened) return opened;
-    if (auto opened = open_recovery(options, intake, std::move(prepared), observer, clock);
+    if (auto opened = open_recovery(options, intake, reach, std::move(prepared), observer, clock);
         !opened) {
       return opened;
     }
@@ -135,14 +140,14 @@ struct Members {
     return ok();
   }
 
-  Result<> open_recovery(const RunConfig& options, const intake::Intake& intake,
+  Result<> open_recovery(const RunConfig& options, const intake::Intake& intake, Reach& reach,
                          RecoveryMember::Prepared prepared, Observer& observer,
                          const Clock& clock) {
     const RecoveryMember::ObserverFacts facts{
         intake.observer_ns_inode(), options.allow_cross_namespace,
         options.threshold_ms,       options.shortest_threshold_ms(),
         options.tracker_capacity,   run_as_uid(options),
-        intake.attempts()};
+        intake.attempts(),          &reach};
     AuditTrail* trail = audit ? &audit->trail() : nullptr;
     auto opened =
         RecoveryMember::open(options.recovery, facts, std::move(prepared), observer, clock, trail);
@@ -185,7 +190,8 @@ Result<> set_hangup_apart(Signals& signals, const Members& members) {
 
 // All counters.
 void append_totals(Totals& totals, const Observer& observer, const intake::Intake& intake,
-                   const Members& members, const LineWriter& out, const Watchdog& watchdog) {
+                   const Members& members, const LineWriter& out, const Watchdog& watchdog,
+                   const ReachMember& reach) {
   hb::append_totals(totals, observer.counters());
   intake.append_totals(totals);
   members.append_totals(totals);
@@ -193,6 +199,7 @@ void append_totals(Totals& totals, const Observer& observer, const intake::Intak
   const LineWriter* log = log_writer();
   append(totals, LineWriter::kLogLinesLost, log != nullptr ? log->lost() : 0);
   append(totals, Watchdog::kInterrupts, watchdog.interrupts());
+  reach.append_totals(totals);
 }
 
 // The line in place of lost ones.
@@ -218,8 +225,11 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
   for (Source* source : intake.sources()) observer.add(*source);
   if (ExitWatch* exits = intake.exits()) observer.watch(*exits);
   if (const AttemptWatch* attempts = intake.attempts()) observer.watch(*attempts);
+  ReachMember reach(intake, observer, reach_config(options),
+                    [&](const ReachChange& change) { sink->reach(change); });
   Members members;
-  if (auto opened = members.open(options, intake, std::move(prepared), observer, clock); !opened) {
+  if (auto opened = members.open(options, intake, reach, std::move(prepared), observer, clock);
+      !opened) {
     return opened.error();
   }
   if (members.recovery) sink->look_up_services_in(*members.recovery);
@@ -228,7 +238,7 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
   if (auto bound = intake.bind(socket_place(options)); !bound) return bound.error();
   if (auto shed = shed_privileges(options, intake); !shed) return shed.error();
   const auto count = [&](Totals& totals) {
-    append_totals(totals, observer, intake, members, out, watchdog);
+    append_totals(totals, observer, intake, members, out, watchdog, reach);
   };
   LossMember losses(observer.start_ns(), count, [&](const Loss& loss) {
     sink->loss(loss);
@@ -239,6 +249,8 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
   out.tell_gaps_with(
       [&](const LineWriter::Gap& gap) { tell_gap(*sink, out, gap, observer, clock); });
   if (auto started = start_watchdog(watchdog); !started) return started.error();
+  reach.begin(clock.now_ns());
+  observer.watch(reach);
 
   sink->ready({options.socket.path, static_cast<std::uint32_t>(::getpid()),
                intake.observer_ns_inode(), intake.udp_address()});
@@ -247,12 +259,14 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
   never_wait_for_log();
   RunLoop loop(observer, clock, intake.poll_sources(), signals, *sink, out, watchdog.progress(),
                loop_config(options, clock.now_ns()));
+  loop.add(reach);
   for (LoopMember* member : members.all()) loop.add(*member);
   loop.add(losses);
   const ExitCode code = loop.run();
   watchdog.progress().begin(Step::AwaitingCommands);
   if (members.recovery) members.recovery->finish();
   watchdog.progress().begin(Step::Ending);
+  reach.finish();
   withdraw(intake, options.user.has_value());
   out.end();
   end_log();

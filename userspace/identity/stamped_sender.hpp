@@ -6,6 +6,11 @@
 
 namespace hb {
 
+// Of the observer itself: neither a frame nor an attempt.
+[[nodiscard]] inline bool is_self_beat(const hb_stamp& stamp) {
+  return stamp.version == HB_STAMP_VERSION && (stamp.flags & HB_STAMP_SELF_BEAT) != 0;
+}
+
 [[nodiscard]] inline Attestation sender_of(const hb_stamp& stamp) {
   if ((stamp.flags & HB_STAMP_KERNEL_THREAD) != 0) return Unattested::KernelThread;
   return Identity{.tgid = stamp.tgid,

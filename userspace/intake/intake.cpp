@@ -18,6 +18,7 @@ Result<std::unique_ptr<Intake>> Intake::open(const IntakeConfig& config,
                                              std::unique_ptr<kernel::StampProgram> program,
                                              std::uint64_t start_ns) {
   std::unique_ptr<Intake> intake(new Intake(std::move(program)));
+  if (auto opened = intake->open_wake(); !opened) return opened.error();
   if (auto opened = intake->open_socket(config); !opened) return opened.error();
   if (intake->program_) {
     if (auto ready = intake->attest_by_kernel(config, start_ns); !ready) return ready.error();
@@ -28,7 +29,8 @@ Result<std::unique_ptr<Intake>> Intake::open(const IntakeConfig& config,
 }
 
 Result<> Intake::open_socket(const IntakeConfig& config) {
-  auto opened = open_agent_socket(program_.get(), config.kernel.queue_length);
+  wanted_queue_length_ = config.kernel.queue_length;
+  auto opened = open_agent_socket(program_.get(), wanted_queue_length_);
   if (!opened) return opened.error();
   AgentSocket socket = std::move(opened).value();
   listener_ = std::move(socket.listener);
@@ -52,19 +54,52 @@ Result<> Intake::attest_by_kernel(const IntakeConfig& wanted, std::uint64_t star
   attempts_.emplace(program_->senders());
   ns_inode_ = program_->observer_ns_inode();
   watch_exits();
-  return watch_ring();
+  return wake_for(program_->ring_fd());
+}
+
+Result<> Intake::open_wake() {
+  wake_.reset(::epoll_create1(EPOLL_CLOEXEC));
+  const int code = errno;
+  return wake_ ? ok() : Result<>(os_error(code, "cannot watch the stamp ring (epoll_create1)"));
 }
 
 // Edge-triggered, as a ring is readable whenever it has unread records, which is nearly always.
-Result<> Intake::watch_ring() {
-  ring_wake_.reset(::epoll_create1(EPOLL_CLOEXEC));
-  int code = errno;
-  if (!ring_wake_) return os_error(code, "cannot watch the stamp ring (epoll_create1)");
+Result<> Intake::wake_for(int fd) {
   epoll_event event{};
   event.events = EPOLLIN | EPOLLET;
-  const int refused = ::epoll_ctl(ring_wake_.get(), EPOLL_CTL_ADD, program_->ring_fd(), &event);
-  code = errno;
-  return refused == 0 ? ok() : Result<>(os_error(code, "cannot watch the stamp ring (epoll_ctl)"));
+  const int refused = ::epoll_ctl(wake_.get(), EPOLL_CTL_ADD, fd, &event);
+  const int code = errno;
+  if (refused == 0) return ok();
+  return os_error(code, "cannot watch the ring, or the former socket (epoll_ctl)");
+}
+
+Result<> Intake::bind(const SocketPlace& place) {
+  if (auto bound = listener_->bind(place); !bound) return bound;
+  auto opened = SelfBeat::open(program_.get(), *listener_, place.path);
+  if (!opened) return opened.error();
+  self_beat_.emplace(std::move(opened).value());
+  return ok();
+}
+
+Result<> Intake::check_reach(std::uint64_t now_ns) {
+  return self_beat_->check(read_self_beat_ns(), now_ns);
+}
+
+std::uint64_t Intake::read_self_beat_ns() const {
+  if (stamped_ != nullptr) return stamped_->self_beat_ns();
+  return ring_ != nullptr ? ring_->self_beat_ns() : 0;
+}
+
+Result<> Intake::rebind() {
+  if (auto claimed = listener_->claim_name(); !claimed) return claimed;
+  auto opened = open_agent_socket(program_.get(), wanted_queue_length_);
+  if (!opened) return opened.error();
+  if (auto bound = listener_->rebind(*opened.value().listener); !bound) return bound;
+  if (opened.value().queue_length != queue_length_) {
+    spdlog::warn("the new socket's queue holds {} datagrams, the former one's held {}",
+                 opened.value().queue_length, queue_length_);
+  }
+  return wake_for(listener_->former_fd());
 }
 
 void Intake::take_from_socket(const kernel::Config& config, std::uint64_t start_ns) {
@@ -111,7 +146,7 @@ std::vector<Source*> Intake::sources() const {
 
 std::vector<PollSource> Intake::poll_sources() const {
   std::vector<PollSource> sources{{listener_->fd(), source_.get()}};
-  if (ring_wake_) sources.push_back({.fd = ring_wake_.get(), .is_epoll = true});
+  sources.push_back({.fd = wake_.get(), .is_epoll = true});
   if (exits_ != nullptr) sources.push_back({program_->exits_fd()});
   if (udp_) sources.push_back({udp_->fd(), &udp_->source()});
   return sources;

@@ -13,6 +13,7 @@
 #include "intake/poll_source.hpp"
 #include "intake/ring_exits.hpp"
 #include "intake/ring_source.hpp"
+#include "intake/self_beat.hpp"
 #include "intake/sender_attempts.hpp"
 #include "intake/stamped_source.hpp"
 #include "intake/udp_intake.hpp"
@@ -34,8 +35,17 @@ class Intake {
   Result<> open_udp(const IntakeConfig& config, secure::Keys keys, std::uint64_t start_ns);
 
   // After bind() agents can send; after withdraw() new ones cannot.
-  Result<> bind(const SocketPlace& place) { return listener_->bind(place); }
+  Result<> bind(const SocketPlace& place);
   Result<> withdraw() { return listener_->withdraw(); }
+
+  // Whether agents can reach the socket, see SelfBeat. After bind().
+  Result<> check_reach(std::uint64_t now_ns);
+  // They cannot: a new socket with the program gets the path. The former socket is read as well,
+  // for senders that are connected to it, until close_former().
+  Result<> rebind();
+  [[nodiscard]] bool has_former() const { return listener_->former_fd() >= 0; }
+  [[nodiscard]] std::uint64_t former_received() const { return listener_->former_received(); }
+  void close_former() { listener_->close_former(); }
 
   [[nodiscard]] std::vector<Source*> sources() const;
   [[nodiscard]] ExitWatch* exits() { return exits_.get(); }  // nullptr: exits are not traced
@@ -60,7 +70,9 @@ class Intake {
   void take_from_socket(const kernel::Config& config, std::uint64_t start_ns);
   void take_from_ring(const kernel::Config& config, std::uint64_t start_ns);
   void watch_exits();
-  Result<> watch_ring();
+  Result<> open_wake();
+  Result<> wake_for(int fd);
+  [[nodiscard]] std::uint64_t read_self_beat_ns() const;
   void attest_by_procfs(std::uint64_t start_ns);
 
   std::unique_ptr<kernel::StampProgram> program_;
@@ -71,8 +83,12 @@ class Intake {
   std::unique_ptr<RingExits> exits_;
   std::optional<SenderAttempts> attempts_;
   std::unique_ptr<UdpIntake> udp_;  // nullptr: not configured
-  Fd ring_wake_;  // edge-triggered epoll: readable when the kernel program wakes the observer
-  std::uint64_t queue_length_ = 0;
+  // Edge-triggered epoll: readable when the kernel program wakes the observer, and when something
+  // comes on the former socket.
+  Fd wake_;
+  std::optional<SelfBeat> self_beat_;
+  std::uint64_t wanted_queue_length_ = 0;
+  std::uint64_t queue_length_ = 0;  // in force
   std::optional<std::uint32_t> ns_inode_;
 };
 

@@ -42,7 +42,9 @@ std::optional<Reception> RingSource::next(std::uint64_t now_ns) {
   look_ahead(now_ns);
   while (const auto record = ring_.front()) {
     std::optional<Arrival> arrival;
-    if (const hb_stamp* stamp = stamp_in(*record)) {
+    if (const hb_stamp* stamp = stamp_in(*record); stamp != nullptr && is_self_beat(*stamp)) {
+      self_beat_ns_ = stamp->ktime_ns;
+    } else if (stamp != nullptr) {
       arrival = arrival_of(*stamp);
       frames_++;
     } else {

@@ -33,6 +33,9 @@ class RingSource final : public Source {
   // Every stamp is a frame here: it counts as matched when it is read, and is never an orphan.
   [[nodiscard]] kernel::StampCounters counters() const;
 
+  // When the latest self-beat that was read had been sent; 0: none was read.
+  [[nodiscard]] std::uint64_t self_beat_ns() const { return self_beat_ns_; }
+
  private:
   void look_ahead(std::uint64_t now_ns);
   std::optional<Error> discard_refused();
@@ -51,6 +54,7 @@ class RingSource final : public Source {
 
   std::uint64_t frames_ = 0;
   std::uint64_t malformed_ = 0;
+  std::uint64_t self_beat_ns_ = 0;
   std::array<Datagram, 64> discarded_;
 };
 

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "base/units.hpp"
+#include "identity/stamped_sender.hpp"
+
 namespace hb::intake {
 namespace {
 
@@ -145,7 +147,9 @@ void StampedSource::read_ring(std::uint64_t now_ns) {
 void StampedSource::accept_record(kernel::RingReader::Bytes record, std::uint64_t now_ns) {
   const auto stamp = kernel::record_as<hb_stamp>(record);
   const auto receipt = kernel::record_as<hb_receipt>(record);
-  if (stamp && stamp->version == HB_STAMP_VERSION) {
+  if (stamp && is_self_beat(*stamp)) {
+    self_beat_ns_ = stamp->ktime_ns;
+  } else if (stamp && stamp->version == HB_STAMP_VERSION) {
     correlator_.add_stamp(*stamp, now_ns);
   } else if (receipt) {
     correlator_.add_receipt(*receipt);

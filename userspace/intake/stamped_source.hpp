@@ -47,6 +47,9 @@ class StampedSource final : public Source {
 
   [[nodiscard]] kernel::StampCounters counters() const;
 
+  // When the latest self-beat that was read had been sent; 0: none was read.
+  [[nodiscard]] std::uint64_t self_beat_ns() const { return self_beat_ns_; }
+
  private:
   static constexpr std::size_t kBatch = 64;  // datagrams per recvmmsg(2)
   static constexpr std::size_t kRecordsPerCall = 1'024;
@@ -82,6 +85,7 @@ class StampedSource final : public Source {
   std::uint64_t truncated_ = 0;
   std::uint64_t wrong_length_ = 0;
   std::uint64_t malformed_ = 0;
+  std::uint64_t self_beat_ns_ = 0;
 };
 
 }  // namespace hb::intake

@@ -1,6 +1,6 @@
 // SelfTest: this process sends itself a frame through a socket pair with the program attached, and
-// checks the stamp and the datagram. This tests the program on this kernel before any agent can
-// send, and yields the observer's PID namespace without /proc.
+// checks the datagram, the stamp and its time. This tests the program on this kernel before any
+// agent can send, and yields the observer's PID namespace without /proc.
 #pragma once
 
 #include <cstdint>
@@ -36,11 +36,14 @@ class SelfTest {
   SelfTest(StampProgram& program, Fd sender, Fd receiver)
       : program_(&program), sender_(std::move(sender)), receiver_(std::move(receiver)) {}
 
-  Result<> send(const FrameBytes& frame) const;
+  Result<> send(const FrameBytes& frame);
   Result<std::optional<Credentials>> receive(const FrameBytes& frame);
   Result<> read_ring(Echo& echo);
+  [[nodiscard]] Result<> same_clock(const hb_stamp& stamp) const;
 
   StampProgram* program_;
+  std::uint64_t before_ns_ = 0;  // CLOCK_MONOTONIC before and after the last send
+  std::uint64_t after_ns_ = 0;
   Fd sender_;
   Fd receiver_;
 };

@@ -429,8 +429,16 @@ std::uint64_t StampProgram::descriptors_dropped() const {
   return read(skeleton_->bss->notices.descriptors);
 }
 
+std::uint64_t StampProgram::self_beats() const { return read(skeleton_->bss->notices.self_beats); }
+
+std::uint64_t StampProgram::self_beats_lost() const {
+  return read(skeleton_->bss->notices.self_beats_lost);
+}
+
+// The program counts an attempt before it can know that it is a self-beat.
 hb_counters StampProgram::counters() const {
   hb_counters sum{};
+  sum.attempts -= self_beats();
   for (hb_counters& slot : skeleton_->bss->counters) {
     sum.attempts += read(slot.attempts);
     sum.stamps += read(slot.stamps);

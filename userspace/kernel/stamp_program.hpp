@@ -104,11 +104,15 @@ class StampProgram {
   // When senders last attempted to send.
   [[nodiscard]] const SenderTable& senders() const { return *senders_; }
 
-  // The sum over all CPUs since open(). Updated by senders at any moment.
+  // The sum over all CPUs since open(), without self-beats. Updated by senders at any moment.
   [[nodiscard]] hb_counters counters() const;
   // Single counters that are read often.
   [[nodiscard]] std::uint64_t kept_unstamped() const;
   [[nodiscard]] std::uint64_t descriptors_dropped() const;
+  // Datagrams of this process that begin with HB_SELF_BEAT_MAGIC, sent to an attached socket; and
+  // how many of them got no stamp, as the ring was full.
+  [[nodiscard]] std::uint64_t self_beats() const;
+  [[nodiscard]] std::uint64_t self_beats_lost() const;
 
  private:
   struct Destroy {

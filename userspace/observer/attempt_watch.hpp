@@ -12,12 +12,13 @@
 
 namespace hb {
 
-// Why no frame arrived of a process that attempted to send.
+// Why an agent of which no frame arrived is not silent.
 enum class Unheard : std::uint8_t {
   RingFull,     // no room for its stamp
   RateLimited,  // it sends more than one process may
   Share,        // its uid or cgroup has used up its share
   QueueFull,    // stamped, but the socket's queue is full; it may be blocked in sendmsg(2)
+  Unreachable,  // it may have attempted: agents cannot reach the observer (Reach)
 };
 
 // The names of metrics.
@@ -27,6 +28,7 @@ enum class Unheard : std::uint8_t {
     case Unheard::RateLimited: return "rate_limited";
     case Unheard::Share: return "share";
     case Unheard::QueueFull: return "queue_full";
+    case Unheard::Unreachable: return "unreachable";
   }
   return kNoName;
 }

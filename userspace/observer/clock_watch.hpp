@@ -62,6 +62,13 @@ class ClockWatch {
     return gap;
   }
 
+  // A gap of another kind: the observer ran, but nobody could reach it. It counts for every
+  // threshold, and not as time in which it ran.
+  Gap unreachable(std::uint64_t began_ns, std::uint64_t ended_ns) {
+    ran_ns_ -= std::min(ran_ns_, ended_ns - began_ns);
+    return {.began_ns = began_ns, .ended_ns = ended_ns, .length_ns = kNever, .ran_ns = ran_ns_};
+  }
+
   // look() will be called by then; kNever: no agent is alive.
   void expect(std::uint64_t by_ns) { expected_ns_ = by_ns; }
 

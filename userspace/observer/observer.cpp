@@ -218,15 +218,29 @@ void Observer::judge_gap(std::uint64_t read_up_to_ns) {
   if (interval_ns) tracker_.agents_sent_every(*interval_ns);
 }
 
-// A frame sent after `read_up_to_ns` may still come: the agent is neither silent nor unheard.
+// Whether agents can reach the observer is asked last: it costs a system call.
 bool Observer::is_silent(const Tracker::Due& agent, std::uint64_t read_up_to_ns) {
-  if (attempts_ == nullptr || agent.generation_ns == 0) return true;
-  const auto last = attempts_->last_attempt(agent.kernel_slot, agent.generation_ns);
-  if (!last || last->at_ns <= agent.heard_ns) return true;
-  if (last->at_ns > read_up_to_ns) return false;
-  if (read_up_to_ns - last->at_ns >= agent.threshold_ns) return true;
-  ++counters_.unheard[last->reason];
+  if (is_unheard(agent, read_up_to_ns)) return false;
+  if (reach_ == nullptr || reach_->is_reachable(looked_ns_)) return true;
+  ++counters_.unheard[Unheard::Unreachable];
   return false;
+}
+
+// It attempted to send, and no frame came. One sent after `read_up_to_ns` may still come: then it
+// is not counted.
+bool Observer::is_unheard(const Tracker::Due& agent, std::uint64_t read_up_to_ns) {
+  if (attempts_ == nullptr || agent.generation_ns == 0) return false;
+  const auto last = attempts_->last_attempt(agent.kernel_slot, agent.generation_ns);
+  if (!last || last->at_ns <= agent.heard_ns) return false;
+  if (last->at_ns > read_up_to_ns) return true;
+  if (read_up_to_ns - last->at_ns >= agent.threshold_ns) return false;
+  ++counters_.unheard[last->reason];
+  return true;
+}
+
+void Observer::was_unreachable(std::uint64_t began_ns, std::uint64_t ended_ns) {
+  tracker_.begin_grace(clock_watch_.unreachable(began_ns, ended_ns));
+  is_idle_ = false;
 }
 
 Comm Observer::comm_of(std::uint32_t kernel_slot, std::uint64_t generation_ns) const {

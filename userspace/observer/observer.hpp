@@ -26,6 +26,9 @@
 // was received, is unheard: counted with the reason, and not reported as silent. Processes then
 // have their names in stalls, and in beats that are first or changed.
 //
+// With a Reach, no agent is reported as silent while agents cannot reach the observer, nor for one
+// threshold afterwards.
+//
 // When the observer itself did not run for a while (ClockWatch), no agent stalls by silence for one
 // more threshold, which is its own: an agent with a long one may not have been due to beat earlier,
 // and one with a short one is not made to wait for the others (Grace). What is noticed follows from
@@ -49,6 +52,7 @@
 #include "observer/event.hpp"
 #include "observer/exit_watch.hpp"
 #include "observer/feeds.hpp"
+#include "observer/reach.hpp"
 #include "observer/source.hpp"
 #include "observer/tracker.hpp"
 
@@ -81,6 +85,15 @@ class Observer {
   void watch(ExitWatch& exits);
   // At most one. Without it every agent of which no frame comes is silent.
   void watch(const AttemptWatch& attempts) { attempts_ = &attempts; }
+  // At most one. Without it agents are taken to reach the observer always.
+  void watch(Reach& reach) { reach_ = &reach; }
+
+  // Agents could not reach the observer from `began_ns` to `ended_ns`, and can again: no agent is
+  // reported as silent before one more of its thresholds has passed (Grace).
+  void was_unreachable(std::uint64_t began_ns, std::uint64_t ended_ns);
+  [[nodiscard]] std::uint64_t shortest_threshold_ns() const {
+    return tracker_.shortest_threshold_ns();
+  }
 
   // See Tracker::set_threshold(). Then call poll(): the agent may be due.
   bool set_threshold(std::uint32_t pid, std::uint64_t generation_ns, std::uint64_t threshold_ns);
@@ -127,6 +140,7 @@ class Observer {
   void judge_gap(std::uint64_t read_up_to_ns);
   [[nodiscard]] Comm comm_of(std::uint32_t kernel_slot, std::uint64_t generation_ns) const;
   bool is_silent(const Tracker::Due& agent, std::uint64_t read_up_to_ns);
+  bool is_unheard(const Tracker::Due& agent, std::uint64_t read_up_to_ns);
   void note_refused(const Attestation& sender);
   Stall stall(const Tracker::Stalled& stalled, StallCause cause, std::uint64_t now_ns);
   [[nodiscard]] std::uint64_t exit_wake_ns() const;
@@ -160,6 +174,7 @@ class Observer {
   const std::uint64_t start_ns_;
   ExitWatch* exits_ = nullptr;
   const AttemptWatch* attempts_ = nullptr;
+  Reach* reach_ = nullptr;
 
   Feeds feeds_;
 

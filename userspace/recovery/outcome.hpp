@@ -33,6 +33,7 @@ enum class RecoveryRefusal : std::uint8_t {
   GenerationUnknown,       // the pid is known, but not which of the processes that had it
   AlreadyExited,           // a signal for a process that has ended
   StartupGrace,            // the observer has just started
+  ObserverUnreachable,     // agents cannot reach the observer
   Debounced,               // this very process was acted upon just before
   DebounceFull,            // too many services or acts were to be remembered
   UidBudgetExhausted,      // too many acts in too short a time, for agents of one user
@@ -77,6 +78,7 @@ enum class RecoveryRefusal : std::uint8_t {
     case RecoveryRefusal::GenerationUnknown: return "generation_unknown";
     case RecoveryRefusal::AlreadyExited: return "already_exited";
     case RecoveryRefusal::StartupGrace: return "startup_grace";
+    case RecoveryRefusal::ObserverUnreachable: return "observer_unreachable";
     case RecoveryRefusal::Debounced: return "debounced";
     case RecoveryRefusal::DebounceFull: return "debounce_full";
     case RecoveryRefusal::UidBudgetExhausted: return "uid_budget_exhausted";
@@ -101,6 +103,7 @@ enum class RecoveryRefusal : std::uint8_t {
   switch (reason) {
     case RecoveryRefusal::ShuttingDown:
     case RecoveryRefusal::StartupGrace:
+    case RecoveryRefusal::ObserverUnreachable:
     case RecoveryRefusal::Debounced:
     case RecoveryRefusal::DebounceFull:
     case RecoveryRefusal::UidBudgetExhausted:

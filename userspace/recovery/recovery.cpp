@@ -157,6 +157,9 @@ void Recovery::drive(Served& served, std::uint64_t now_ns) {
 // The first act of an attempt is taken from the budgets, for all of it.
 std::optional<RecoveryRefusal> Recovery::refusal(const Served& served, const RecoveryTarget& target,
                                                  std::uint64_t now_ns) {
+  if (config_.reach != nullptr && !config_.reach->is_reachable(now_ns)) {
+    return RecoveryRefusal::ObserverUnreachable;
+  }
   if (may_dump_core(served, target.stall, now_ns)) return RecoveryRefusal::DumpingCore;
   if (!served.is_paid) {
     const Decision decision = policy_.decide(target.stall, now_ns);
@@ -340,6 +343,7 @@ void Recovery::tick(std::uint64_t now_ns) {
       deny(std::get<DeniedAct>(std::move(*ended)), now_ns);
     }
   }
+  if (config_.reach != nullptr && config_.reach->is_lost()) services_.wait_longer(now_ns);
   services_.tick(now_ns);
   drive(now_ns);
 }

@@ -12,6 +12,9 @@
 // record can be written, either nothing is acted upon (audit_required), or it is, and the loss is
 // counted and told. In a dry run everything happens but the act, and the service is left as it is.
 //
+// While agents cannot reach the observer nothing is done, and a restarted agent has more time to
+// beat.
+//
 // Only so many refusals a second are recorded, the others are counted: a record takes the disk's
 // time, and whoever may beat can cause as many refusals as he likes. Acts have the budget.
 //
@@ -28,6 +31,7 @@
 #include "observer/clock.hpp"
 #include "observer/counters.hpp"
 #include "observer/event.hpp"
+#include "observer/reach.hpp"
 #include "recovery/audit_trail.hpp"
 #include "recovery/outcome.hpp"
 #include "recovery/recovery_means.hpp"
@@ -101,6 +105,7 @@ class Recovery {
     RecoveryPolicy::Config policy;
     Services::Config services;
     const CoreDumps* core_dumps = nullptr;  // borrowed; nullptr: none is known of
+    Reach* reach = nullptr;                 // borrowed; nullptr: agents reach the observer always
     bool dry_run = false;
     bool audit_required = false;
   };

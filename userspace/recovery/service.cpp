@@ -171,6 +171,11 @@ void Service::begun(std::uint64_t now_ns) {
   is_running_ = true;
 }
 
+void Service::wait_longer(std::uint64_t now_ns) {
+  if (state_ != ServiceState::Verifying || evidence_) return;
+  due_ns_ = now_ns + rules_->verify_ns;
+}
+
 // At the same instants for all services: the observer is woken for many at once.
 void Service::refused(std::uint64_t now_ns) {
   due_ns_ = (now_ns / kRetry_ns + 1) * kRetry_ns;

@@ -61,6 +61,10 @@ void Services::tick(std::uint64_t now_ns) {
   may_be_idle_ = true;
 }
 
+void Services::wait_longer(std::uint64_t now_ns) {
+  for (const auto& served : served_) served->service.wait_longer(now_ns);
+}
+
 std::uint64_t Services::wake_ns() const {
   std::uint64_t first_ns = names_ != nullptr ? names_->wake_ns() : Service::kNever;
   for (const auto& served : served_) first_ns = std::min(first_ns, served->service.wake_ns());

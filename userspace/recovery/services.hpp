@@ -72,6 +72,8 @@ class Services {
   // `may_begin`: a service may go down by this; false where nothing could ever be done about it.
   [[nodiscard]] Taken fail(const Stall& stall, bool may_begin, std::uint64_t now_ns);
   void tick(std::uint64_t now_ns);
+  // See Service::wait_longer().
+  void wait_longer(std::uint64_t now_ns);
   [[nodiscard]] std::uint64_t wake_ns() const;
 
   // What has changed since the last call. Before tick() is called again.

@@ -8,6 +8,7 @@
 #include "observer/event.hpp"
 #include "observer/service_facts.hpp"
 #include "report/loss.hpp"
+#include "report/reach_change.hpp"
 #include "report/totals.hpp"
 
 namespace hb {
@@ -20,7 +21,8 @@ struct Ready {
   std::optional<std::string> udp = {};             // where they can send over UDP too
 };
 
-// Order of calls: ready() once, write() for each event and loss() for each notice, stopped() once.
+// Order of calls: ready() once, write() for each event, loss() and reach() for each notice,
+// stopped() once.
 // One thread. Write errors are reported by the LineWriter.
 class EventSink {
  public:
@@ -29,6 +31,7 @@ class EventSink {
   virtual void write(const Event& event) = 0;
   // May be called by the LineWriter inside of another call's write (LineWriter::tell_gaps_with).
   virtual void loss(const Loss& loss) = 0;
+  virtual void reach(const ReachChange& change) = 0;
   virtual void stopped(const Totals& totals) = 0;
 
   // From now on stalls are told with their services. Borrows `services`.
@@ -48,6 +51,7 @@ class SilentSink final : public EventSink {
   void ready(const Ready&) override {}
   void write(const Event&) override {}
   void loss(const Loss&) override {}
+  void reach(const ReachChange&) override {}
   void stopped(const Totals&) override {}
 };
 

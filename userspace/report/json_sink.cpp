@@ -151,6 +151,14 @@ void JsonSink::loss(const Loss& loss) {
   out_.write({line.data(), line.size()});
 }
 
+void JsonSink::reach(const ReachChange& change) {
+  put(line_, R"({{"event":"reach","reachable":{},"since_ns":{},"observer_ns":{})", change.reachable,
+      change.since_ns, change.observer_ns);
+  if (change.reachable) put(line_, R"(,"rebound":{})", change.rebound);
+  if (!change.reachable) put(line_, R"(,"message":{})", quoted(change.message));
+  finish_line();
+}
+
 void JsonSink::stopped(const Totals& totals) {
   put(line_, R"({{"event":"stopped","counters":{{)");
   put_totals(line_, totals);

@@ -162,6 +162,19 @@ void TextSink::loss(const Loss& loss) {
   out_.write({line.data(), line.size()});
 }
 
+void TextSink::reach(const ReachChange& change) {
+  put_head(line_, change.observer_ns, change.reachable ? "reachable" : "UNREACHABLE",
+           colour_ ? kRed : nullptr);
+  if (change.reachable) {
+    put(line_, "again{}", change.rebound ? ": a new socket has the path" : "");
+  } else {
+    put_plain(line_, change.message);
+  }
+  put(line_, "  since {}.{:06}", change.since_ns / kNsPerSecond,
+      change.since_ns % kNsPerSecond / kNsPerUs);
+  finish_line();
+}
+
 void TextSink::stopped(const Totals& totals) {
   put(line_, "stopped:");
   put_totals(line_, totals);

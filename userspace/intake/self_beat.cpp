@@ -1,0 +1,76 @@
+#include "intake/self_beat.hpp"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "stamp.h"
+#include "transport/unix_address.hpp"
+
+namespace hb::intake {
+namespace {
+
+std::array<std::uint8_t, HB_FRAME_BYTES> self_beat() {
+  const std::uint64_t magic = HB_SELF_BEAT_MAGIC;
+  std::array<std::uint8_t, HB_FRAME_BYTES> bytes{};
+  std::memcpy(bytes.data(), &magic, sizeof(magic));
+  return bytes;
+}
+
+// Whether sendto(2) failed for a reason of ours, which says nothing about the path.
+bool is_about_us(int code) {
+  return code == EACCES || code == EPERM || code == ENOMEM || code == ENOBUFS;
+}
+
+}  // namespace
+
+Result<SelfBeat> SelfBeat::open(const kernel::StampProgram* program, const UnixListener& listener,
+                                const std::string& path) {
+  const auto address = unix_address(path);
+  if (!address) return address.error();
+  Fd sender(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const int code = errno;
+  if (!sender) return os_error(code, "cannot make a socket to check that agents can send");
+  SelfBeat made(program, listener, std::move(sender));
+  made.address_ = address.value();
+  return made;
+}
+
+Result<> SelfBeat::check(std::uint64_t read_ns, std::uint64_t now_ns) {
+  if (program_ == nullptr) return listener_->check_name();
+  const std::uint64_t seen = program_->self_beats();
+  const std::uint64_t lost = program_->self_beats_lost();
+  const int code = send();
+  if (program_->self_beats() != seen) {
+    if (program_->self_beats_lost() != lost) return ok();  // the ring is full: it is a busy one
+    return is_read(read_ns, now_ns);
+  }
+  if (auto named = listener_->check_name(); !named) return named;
+  if (is_about_us(code)) return ok();
+  const std::string what = "a datagram to the socket does not come to the kernel program";
+  return code != 0 ? os_error(code, what) : Error{what};
+}
+
+// The stamp of this one will be read later. If those of earlier ones are not, the ring is stuck.
+Result<> SelfBeat::is_read(std::uint64_t read_ns, std::uint64_t now_ns) {
+  if (read_ns >= unread_since_ns_) {
+    unread_since_ns_ = now_ns;
+    unread_ = 0;
+    return ok();
+  }
+  if (++unread_ <= kMostUnread) return ok();
+  return Error{"stamps are not read from the ring any more"};
+}
+
+int SelfBeat::send() const {
+  static const auto bytes = self_beat();
+  const auto* to = reinterpret_cast<const sockaddr*>(&address_);
+  const ssize_t sent = ::sendto(sender_.get(), bytes.data(), bytes.size(),
+                                MSG_DONTWAIT | MSG_NOSIGNAL, to, sizeof(address_));
+  return sent < 0 ? errno : 0;
+}
+
+}  // namespace hb::intake

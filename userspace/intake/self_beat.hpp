@@ -1,0 +1,49 @@
+// SelfBeat: shows that agents can reach the observer. It sends a datagram to the observer's own
+// socket, by its path, as they do, and demands that the kernel program sees it, and that its stamp
+// is read from the ring.
+//
+// With procfs attestation there is no program, and only the path is looked at.
+//
+// Borrows all that it is given. One thread: the one that reads the ring.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/fd.hpp"
+#include "base/result.hpp"
+#include "kernel/stamp_program.hpp"
+#include "transport/unix_listener.hpp"
+
+namespace hb::intake {
+
+class SelfBeat {
+ public:
+  // `program`: nullptr for procfs attestation. `listener` is bound to `path`.
+  static Result<SelfBeat> open(const kernel::StampProgram* program, const UnixListener& listener,
+                               const std::string& path);
+
+  // Sends one. `read_ns`: when the latest self-beat that was read from the ring had been sent (0:
+  // none was), `now_ns`: on the same clock, CLOCK_MONOTONIC. The Error says why agents cannot reach
+  // the observer; its code is EACCES where this user may not look.
+  Result<> check(std::uint64_t read_ns, std::uint64_t now_ns);
+
+ private:
+  // A stamp that is not read before this many further self-beats is not read at all.
+  static constexpr int kMostUnread = 8;
+
+  SelfBeat(const kernel::StampProgram* program, const UnixListener& listener, Fd sender)
+      : program_(program), listener_(&listener), sender_(std::move(sender)) {}
+
+  [[nodiscard]] int send() const;
+  [[nodiscard]] Result<> is_read(std::uint64_t read_ns, std::uint64_t now_ns);
+
+  const kernel::StampProgram* program_;
+  const UnixListener* listener_;
+  Fd sender_;
+  sockaddr_un address_{};
+  std::uint64_t unread_since_ns_ = 0;  // the oldest one whose stamp was not read; 0: there is none
+  int unread_ = 0;                     // checks since then
+};
+
+}  // namespace hb::intake
