@@ -108,6 +108,17 @@ TEST_F(RunAudit, DoesNothingWithoutARecordIfOneIsRequired) {
   expect_verified("the file was replaced by another process");
 }
 
+TEST_F(RunAudit, TellsOfRecordsThatAreLost) {
+  ObserverProcess observer = observe_with_audit();
+  fs::rename(audit_, audit_ + ".1");
+  fs::create_directory(audit_);
+  const pid_t pid = let_an_agent_end(observer);
+  EXPECT_TRUE(eventually([&] { return recovered(pid); }));
+  EXPECT_GT(observer.expect_loss("audit_records")["count"], 0);
+  observer.expect_logged("lost (audit_records)");
+  EXPECT_GT(end(observer)["recovery_unaudited_total"], 0);
+}
+
 // --- One file for --export-file and --recovery-audit-file ---
 
 class OneFile : public ::testing::Test {

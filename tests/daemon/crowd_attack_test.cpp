@@ -62,6 +62,17 @@ TEST_P(Crowds, LeaveSlotsOfTheTrackerToOthers) {
   last_words(observer);
 }
 
+// More than a user's 1,024 entries in the table of senders.
+TEST_P(Crowds, AreToldOf) {
+  ObserverProcess observer = observe_exits();
+  const std::size_t processes = how_many_processes(1'100);
+  HB_NEEDS(processes == 1'100, "1,100 processes");
+  assemble(processes);
+  EXPECT_EQ(observer.expect_loss("no_slot")["count"], 1'100 - 1'024);
+  observer.expect_logged("lost (no_slot)");
+  last_words(observer);
+}
+
 TEST_P(Crowds, OfOneUserGetAQuarterOfTheTracker) {
   ObserverProcess observer = observe_exits({"--tracker-capacity", "64"});
   assemble(100);

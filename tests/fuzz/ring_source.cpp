@@ -33,6 +33,7 @@ class RingSourceTarget {
   void write(const Record& record) {
     if (!put(record) || record.is_discarded) return;
     const auto stamp = as_stamp(record);
+    if (stamp && is_self_beat(*stamp)) return void(self_beat_ns_ = stamp->ktime_ns);
     stamp ? stamps_.push_back(*stamp) : void(malformed_++);
   }
 
@@ -56,6 +57,7 @@ class RingSourceTarget {
     while (read()) {
     }
     require(stamps_.empty(), "every stamp has arrived");
+    require(source_.self_beat_ns() == self_beat_ns_, "of self-beats the latest is known");
     require(source_.counters().malformed == malformed_, "whatever else was there is counted");
     require(source_.horizon_ns() == now_ns_, "an empty ring has been read up to now");
     require(told_descriptors_ == shared_memory().descriptors_dropped,
@@ -79,6 +81,7 @@ class RingSourceTarget {
   intake::RingSource source_{*program_, socket_, kConfig, now_ns_};
   std::deque<hb_stamp> stamps_;  // that have not arrived yet
   std::uint64_t malformed_ = 0;
+  std::uint64_t self_beat_ns_ = 0;
   std::uint64_t told_descriptors_ = 0;
 };
 

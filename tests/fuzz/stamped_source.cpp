@@ -7,6 +7,7 @@
 #include <map>
 #include <tuple>
 
+#include "identity/stamped_sender.hpp"
 #include "tests/fuzz/memory_program.hpp"
 
 namespace hb::fuzz {
@@ -57,7 +58,10 @@ class StampedSourceTarget {
 
   void write(const Record& record) {
     if (!put(record) || record.is_discarded) return;
-    if (const auto stamp = as_stamp(record)) {
+    const auto stamp = as_stamp(record);
+    if (stamp && is_self_beat(*stamp)) {
+      self_beat_ns_ = stamp->ktime_ns;
+    } else if (stamp) {
       ++stamps_;
       ++written_[writer_of(*stamp)];
       last_ = *stamp;
@@ -154,6 +158,7 @@ class StampedSourceTarget {
             "every datagram with descriptors is told of");
     const auto counters = source_.counters();
     require(counters.correlator.stamps == stamps_, "every stamp has been read");
+    require(source_.self_beat_ns() == self_beat_ns_, "of self-beats the latest is known");
     require(counters.malformed == malformed_, "whatever else was in the ring is counted");
     require(program_->ring().read_to() == program_->ring().reserved_to(), "the ring is empty");
   }
@@ -170,6 +175,7 @@ class StampedSourceTarget {
   hb_stamp last_{};
   std::uint64_t receipts_ = 0;
   std::uint64_t stamps_ = 0;
+  std::uint64_t self_beat_ns_ = 0;
   std::uint64_t malformed_ = 0;
   std::uint64_t wrong_length_ = 0;
   std::uint64_t truncated_ = 0;

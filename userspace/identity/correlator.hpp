@@ -76,8 +76,13 @@ struct CorrelatorCounters {
                                    "stamps that were paired with a frame"};
   std::uint64_t matched = 0;
 
-  static constexpr Metric kOrphaned{"stamps_orphaned_total", "stamps",
-                                    "stamps for which no frame came"};
+  static constexpr Metric kOrphaned{
+      .name = "stamps_orphaned_total",
+      .unit = "stamps",
+      .help =
+          "stamps for which no frame came, as the socket's queue had no room (--queue-length); the "
+          "sender was told, or has ended",
+      .loss = "queue_full"};
   std::uint64_t orphaned = 0;
 
   static constexpr Metric kEvicted{

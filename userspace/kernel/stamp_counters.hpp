@@ -57,8 +57,10 @@ struct StampCounters {
       "stamps_kept_unstamped_total", "datagrams",
       "datagrams for whose stamp the ring had no room, and which were queued without one"};
   static constexpr Metric kReceiptsLost{
-      "receipts_lost_total", "receipts",
-      "receipts of datagrams for which the ring had no room (--correlate skb)"};
+      .name = "receipts_lost_total",
+      .unit = "receipts",
+      .help = "receipts of datagrams for which the ring had no room (--correlate skb)",
+      .loss = "receipts"};
   static constexpr Metric kExits{"exits_reported_total", "processes",
                                  "exits of senders that the kernel program reported"};
   static constexpr Metric kExitsLost{

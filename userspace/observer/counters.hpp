@@ -132,8 +132,11 @@ struct Counters {
                                          "datagrams with more ancillary data than credentials"};
   std::uint64_t ctrl_truncated = 0;
 
-  static constexpr Metric kOutOfOrder{"out_of_order_total", "frames",
-                                      "frames that are older than an earlier one of their agent"};
+  static constexpr Metric kOutOfOrder{
+      .name = "out_of_order_total",
+      .unit = "frames",
+      .help = "frames that are older than an earlier one of their agent",
+      .loss = "out_of_order"};
   std::uint64_t out_of_order = 0;
 
   static constexpr Metric kFramesDropped{"frames_dropped_total", "frames",
@@ -150,8 +153,10 @@ struct Counters {
   std::uint64_t sessions_restarted = 0;
 
   static constexpr Metric kTrackerEvicted{
-      "tracker_evicted_total", "agents",
-      "stalled agents that were forgotten to make room for new ones"};
+      .name = "tracker_evicted_total",
+      .unit = "agents",
+      .help = "stalled agents that were forgotten to make room for new ones (--tracker-capacity)",
+      .loss = "tracker_evicted"};
   std::uint64_t tracker_evicted = 0;
 
   // frames_dropped[TrackerFull], as a metric of its own.

@@ -86,8 +86,10 @@ struct RecoveryCounters {
                                    kLabelValues<ServiceNews>};
   CountBy<ServiceNews> changes;
 
-  static constexpr Metric kUnaudited{"recovery_unaudited_total", "records",
-                                     "records of recovery that could not be kept"};
+  static constexpr Metric kUnaudited{.name = "recovery_unaudited_total",
+                                     .unit = "records",
+                                     .help = "records of recovery that could not be kept",
+                                     .loss = "audit_records"};
   std::uint64_t unaudited = 0;
 
   static constexpr Metric kUnrecorded{"recovery_unrecorded_total", "refusals",
