@@ -233,6 +233,10 @@ TEST_F(Transport, FollowsNoLink) {
   EXPECT_FALSE(std::filesystem::exists(directory_.path("victim")));
 }
 
+TEST_F(Transport, RefusesAnAbstractSocket) {
+  EXPECT_NE(refusal("@hb").find("abstract socket"), std::string::npos);
+}
+
 TEST_F(Transport, RefusesAPathThatDoesNotFit) {
   EXPECT_NE(refusal(directory_.path(std::string(108, 'x'))).find("at most 107"), std::string::npos);
 }

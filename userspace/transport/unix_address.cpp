@@ -11,6 +11,13 @@ Result<sockaddr_un> unix_address(const std::string& path) {
   if (path.find('\0') != std::string::npos) {
     return Error{"the socket path contains a zero byte", EINVAL};
   }
+  if (path.front() == '@') {
+    return Error{"'" + path +
+                     "' would be an abstract socket, which has no mode: anybody could send. Give a "
+                     "path (./" +
+                     path + " for a file of that name)",
+                 EINVAL};
+  }
   if (path.back() == '/') {
     return Error{"'" + path + "' names a directory: append the name of the socket", EINVAL};
   }
