@@ -222,12 +222,6 @@ TEST_F(Export, OtherSignalsStillEndTheObserver) {
   }
 }
 
-// Without a file there is nothing to open again.
-TEST_F(Export, WithoutItSighupEndsTheObserver) {
-  ObserverProcess observer = observe();
-  observer.stop(SIGHUP);
-}
-
 // A private file system: small, but larger than the buffer.
 void enter_small_disk(const std::string& directory) {
   become(::unshare(CLONE_NEWNS));

@@ -44,7 +44,7 @@ ExitCode refuse(const CLI::App& app, const CLI::ParseError& error) {
   return ExitCode::Usage;
 }
 
-ExitCode dispatch(int argc, char** argv, Declare declare) {
+ExitCode dispatch(int argc, char** argv, const Declare& declare) {
   CLI::App app{"hb-ebpf: a heartbeat observer that learns the sender of each beat from the kernel"};
   app.set_version_flag("--version", "hb-ebpf " HB_VERSION);
   app.require_subcommand(1);
@@ -65,7 +65,7 @@ void log_refusal(const std::string& what, bool is_last) {
 
 }  // namespace
 
-int run_command_line(int argc, char** argv, Declare declare) {
+int run_command_line(int argc, char** argv, const Declare& declare) {
   if (!standard_descriptors_are_open()) return EXIT_FAILURE;
   ::signal(SIGPIPE, SIG_IGN);
   kernel::set_explain(log_refusal);

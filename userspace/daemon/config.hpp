@@ -2,11 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "audit/audit_log.hpp"
+#include "base/result.hpp"
 #include "daemon/log.hpp"
 #include "daemon/standstill.hpp"
 #include "daemon/user.hpp"
@@ -60,6 +63,9 @@ enum class Attest { Kernel, Procfs };
 enum class EventFormat { Text, Json, None };
 enum class WhenFull { Drop, End };
 
+// By name without dashes.
+using FlagValues = std::map<std::string, std::vector<std::string>>;
+
 struct RunConfig {
   SocketPlace socket{"/run/hb-ebpf/hb.sock", 0600, std::nullopt};
   std::uint64_t queue_length = 512;
@@ -95,6 +101,12 @@ struct RunConfig {
   std::uint64_t self_watchdog_ms = 10'000;
 
   RecoveryConfig recovery;
+
+  // How the configuration came about: all flags that are given, and, if --config is, its file and
+  // how both are read again.
+  FlagValues flags;
+  std::string config_file;
+  std::function<Result<RunConfig>()> read_again;
 
   [[nodiscard]] std::uint64_t threshold_ns() const;
   [[nodiscard]] std::uint64_t shortest_threshold_ms() const;

@@ -33,7 +33,7 @@ enum class Step : std::uint8_t {
     case Step::Recovering: return "recovering an agent or recording that";
     case Step::Auditing: return "logging problems of the audit file";
     case Step::OtherMember: return "working on an event";
-    case Step::Reopening: return "opening files again (SIGHUP)";
+    case Step::Reopening: return "reading or opening files again (SIGHUP)";
     case Step::AwaitingCommands: return "waiting for recovery commands to end";
     case Step::Ending: return "ending";
   }

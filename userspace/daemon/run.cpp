@@ -37,6 +37,7 @@ ExitCode run(RunConfig config) {
   auto signals = Signals::take();
   open_log(config.log, signals ? signals.value().fd() : LineWriter::kNoStop);
   if (!signals) return give_up(signals.error());
+  if (auto set = signals.value().set_requests_apart(); !set) return give_up(set.error());
   const MonotonicClock clock;
   auto policies = read_policies(config.recovery, config.threshold_ms);
   if (!policies) return misconfigured(policies.error());

@@ -9,12 +9,14 @@
 
 #include "base/units.hpp"
 #include "daemon/audit_member.hpp"
+#include "daemon/counters_member.hpp"
 #include "daemon/exporter.hpp"
 #include "daemon/loss_member.hpp"
 #include "daemon/orphan_reaper.hpp"
 #include "daemon/priority.hpp"
 #include "daemon/privileges.hpp"
 #include "daemon/recovery_member.hpp"
+#include "daemon/reload_member.hpp"
 #include "daemon/run_loop.hpp"
 #include "report/json_sink.hpp"
 #include "report/text_sink.hpp"
@@ -99,6 +101,7 @@ void withdraw(intake::Intake& intake, bool is_expected_to_fail) {
 
 // The members of the loop. Each is null if it is not configured.
 struct Members {
+  std::unique_ptr<ReloadMember> reload;
   std::unique_ptr<Exporter> exporter;
   std::unique_ptr<AuditMember> audit;
   std::unique_ptr<RecoveryMember> recovery;
@@ -106,6 +109,7 @@ struct Members {
 
   Result<> open(const RunConfig& options, const intake::Intake& intake,
                 RecoveryMember::Prepared prepared, Observer& observer, const Clock& clock) {
+    if (options.read_again) reload = std::make_unique<ReloadMember>(options);
     if (auto opened = open_exporter(options); !opened) return opened;
     if (auto opened = open_audit(options); !opened) return opened;
     if (auto opened = open_recovery(options, intake, std::move(prepared), observer, clock);
@@ -161,6 +165,7 @@ struct Members {
 
   [[nodiscard]] std::vector<LoopMember*> all() const {
     std::vector<LoopMember*> members;
+    if (reload) members.push_back(reload.get());  // first, as others log what they do on SIGHUP
     if (exporter) members.push_back(exporter.get());
     if (recovery) members.push_back(recovery.get());
     if (audit) members.push_back(audit.get());      // after recovery, which writes the records
@@ -174,14 +179,6 @@ struct Members {
     append(totals, AuditLog::kResumed, audit ? audit->resumed() : CountBy<AuditBreak>{});
   }
 };
-
-// If no member has files to open again, SIGHUP ends the program.
-Result<> set_hangup_apart(Signals& signals, const Members& members) {
-  for (const LoopMember* member : members.all()) {
-    if (member->has_files()) return signals.set_hangup_apart();
-  }
-  return ok();
-}
 
 // All counters.
 void append_totals(Totals& totals, const Observer& observer, const intake::Intake& intake,
@@ -223,7 +220,6 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
     return opened.error();
   }
   if (members.recovery) sink->look_up_services_in(*members.recovery);
-  if (auto set = set_hangup_apart(signals, members); !set) return set.error();
   if (auto taken = take_priority(options); !taken) return taken.error();
   if (auto bound = intake.bind(socket_place(options)); !bound) return bound.error();
   if (auto shed = shed_privileges(options, intake); !shed) return shed.error();
@@ -236,6 +232,7 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
     const bool is_of_export_file = loss.reason == AppendFile::kLost.loss;
     if (members.exporter && !is_of_export_file) members.exporter->handle(loss);
   });
+  CountersMember counters(count);
   out.tell_gaps_with(
       [&](const LineWriter::Gap& gap) { tell_gap(*sink, out, gap, observer, clock); });
   if (auto started = start_watchdog(watchdog); !started) return started.error();
@@ -249,6 +246,7 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
                loop_config(options, clock.now_ns()));
   for (LoopMember* member : members.all()) loop.add(*member);
   loop.add(losses);
+  loop.add(counters);
   const ExitCode code = loop.run();
   watchdog.progress().begin(Step::AwaitingCommands);
   if (members.recovery) members.recovery->finish();
