@@ -14,21 +14,21 @@ constexpr std::uint64_t kRetryEveryNs = 200 * kNsPerMs;
 }  // namespace
 
 Result<std::unique_ptr<Exporter>> Exporter::open(const std::string& path,
-                                                 std::optional<uid_t> run_as_uid) {
+                                                 std::optional<uid_t> run_as_uid, RunStamp stamp) {
   auto file = AppendFile::open(path, run_as_uid);
   if (!file) return Error{"--export-file: " + file.error().message, file.error().code};
-  return std::unique_ptr<Exporter>(new Exporter(std::move(file).value()));
+  return std::unique_ptr<Exporter>(new Exporter(std::move(file).value(), std::move(stamp)));
 }
 
 void Exporter::handle(const Event& event) {
   line_.clear();
-  put_tsv_line(line_, event);
+  put_tsv_line(line_, event, stamp_);
   append_line();
 }
 
 void Exporter::handle(const Loss& loss) {
   line_.clear();
-  put_tsv_line(line_, loss);
+  put_tsv_line(line_, loss, stamp_);
   append_line();
 }
 

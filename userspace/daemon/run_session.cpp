@@ -19,6 +19,7 @@
 #include "daemon/reload_member.hpp"
 #include "daemon/run_loop.hpp"
 #include "report/json_sink.hpp"
+#include "report/run_stamp.hpp"
 #include "report/text_sink.hpp"
 
 namespace hb::daemon {
@@ -26,10 +27,10 @@ namespace {
 
 constexpr std::size_t kStreamBytes = std::size_t{1} << 20;  // buffered for a slow reader
 
-std::unique_ptr<EventSink> make_sink(EventFormat format, LineWriter& out) {
+std::unique_ptr<EventSink> make_sink(EventFormat format, LineWriter& out, const RunStamp& stamp) {
   switch (format) {
     case EventFormat::Text: return std::make_unique<TextSink>(out, wants_colour(STDOUT_FILENO));
-    case EventFormat::Json: return std::make_unique<JsonSink>(out);
+    case EventFormat::Json: return std::make_unique<JsonSink>(out, stamp);
     case EventFormat::None: return std::make_unique<SilentSink>();
   }
   return std::make_unique<SilentSink>();
@@ -107,10 +108,10 @@ struct Members {
   std::unique_ptr<RecoveryMember> recovery;
   std::unique_ptr<OrphanReaper> orphans;
 
-  Result<> open(const RunConfig& options, const intake::Intake& intake,
+  Result<> open(const RunConfig& options, const RunStamp& stamp, const intake::Intake& intake,
                 RecoveryMember::Prepared prepared, Observer& observer, const Clock& clock) {
     if (options.read_again) reload = std::make_unique<ReloadMember>(options);
-    if (auto opened = open_exporter(options); !opened) return opened;
+    if (auto opened = open_exporter(options, stamp); !opened) return opened;
     if (auto opened = open_audit(options); !opened) return opened;
     if (auto opened = open_recovery(options, intake, std::move(prepared), observer, clock);
         !opened) {
@@ -119,9 +120,9 @@ struct Members {
     return open_orphans();
   }
 
-  Result<> open_exporter(const RunConfig& options) {
+  Result<> open_exporter(const RunConfig& options, const RunStamp& stamp) {
     if (!options.export_file) return ok();
-    auto opened = Exporter::open(*options.export_file, run_as_uid(options));
+    auto opened = Exporter::open(*options.export_file, run_as_uid(options), stamp);
     if (!opened) return opened.error();
     exporter = std::move(opened).value();
     return ok();
@@ -210,13 +211,15 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
                          RecoveryMember::Prepared prepared, const Clock& clock,
                          Watchdog& watchdog) {
   LineWriter out(STDOUT_FILENO, signals.fd());
-  const auto sink = make_sink(options.events, out);
+  const RunStamp stamp = new_run();
+  const auto sink = make_sink(options.events, out, stamp);
   Observer observer(clock, observer_config(options, intake));
   for (Source* source : intake.sources()) observer.add(*source);
   if (ExitWatch* exits = intake.exits()) observer.watch(*exits);
   if (const AttemptWatch* attempts = intake.attempts()) observer.watch(*attempts);
   Members members;
-  if (auto opened = members.open(options, intake, std::move(prepared), observer, clock); !opened) {
+  if (auto opened = members.open(options, stamp, intake, std::move(prepared), observer, clock);
+      !opened) {
     return opened.error();
   }
   if (members.recovery) sink->look_up_services_in(*members.recovery);
