@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "cli/distinct_files.hpp"
 #include "cli/recovery_options.hpp"
 #include "cli/run_options.hpp"
 #include "cli/subcommands.hpp"
@@ -45,6 +46,7 @@ void complete(const CLI::App& command, RunConfig& config) {
   check_together(config);
   check_recovery_options(command, config.recovery);
   note_flags(command, config);
+  check_files_are_distinct(config);
 }
 
 Result<RunConfig> read_again(std::vector<std::string> arguments) {

@@ -1,7 +1,6 @@
 #include "daemon/exporter.hpp"
 
 #include <spdlog/spdlog.h>
-#include <sys/stat.h>
 
 #include "base/units.hpp"
 #include "report/tsv_line.hpp"
@@ -72,13 +71,6 @@ void Exporter::reopen() {
 void Exporter::end() {
   if (!failing_) flush();
   file_.end();
-}
-
-bool Exporter::writes_to(const std::string& path) const {
-  struct stat ours {};
-  struct stat named {};
-  return ::fstat(file_.descriptor(), &ours) == 0 && ::stat(path.c_str(), &named) == 0 &&
-         ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
 }
 
 void Exporter::append_totals(Totals& totals) const {

@@ -40,9 +40,6 @@ class Exporter final : public LoopMember {
   void end();
   void append_totals(Totals& totals) const;
 
-  // Whether the path names the file that is written to.
-  [[nodiscard]] bool writes_to(const std::string& path) const;
-
  private:
   Exporter(AppendFile file, RunStamp stamp) : file_(std::move(file)), stamp_(std::move(stamp)) {}
 

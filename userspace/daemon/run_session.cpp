@@ -129,11 +129,6 @@ struct Members {
   }
 
   Result<> open_audit(const RunConfig& options) {
-    if (exporter && exporter->writes_to(options.audit.path)) {
-      return Error{"--export-file " + *options.export_file + " and --recovery-audit-file " +
-                       options.audit.path + " are one file: give each a file of its own",
-                   EEXIST};
-    }
     auto opened = AuditMember::open(options.audit);
     if (!opened) return opened.error();
     audit = std::move(opened).value();
