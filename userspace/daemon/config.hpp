@@ -57,6 +57,8 @@ struct RecoveryConfig {
   // A policy file may have both, now or when it is read anew.
   [[nodiscard]] bool may_signal() const { return signal || policy_file; }
   [[nodiscard]] bool may_run_commands() const { return command || policy_file; }
+  // One for every agent: to signal it, or to learn its present uid.
+  [[nodiscard]] bool needs_pidfds() const { return may_signal() || require_same_uid; }
 };
 
 enum class Attest { Kernel, Procfs };

@@ -79,10 +79,12 @@ void RunLoop::take_requests() {
 void RunLoop::open_again() {
   progress_.begin(Step::Reopening);
   bool has_files = false;
+  spares_.release();
   for (LoopMember* member : members_) {
     has_files = has_files || member->has_files();
     member->reopen();
   }
+  spares_.take();
   if (has_files) return;
   spdlog::info(
       "SIGHUP: there is nothing to read or open again (--config, --policy-file, --export-file, "

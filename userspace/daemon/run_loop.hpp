@@ -11,6 +11,7 @@
 #include <optional>
 #include <vector>
 
+#include "daemon/descriptors.hpp"
 #include "daemon/exit_code.hpp"
 #include "daemon/loop_member.hpp"
 #include "daemon/progress.hpp"
@@ -78,6 +79,7 @@ class RunLoop {
   // members.
   std::vector<pollfd> polled_;
   const std::vector<intake::PollSource> sources_;
+  SpareDescriptors spares_;                  // for the members' files on SIGHUP
   std::uint64_t sources_poll_after_ns_ = 0;  // after one failed
   std::array<RoomWatch, 2> rooms_;           // of the stream and of the log
 };
