@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <sstream>
+#include <string>
 #include <vector>
 
 #include "tests/recovery/descriptor_limits.hpp"

@@ -9,8 +9,10 @@
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <new>
 #include <string>
 
+#include "base/address_space.hpp"
 #include "kernel/stamp_program.hpp"
 
 namespace hb::cli {
@@ -71,6 +73,11 @@ int run_command_line(int argc, char** argv, const Declare& declare) {
   kernel::set_explain(log_refusal);
   try {
     return static_cast<int>(dispatch(argc, argv, declare));
+  } catch (const std::bad_alloc&) {
+    std::cerr << "hb-ebpf: out of memory";
+    if (const auto lack = lack_of_address_space()) std::cerr << ": " << *lack;
+    std::cerr << '\n';
+    return static_cast<int>(ExitCode::Failed);
   } catch (const std::exception& error) {
     std::cerr << "hb-ebpf: " << error.what() << '\n';
     return static_cast<int>(ExitCode::Failed);

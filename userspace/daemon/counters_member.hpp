@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <utility>
 
 #include "daemon/loop_member.hpp"
 #include "report/totals.hpp"

@@ -3,6 +3,8 @@
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
 
+#include <string>
+
 #include "recovery/pidfd.hpp"
 
 namespace hb::daemon {

@@ -2,6 +2,10 @@
 
 #include <spdlog/spdlog.h>
 
+#include <cerrno>
+#include <optional>
+
+#include "base/address_space.hpp"
 #include "daemon/descriptors.hpp"
 #include "daemon/policy_source.hpp"
 #include "daemon/recovery_member.hpp"
@@ -14,6 +18,9 @@ namespace {
 
 ExitCode give_up(const Error& error) {
   spdlog::error("{}", error.message);
+  const bool is_of_memory = error.code == ENOMEM || error.code == EAGAIN;  // EAGAIN: of a thread
+  const auto lack = is_of_memory ? lack_of_address_space() : std::nullopt;
+  if (lack) spdlog::error("{}", *lack);
   return ExitCode::Failed;
 }
 
