@@ -1,6 +1,9 @@
 // `hb-ebpf beat` against a plain socket: what it puts on the wire, and when it gives up.
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <unistd.h>
+
+#include <fstream>
 
 #include "tests/support/process.hpp"
 #include "transport/unix_listener.hpp"
@@ -113,6 +116,36 @@ TEST_F(BeatCommand, EndsCleanlyOnASignal) {
     while (frames().empty()) ::usleep(1000);
     process.signal(signal);
     EXPECT_EQ(process.wait(), 0);
+  }
+}
+
+bool is_stopped(pid_t pid) {
+  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+  std::string text;
+  std::getline(stat, text);
+  return text.find(") T ") != std::string::npos;
+}
+
+// It once sent all beats of the pause at once, and was limited for its rate.
+TEST_F(BeatCommand, SendsOneBeatAfterAPause) {
+  constexpr std::uint64_t kInterval_ns = 20'000'000;
+  listen();
+  Process process(hb_ebpf({"beat", "--socket", socket_, "--interval-ms", "20"}));
+  while (frames().empty()) ::usleep(1000);
+  process.signal(SIGSTOP);
+  while (!is_stopped(process.pid())) ::usleep(1000);
+  frames();
+  ::usleep(400'000);
+  EXPECT_TRUE(frames().empty());
+  process.signal(SIGCONT);
+  std::vector<vlp::Frame> sent;
+  while (sent.size() < 10) {
+    for (const auto& frame : frames()) sent.push_back(frame);
+    ::usleep(1000);
+  }
+  for (std::size_t i = 1; i < sent.size(); ++i) {
+    EXPECT_GE(sent[i].timestamp, sent[0].timestamp + (i - 1) * kInterval_ns) << i;
+    EXPECT_EQ(sent[i].nonce, sent[i - 1].nonce + 1);
   }
 }
 

@@ -88,6 +88,14 @@ TEST_F(Config, IsOverruledByTheCommandLine) {
   EXPECT_TRUE(options_->strict_namespace);
 }
 
+// The closest flag is not looked for: that would take the time of key by flags.
+TEST_F(Config, RefusesALongKeyAtOnce) {
+  EXPECT_EQ(parse_text(std::string(60'000, 'k') + "=1\n"),
+            at(1) + "there is no flag '" + std::string(64, 'k') + "...'");
+  EXPECT_EQ(parse_text(std::string(1'000'000, 'k') + "=1\n"),
+            at(1) + "the line is longer than 64 KiB");
+}
+
 TEST_F(Config, CannotBeGivenTwice) {
   write("");
   EXPECT_NE(parse({"--config", path_}), "");
@@ -169,8 +177,11 @@ TEST_F(Config, RefusesZeroBytes) {
 
 TEST_F(Config, ReadsOneMebibyteAndNoMore) {
   const std::string setting = "threshold-ms=500\n";
-  const std::string comment =
-      "#" + std::string(daemon::kMaxTrustedFile_bytes - setting.size() - 2, 'x') + "\n";
+  std::string comment;
+  while (comment.size() + setting.size() < daemon::kMaxTrustedFile_bytes) {
+    const auto rest = daemon::kMaxTrustedFile_bytes - comment.size() - setting.size();
+    comment += "#" + std::string(std::min<std::size_t>(rest, 1 << 12) - 2, 'x') + "\n";
+  }
   ASSERT_EQ(parse_text(comment + setting), "");
   EXPECT_EQ(options_->threshold_ms, 500U);
   EXPECT_NE(parse_text(comment + setting + "\n").find("larger than 1 MiB"), std::string::npos);

@@ -62,10 +62,12 @@ class Member final : public LoopMember {
   [[nodiscard]] std::uint64_t wake_ns() const override { return wake_at_ns; }
   [[nodiscard]] bool has_files() const override { return true; }
   void reopen() override { ++reopened; }
+  void tell_counters() override { ++told_counters; }
 
   Words told;
   int ticks = 0;
   int reopened = 0;
+  int told_counters = 0;
   int wake_fd = -1;
   std::uint64_t wake_at_ns = Source::kNever;
   std::function<void(const Event&)> on_event;
@@ -212,12 +214,23 @@ TEST_F(RunLoopTest, WakesForAMembersDescriptor) {
 
 TEST_F(RunLoopTest, OpensFilesAgainOnHangupAndGoesOn) {
   sources_.clear();
-  ASSERT_TRUE(signals_.set_hangup_apart());
+  ASSERT_TRUE(signals_.set_requests_apart());
   ::raise(SIGHUP);
   first_.on_tick = [](std::uint64_t) { end(); };
   EXPECT_EQ(run(), ExitCode::Success);
   EXPECT_EQ(first_.reopened, 1);
   EXPECT_EQ(second_.reopened, 1);
+}
+
+TEST_F(RunLoopTest, TellsCountersOnSigusr1AndGoesOn) {
+  sources_.clear();
+  ASSERT_TRUE(signals_.set_requests_apart());
+  ::raise(SIGUSR1);
+  first_.on_tick = [](std::uint64_t) { end(); };
+  EXPECT_EQ(run(), ExitCode::Success);
+  EXPECT_EQ(first_.told_counters, 1);
+  EXPECT_EQ(second_.told_counters, 1);
+  EXPECT_EQ(first_.reopened, 0);
 }
 
 // Its descriptor is always readable: a loop that polled it would turn thousands of times.

@@ -1,7 +1,10 @@
 // --user: the observer's ids once it is ready, and that it cannot change them.
 #include <grp.h>
 #include <pwd.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
@@ -135,6 +138,45 @@ TEST_F(User, OpensItsExportFileAgain) {
     ASSERT_EQ(::stat(name.c_str(), &seen), 0) << name;
     EXPECT_EQ(seen.st_uid, nobody().uid) << name;
   }
+  observer.stop();
+}
+
+TEST_F(User, IsFoundByItsNumber) {
+  const auto found = daemon::find_user(std::to_string(nobody().uid));
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_EQ(found.value().uid, nobody().uid);
+  EXPECT_EQ(found.value().gid, nobody().gid);
+  EXPECT_EQ(found.value().groups, daemon::find_user("nobody").value().groups);
+}
+
+// An entry in another /etc/passwd, for this process alone.
+TEST_F(User, IsAnotherWhoseNameIsTheNumber) {
+  const std::string passwd = directory_.path("passwd");
+  std::ofstream(passwd) << "4711:x:1234:5678::/:/bin/false\n";
+  Child child = Child::run([&] {
+    if (::unshare(CLONE_NEWNS) != 0 ||
+        ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        ::mount(passwd.c_str(), "/etc/passwd", nullptr, MS_BIND, nullptr) != 0) {
+      ::_exit(1);
+    }
+    const auto found = daemon::find_user("4711");
+    const auto by_uid = daemon::find_user("1234");
+    if (!found || !by_uid || by_uid.value().name != "4711") ::_exit(2);
+    ::_exit(found.value().uid == 1234 && found.value().gid == 5678 ? 42 : 3);
+  });
+  EXPECT_EQ(WEXITSTATUS(child.wait()), 42);
+}
+
+TEST_F(User, MayBeTwoNumbersThatAreNobodys) {
+  ObserverProcess observer(nested_, {"--user", "3999999998:3999999997", "--socket-group", "4242"});
+  const pid_t pid = observer.process().pid();
+  EXPECT_EQ(status_line(pid, "Uid"), four_times(3999999998));
+  EXPECT_EQ(status_line(pid, "Gid"), four_times(3999999997));
+  EXPECT_EQ(status_line(pid, "Groups"), "3999999997");
+  expect_no_capability(pid);
+  struct stat socket {};
+  ASSERT_EQ(::stat(nested_.c_str(), &socket), 0);
+  EXPECT_EQ(socket.st_gid, 4242U);
   observer.stop();
 }
 

@@ -44,16 +44,28 @@ void check_lines(const Lines& lines, std::string_view text) {
     require(!line.key.empty(), "there is a key");
     require(line.key.find('=') == std::string::npos, "a key ends at the first =");
     require(line.key.front() != '#', "a comment is no setting");
-    require(is_trimmed(line.key) && is_trimmed(line.value), "blanks around do not count");
+    require(line.key.find(" #") == std::string::npos, "a comment is no part of a key");
+    require(is_trimmed(line.key), "blanks around do not count");
     require(is_one_line(line.key) && is_one_line(line.value), "a setting is one line of text");
   }
 }
 
-std::string written_anew(const Lines& lines) {
+std::string quoted(const std::string& value) {
   std::string text;
+  for (const char c : value) {
+    if (c == '"' || c == '\\') text += '\\';
+    text += c;
+  }
+  return '"' + text + '"';
+}
+
+std::string written_anew(const Lines& lines) {
+  std::string text = "\xEF\xBB\xBF";  // as a key may begin with one
   std::size_t number = 1;
   for (const auto& line : lines) {
-    text.append(line.number - number, '\n').append(line.key + " =\t" + line.value + " \r\n");
+    text.append(line.number - number, '\n')
+        .append(line.key + " =\t")
+        .append(quoted(line.value) + " # \"\r\n");
     number = line.number + 1;
   }
   return text;

@@ -234,17 +234,38 @@ TEST_F(Pidfds, SayWhenDescriptorsRunOut) {
   EXPECT_EQ(find(child, 5), "generation_unproven") << "tried again at the next beat";
 }
 
-TEST(Limit, IsRaisedToTheHardOne) {
-  rlimit limit{};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  const rlimit low{64, limit.rlim_max};
-  ::setrlimit(RLIMIT_NOFILE, &low);
-  const auto before = raise_descriptor_limit();
-  EXPECT_EQ(before ? before.value() : 0, 64U);
-  rlimit raised{};
-  ::getrlimit(RLIMIT_NOFILE, &raised);
-  EXPECT_EQ(raised.rlim_cur, limit.rlim_max);
-  ::setrlimit(RLIMIT_NOFILE, &limit);
+// In a process of its own: a hard limit may not be raised again.
+int with_limits(rlimit limit, std::size_t wanted, rlimit then) {
+  Child child = Child::run([&] {
+    if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) ::_exit(2);
+    const auto before = raise_descriptor_limit(wanted);
+    if (!before) ::_exit(3);
+    if (before.value().rlim_cur != limit.rlim_cur) ::_exit(4);
+    rlimit raised{};
+    ::getrlimit(RLIMIT_NOFILE, &raised);
+    ::_exit(raised.rlim_cur == then.rlim_cur && raised.rlim_max == then.rlim_max ? 42 : 5);
+  });
+  return WEXITSTATUS(child.wait());
+}
+
+TEST(Limit, IsRaisedToWhatIsWanted) { EXPECT_EQ(with_limits({64, 512}, 300, {300, 512}), 42); }
+
+TEST(Limit, IsNeverLowered) { EXPECT_EQ(with_limits({400, 512}, 300, {400, 512}), 42); }
+
+TEST(Limit, IsTheHardOneWhereThatCannotBeRaised) {
+  EXPECT_EQ(with_limits({64, 512}, ~std::size_t{0} / 2, {512, 512}), 42);
+}
+
+TEST(Limit, IsRaisedBeyondTheHardOneWhereThatIsPermitted) {
+  Child child = Child::run([] {
+    const rlimit low{64, 512};
+    const rlimit high{1000, 1000};
+    if (::setrlimit(RLIMIT_NOFILE, &low) != 0) ::_exit(2);
+    ::_exit(::setrlimit(RLIMIT_NOFILE, &high) == 0 ? 1 : 0);
+  });
+  const bool is_permitted = WEXITSTATUS(child.wait()) == 1;
+  const rlimit then = is_permitted ? rlimit{1000, 1000} : rlimit{512, 512};
+  EXPECT_EQ(with_limits({64, 512}, 1000, then), 42);
 }
 
 }  // namespace

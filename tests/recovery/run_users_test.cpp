@@ -7,6 +7,7 @@
 #include <fstream>
 #include <memory>
 
+#include "tests/recovery/descriptor_limits.hpp"
 #include "tests/recovery/paced_agent.hpp"
 #include "tests/support/attest_fixture.hpp"
 #include "tests/support/eventually.hpp"
@@ -193,27 +194,11 @@ TEST_P(Users, BudgetOfAllIsNotSpentByOne) {
   EXPECT_NE(noted.find("65532\n"), std::string::npos) << noted;
 }
 
-// So few descriptors that the agents of one user take all there are.
-class FewDescriptors {
- public:
-  FewDescriptors() {
-    ::getrlimit(RLIMIT_NOFILE, &before_);
-    const rlimit few{300, 300};
-    ::setrlimit(RLIMIT_NOFILE, &few);
-  }
-  FewDescriptors(const FewDescriptors&) = delete;
-  FewDescriptors& operator=(const FewDescriptors&) = delete;
-  ~FewDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
-
- private:
-  rlimit before_{};
-};
-
 // 1,100 agents where 1,024 descriptors were allowed: none was left for an honest agent that hung,
 // nor to open a file again.
 TEST_P(Users, DescriptorsAreNotTakenByOne) {
   const std::string exported = directory_.path("events.tsv");
-  auto few = std::make_unique<FewDescriptors>();
+  auto few = std::make_unique<DescriptorLimits>(300, 300);
   ObserverProcess observer = signal_with("KILL", {"--export-file", exported});
   few.reset();
   const PacedAgent early(socket_, kOtherUid);

@@ -116,8 +116,8 @@ TEST_F(Runner, GivesACommandNothingOfItsOwn) {
 // The observer raises its own limit, and programs that use select(2) break where more than 1024
 // descriptors are allowed.
 TEST_F(Runner, GivesACommandTheLimitOfDescriptorsThatIsAskedFor) {
-  restart({.descriptors = 321});
-  EXPECT_EQ(end_of("ulimit -Sn").output, "321\n");
+  restart({.descriptors = rlimit{321, 345}});
+  EXPECT_EQ(end_of("ulimit -Sn; ulimit -Hn").output, "321\n345\n");
 }
 
 TEST_F(Runner, DoesNotMindThatItsChildrenWereIgnored) {

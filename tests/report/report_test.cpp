@@ -4,7 +4,9 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <nlohmann/json.hpp>
+#include <regex>
 #include <thread>
 
 #include "base/fd.hpp"
@@ -28,11 +30,19 @@ const Beat kBeat{.pid = 1234,
                  .generation_ns = 50,
                  .sent_ns = 0};
 
+const RunStamp kStamp{"r", [] { return std::uint64_t{5}; }};
+
+// What every line ends with, left out.
+std::string without_ends(const std::string& lines) {
+  static const std::regex kEnd(R"(,"unix_ns":5,"run":"r","seq":[0-9]+\})");
+  return std::regex_replace(lines, kEnd, "}");
+}
+
 std::string json(const Event& event) {
   Pipe pipe;
   LineWriter out(pipe.in());
-  JsonSink(out).write(event);
-  return pipe.text();
+  JsonSink(out, kStamp).write(event);
+  return without_ends(pipe.text());
 }
 
 std::string text(const Event& event, bool colour = false) {
@@ -59,13 +69,33 @@ std::string written_with(const ServiceFacts* facts, const Event& event, Args... 
   Sink sink(out, args...);
   sink.look_up_services_in(services);
   sink.write(event);
-  return pipe.text();
+  return without_ends(pipe.text());
 }
 
 TEST(JsonLines, ABeat) {
   EXPECT_EQ(json(kBeat), R"({"event":"beat","pid":1234,"status":"ok","payload":0,"nonce":1,)"
                          R"("origin":"kernel_attested","pid_ns_inode":4026531836,"observer_ns":1})"
                          "\n");
+}
+
+TEST(JsonLines, EndWithTimeRunAndNumber) {
+  Pipe pipe;
+  LineWriter out(pipe.in());
+  JsonSink sink(out, kStamp);
+  sink.write(Decode{vlp::DecodeError::BadCrc, 1});
+  EXPECT_EQ(pipe.text(), R"({"event":"decode","error":"BadCrc","observer_ns":1,"unix_ns":5,)"
+                         R"("run":"r","seq":1})"
+                         "\n");
+  sink.loss({"ring_full", 7, 1, 9, 2});
+  EXPECT_NE(pipe.text().find(R"("run":"r","seq":2})"), std::string::npos);
+}
+
+TEST(JsonLines, ARunHasAnIdAndTheTimeOfDay) {
+  const RunStamp one = new_run();
+  EXPECT_NE(one.run, new_run().run);
+  EXPECT_EQ(one.run.size(), 16U);
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  EXPECT_GE(one.unix_ns(), static_cast<std::uint64_t>(std::chrono::nanoseconds(now).count()));
 }
 
 TEST(JsonLines, ABeatUnderAnotherPidSaysWhatWasClaimed) {
@@ -134,7 +164,7 @@ TEST(JsonLines, AStallHasTheNameOfItsProcess) {
 // Users name their units as they like.
 TEST(JsonLines, AStallNamesItsService) {
   const ServiceFacts facts{"a\"\n.service", "a.service", {}, "/system.slice/a.service"};
-  const std::string line = written_with<JsonSink>(&facts, stall_of(9));
+  const std::string line = written_with<JsonSink>(&facts, stall_of(9), kStamp);
   EXPECT_NE(line.find(R"("uid":33,"service":"a\"\n.service","unit":"a.service",)"
                       R"("cgroup":"/system.slice/a.service"})"),
             std::string::npos)
@@ -145,7 +175,7 @@ TEST(JsonLines, AStallNamesItsContainerAndPod) {
   ServiceFacts facts{"x.scope", {}, {}, "/kubepods.slice/x.scope"};
   facts.container_id = std::string(64, 'a');
   facts.pod_uid = "6c7b-1";
-  const std::string line = written_with<JsonSink>(&facts, stall_of(9));
+  const std::string line = written_with<JsonSink>(&facts, stall_of(9), kStamp);
   EXPECT_NE(line.find(R"("cgroup":"/kubepods.slice/x.scope","container_id":"aaaa)"),
             std::string::npos)
       << line;
@@ -153,13 +183,13 @@ TEST(JsonLines, AStallNamesItsContainerAndPod) {
 }
 
 TEST(JsonLines, AServiceThatIsNotKnownIsNull) {
-  const std::string line = written_with<JsonSink>(nullptr, stall_of(9));
+  const std::string line = written_with<JsonSink>(nullptr, stall_of(9), kStamp);
   EXPECT_NE(line.find(R"("service":null,"unit":null,"cgroup":null})"), std::string::npos) << line;
 }
 
 TEST(JsonLines, AUsersUnitIsToldApart) {
   const ServiceFacts facts{"a.service of user 33", {}, "a.service", "/user.slice/x"};
-  const std::string line = written_with<JsonSink>(&facts, stall_of(9));
+  const std::string line = written_with<JsonSink>(&facts, stall_of(9), kStamp);
   EXPECT_NE(line.find(R"("unit":null,"user_unit":"a.service",)"), std::string::npos) << line;
 }
 
@@ -210,27 +240,30 @@ TEST(JsonLines, Failures) {
 TEST(JsonLines, ALoss) {
   Pipe pipe;
   LineWriter out(pipe.in());
-  JsonSink sink(out);
+  JsonSink sink(out, kStamp);
   sink.loss({"ring_full", 7, 1, 9, 2});
-  EXPECT_EQ(pipe.text(), R"({"event":"loss","reason":"ring_full","count":7,"since_ns":1,)"
-                         R"("total":9,"observer_ns":2})"
-                         "\n");
+  EXPECT_EQ(without_ends(pipe.text()),
+            R"({"event":"loss","reason":"ring_full","count":7,"since_ns":1,)"
+            R"("total":9,"observer_ns":2})"
+            "\n");
   sink.loss({"unheard", 1, 1, 1, 2, 1234});
-  EXPECT_NE(pipe.text().find(R"("observer_ns":2,"pid":1234})"), std::string::npos);
+  EXPECT_NE(without_ends(pipe.text()).find(R"("observer_ns":2,"pid":1234})"), std::string::npos);
 }
 
 TEST(JsonLines, TheReachOfTheObserver) {
   Pipe pipe;
   LineWriter out(pipe.in());
-  JsonSink sink(out);
+  JsonSink sink(out, kStamp);
   sink.reach({.message = "it is \"gone\"", .since_ns = 1, .observer_ns = 2});
-  EXPECT_EQ(pipe.text(), R"({"event":"reach","reachable":false,"since_ns":1,"observer_ns":2,)"
-                         R"("message":"it is \"gone\""})"
-                         "\n");
+  EXPECT_EQ(without_ends(pipe.text()),
+            R"({"event":"reach","reachable":false,"since_ns":1,"observer_ns":2,)"
+            R"("message":"it is \"gone\""})"
+            "\n");
   sink.reach({.reachable = true, .rebound = true, .since_ns = 1, .observer_ns = 3});
-  EXPECT_EQ(pipe.text(), R"({"event":"reach","reachable":true,"since_ns":1,"observer_ns":3,)"
-                         R"("rebound":true})"
-                         "\n");
+  EXPECT_EQ(without_ends(pipe.text()),
+            R"({"event":"reach","reachable":true,"since_ns":1,"observer_ns":3,)"
+            R"("rebound":true})"
+            "\n");
 }
 
 // The gap is told while the next line is already on its way.
@@ -238,8 +271,8 @@ TEST(JsonLines, AGapIsToldBeforeTheLineAfterIt) {
   Pipe pipe;
   pipe.fill();
   LineWriter out(pipe.in());
-  JsonSink sink(out);
-  out.never_wait(128);
+  JsonSink sink(out, kStamp);
+  out.never_wait(192);
   out.tell_gaps_with([&](const LineWriter::Gap& gap) {
     sink.loss({"stdout", gap.lines, 1, gap.lines, 2});
   });
@@ -250,9 +283,10 @@ TEST(JsonLines, AGapIsToldBeforeTheLineAfterIt) {
   pipe.text();
   sink.write(Decode{vlp::DecodeError::BadMagic, 1});
   EXPECT_EQ(pipe.text(), R"({"event":"loss","reason":"stdout","count":1,"since_ns":1,)"
-                         R"("total":1,"observer_ns":2})"
+                         R"("total":1,"observer_ns":2,"unix_ns":5,"run":"r","seq":3})"
                          "\n"
-                         R"({"event":"decode","error":"BadMagic","observer_ns":1})"
+                         R"({"event":"decode","error":"BadMagic","observer_ns":1,"unix_ns":5,)"
+                         R"("run":"r","seq":4})"
                          "\n");
 }
 
@@ -267,17 +301,18 @@ TEST(JsonLines, StayJsonWhateverAMessageHolds) {
 TEST(JsonLines, FirstAndLast) {
   Pipe pipe;
   LineWriter out(pipe.in());
-  JsonSink sink(out);
+  JsonSink sink(out, kStamp);
   sink.ready({"/run/hb/\"quoted\".sock", 7, 4026531836});
-  EXPECT_EQ(pipe.text(), R"({"event":"ready","socket":"/run/hb/\"quoted\".sock","pid":7,)"
-                         R"("pid_ns_inode":4026531836})"
-                         "\n");
+  EXPECT_EQ(without_ends(pipe.text()),
+            R"({"event":"ready","socket":"/run/hb/\"quoted\".sock","pid":7,)"
+            R"("pid_ns_inode":4026531836})"
+            "\n");
   const auto& causes = kLabelValues<AuthFailureCause>;
   sink.stopped({{&Counters::kBeats, nullptr, 3},
                 {&Counters::kAuthFailures, &causes[0], 2},
                 {&Counters::kAuthFailures, &causes[1], 0},
                 {&Counters::kFramesDropped, &kLabelValues<FrameDrop>[0], 1}});
-  EXPECT_EQ(pipe.text(),
+  EXPECT_EQ(without_ends(pipe.text()),
             R"({"event":"stopped","counters":{"beats_total":3,"auth_failures_total":)"
             R"({"pid_mismatch":2,"no_stamp":0},"frames_dropped_total":{"wrong_length":1}}})"
             "\n");
@@ -291,7 +326,7 @@ TEST(JsonLines, TotalsNameEveryCounter) {
   LineWriter out(pipe.in());
   Totals totals;
   append_totals(totals, counters);
-  JsonSink(out).stopped(totals);
+  JsonSink(out, kStamp).stopped(totals);
   const auto parsed = nlohmann::json::parse(pipe.text())["counters"];
   EXPECT_EQ(parsed["beats_total"], 3);
   EXPECT_EQ(parsed["auth_failures_total"]["no_stamp"], 5);
@@ -301,7 +336,7 @@ TEST(JsonLines, TotalsNameEveryCounter) {
 TEST(JsonLines, ABeatCostsNoAllocation) {
   const Fd nowhere(::open("/dev/null", O_WRONLY | O_CLOEXEC));
   LineWriter out(nowhere.get());
-  JsonSink json_sink(out);
+  JsonSink json_sink(out, kStamp);
   TextSink text_sink(out, true);
   const Event event = kBeat;
   const std::size_t before = allocations();

@@ -103,14 +103,21 @@ bool sleep_until(std::uint64_t deadline_ns, const Clock& clock, daemon::Signals&
   }
 }
 
-// Beats are due at fixed instants, so that the time of sending does not accumulate.
+// Beats are due at fixed instants, so that the time of sending does not accumulate. Those that were
+// missed in a pause (stopped, suspended, frozen) are left out.
+std::uint64_t next_due_ns(std::uint64_t due_ns, std::uint64_t interval_ns, std::uint64_t now_ns) {
+  if (interval_ns == 0) return now_ns;
+  if (now_ns < due_ns) return due_ns + interval_ns;
+  return now_ns + interval_ns - (now_ns - due_ns) % interval_ns;
+}
+
 void beat_on(const BeatOptions& options, const Clock& clock, daemon::Signals& signals,
              Session& session) {
   std::uint64_t due_ns = clock.now_ns();
   for (std::uint64_t sent = 0; options.count == 0 || sent < options.count; ++sent) {
     if (!sleep_until(due_ns, clock, signals)) return;
     session.beat();
-    due_ns += options.interval_ms * kNsPerMs;
+    due_ns = next_due_ns(due_ns, options.interval_ms * kNsPerMs, clock.now_ns());
   }
 }
 

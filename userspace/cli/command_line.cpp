@@ -9,8 +9,10 @@
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <new>
 #include <string>
 
+#include "base/address_space.hpp"
 #include "kernel/stamp_program.hpp"
 
 namespace hb::cli {
@@ -44,7 +46,7 @@ ExitCode refuse(const CLI::App& app, const CLI::ParseError& error) {
   return ExitCode::Usage;
 }
 
-ExitCode dispatch(int argc, char** argv, Declare declare) {
+ExitCode dispatch(int argc, char** argv, const Declare& declare) {
   CLI::App app{"hb-ebpf: a heartbeat observer that learns the sender of each beat from the kernel"};
   app.set_version_flag("--version", "hb-ebpf " HB_VERSION);
   app.require_subcommand(1);
@@ -65,12 +67,17 @@ void log_refusal(const std::string& what, bool is_last) {
 
 }  // namespace
 
-int run_command_line(int argc, char** argv, Declare declare) {
+int run_command_line(int argc, char** argv, const Declare& declare) {
   if (!standard_descriptors_are_open()) return EXIT_FAILURE;
   ::signal(SIGPIPE, SIG_IGN);
   kernel::set_explain(log_refusal);
   try {
     return static_cast<int>(dispatch(argc, argv, declare));
+  } catch (const std::bad_alloc&) {
+    std::cerr << "hb-ebpf: out of memory";
+    if (const auto lack = lack_of_address_space()) std::cerr << ": " << *lack;
+    std::cerr << '\n';
+    return static_cast<int>(ExitCode::Failed);
   } catch (const std::exception& error) {
     std::cerr << "hb-ebpf: " << error.what() << '\n';
     return static_cast<int>(ExitCode::Failed);

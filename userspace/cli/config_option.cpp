@@ -12,6 +12,7 @@ namespace {
 
 constexpr const char* kConfig = "config";
 constexpr const char* kHelp = "help";
+constexpr std::size_t kLongestFlag_bytes = 64;  // the cost of a distance grows with the length
 
 using Lines = std::vector<ConfigLine>;
 
@@ -79,8 +80,9 @@ class ConfigReader {
     for (CLI::Option* option : command_.get_options()) {
       if (option->check_lname(line.key) && line.key != kHelp) return option;
     }
-    refuse(line.number,
-           "there is no flag '" + line.key + "' (the closest is '" + closest(line.key) + "')");
+    const std::string no_flag = "there is no flag '" + shortened(line.key) + "'";
+    if (line.key.size() > kLongestFlag_bytes) refuse(line.number, no_flag);
+    refuse(line.number, no_flag + " (the closest is '" + closest(line.key) + "')");
   }
 
   std::string closest(std::string key) const {

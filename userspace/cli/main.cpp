@@ -1,10 +1,13 @@
+#include <string>
+#include <vector>
+
 #include "cli/command_line.hpp"
 #include "cli/sibling.hpp"
 
 namespace {
 
-void declare(CLI::App& app, hb::cli::Action& chosen) {
-  hb::cli::add_run(app, chosen);
+void declare(CLI::App& app, hb::cli::Action& chosen, const std::vector<std::string>& arguments) {
+  hb::cli::add_run(app, chosen, arguments);
   hb::cli::add_beat(app, chosen);
   hb::cli::add_decode(app, chosen);
   hb::cli::add_doctor(app, chosen);
@@ -17,5 +20,7 @@ void declare(CLI::App& app, hb::cli::Action& chosen) {
 
 int main(int argc, char** argv) {
   if (hb::cli::is_for_sibling(argc, argv)) return static_cast<int>(hb::cli::become_sibling(argv));
-  return hb::cli::run_command_line(argc, argv, declare);
+  const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
+  return hb::cli::run_command_line(
+      argc, argv, [&](CLI::App& app, hb::cli::Action& chosen) { declare(app, chosen, arguments); });
 }

@@ -57,6 +57,8 @@ gid_t find_group(const std::string& name, const std::string& group) {
     room.resize(room.size() * 2);
   }
   if (found != nullptr) return entry.gr_gid;
+  const bool is_no_name = code == 0 || code == ENOENT;  // ENOENT: there is no /etc/group
+  if (const auto gid = daemon::numeric_id(group); gid && is_no_name) return *gid;
   const std::string why = code == 0 ? " (groupadd makes one)" : std::string(": ") + strerror(code);
   throw CLI::ValidationError(name, "there is no group '" + group + "'" + why);
 }
@@ -88,7 +90,7 @@ void add_mode(CLI::App& app, const std::string& name, mode_t& mode, const std::s
 void add_group(CLI::App& app, const std::string& name, std::optional<gid_t>& group,
                const std::string& help) {
   const auto set = [&group, name](const std::string& text) { group = find_group(name, text); };
-  app.add_option_function<std::string>(name, set, help)->type_name("NAME");
+  app.add_option_function<std::string>(name, set, help)->type_name("GROUP");
 }
 
 std::string words_of(const std::vector<std::string>& words) {
@@ -104,7 +106,7 @@ void add_user(CLI::App& app, const std::string& name, std::optional<daemon::User
     if (!found) throw CLI::ValidationError(name, found.error().message);
     user = std::move(found).value();
   };
-  app.add_option_function<std::string>(name, set, help)->type_name("NAME");
+  app.add_option_function<std::string>(name, set, help)->type_name("USER");
 }
 
 }  // namespace hb::cli

@@ -34,12 +34,12 @@ CLI::Option* add_number(CLI::App& app, const std::string& name, Target& target,
 // A path that fits a Unix socket.
 [[nodiscard]] CLI::Validator socket_path();
 
-// "0660": permission bits in octal. "hb": a group that exists.
+// "0660": permission bits in octal. "hb": a group that exists, or a gid.
 void add_mode(CLI::App& app, const std::string& name, mode_t& mode, const std::string& help);
 void add_group(CLI::App& app, const std::string& name, std::optional<gid_t>& group,
                const std::string& help);
 
-// "hb": a user that exists and is not root.
+// "hb", "1234" or "1234:5678": see daemon::find_user.
 void add_user(CLI::App& app, const std::string& name, std::optional<daemon::User>& user,
               const std::string& help);
 

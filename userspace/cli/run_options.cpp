@@ -1,8 +1,5 @@
 #include "cli/run_options.hpp"
 
-#include <filesystem>
-#include <system_error>
-
 #include "base/units.hpp"
 #include "cli/audit_options.hpp"
 #include "cli/config_option.hpp"
@@ -114,28 +111,10 @@ void declare_process(CLI::App& run, RunConfig& o) {
              "End with exit code 1 when agents cannot reach the socket for so long; 0: never");
 }
 
-// Without links, "." and "..", as far as the path exists.
-std::filesystem::path plain(const std::filesystem::path& path) {
-  std::error_code failed;
-  const auto absolute = std::filesystem::absolute(path, failed);
-  auto resolved = std::filesystem::weakly_canonical(absolute, failed);
-  return failed ? absolute.lexically_normal() : resolved;
-}
-
-// Each would take the other's lines for damage. Two names of one file that these paths do not show
-// are found when both are opened.
-void check_files(const RunConfig& options) {
-  if (!options.export_file || options.audit.path.empty()) return;
-  if (plain(*options.export_file) != plain(options.audit.path)) return;
-  throw CLI::ValidationError("--export-file",
-                             "is the file of --recovery-audit-file too: give each its own");
-}
-
 }  // namespace
 
 void check_together(const RunConfig& options) {
   check_udp_options(options.udp);
-  check_files(options);
   if (options.delivery != kernel::Delivery::Ring) return;
   if (options.attest == Attest::Procfs) {
     throw CLI::ValidationError("--delivery ring", "needs --attest kernel");

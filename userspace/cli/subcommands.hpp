@@ -3,6 +3,8 @@
 #pragma once
 
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "cli/cli11_fwd.hpp"
 #include "daemon/exit_code.hpp"
@@ -13,7 +15,8 @@ using daemon::ExitCode;
 using Action = std::function<ExitCode()>;
 
 void add_audit(CLI::App& app, Action& chosen);
-void add_run(CLI::App& app, Action& chosen);
+// `arguments`: the whole command line, to read it again with the file of --config.
+void add_run(CLI::App& app, Action& chosen, const std::vector<std::string>& arguments);
 void add_beat(CLI::App& app, Action& chosen);
 void add_decode(CLI::App& app, Action& chosen);
 void add_policy(CLI::App& app, Action& chosen);

@@ -2,11 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "audit/audit_log.hpp"
+#include "base/result.hpp"
 #include "daemon/log.hpp"
 #include "daemon/standstill.hpp"
 #include "daemon/user.hpp"
@@ -54,11 +57,16 @@ struct RecoveryConfig {
   // A policy file may have both, now or when it is read anew.
   [[nodiscard]] bool may_signal() const { return signal || policy_file; }
   [[nodiscard]] bool may_run_commands() const { return command || policy_file; }
+  // One for every agent: to signal it, or to learn its present uid.
+  [[nodiscard]] bool needs_pidfds() const { return may_signal() || require_same_uid; }
 };
 
 enum class Attest { Kernel, Procfs };
 enum class EventFormat { Text, Json, None };
 enum class WhenFull { Drop, End };
+
+// By name without dashes.
+using FlagValues = std::map<std::string, std::vector<std::string>>;
 
 struct RunConfig {
   SocketPlace socket{"/run/hb-ebpf/hb.sock", 0600, std::nullopt};
@@ -96,6 +104,12 @@ struct RunConfig {
   std::uint64_t unreachable_ms = 30'000;
 
   RecoveryConfig recovery;
+
+  // How the configuration came about: all flags that are given, and, if --config is, its file and
+  // how both are read again.
+  FlagValues flags;
+  std::string config_file;
+  std::function<Result<RunConfig>()> read_again;
 
   [[nodiscard]] std::uint64_t threshold_ns() const;
   [[nodiscard]] std::uint64_t shortest_threshold_ms() const;

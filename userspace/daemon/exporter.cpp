@@ -1,7 +1,6 @@
 #include "daemon/exporter.hpp"
 
 #include <spdlog/spdlog.h>
-#include <sys/stat.h>
 
 #include "base/units.hpp"
 #include "report/tsv_line.hpp"
@@ -14,21 +13,21 @@ constexpr std::uint64_t kRetryEveryNs = 200 * kNsPerMs;
 }  // namespace
 
 Result<std::unique_ptr<Exporter>> Exporter::open(const std::string& path,
-                                                 std::optional<uid_t> run_as_uid) {
+                                                 std::optional<uid_t> run_as_uid, RunStamp stamp) {
   auto file = AppendFile::open(path, run_as_uid);
   if (!file) return Error{"--export-file: " + file.error().message, file.error().code};
-  return std::unique_ptr<Exporter>(new Exporter(std::move(file).value()));
+  return std::unique_ptr<Exporter>(new Exporter(std::move(file).value(), std::move(stamp)));
 }
 
 void Exporter::handle(const Event& event) {
   line_.clear();
-  put_tsv_line(line_, event);
+  put_tsv_line(line_, event, stamp_);
   append_line();
 }
 
 void Exporter::handle(const Loss& loss) {
   line_.clear();
-  put_tsv_line(line_, loss);
+  put_tsv_line(line_, loss, stamp_);
   append_line();
 }
 
@@ -72,13 +71,6 @@ void Exporter::reopen() {
 void Exporter::end() {
   if (!failing_) flush();
   file_.end();
-}
-
-bool Exporter::writes_to(const std::string& path) const {
-  struct stat ours {};
-  struct stat named {};
-  return ::fstat(file_.descriptor(), &ours) == 0 && ::stat(path.c_str(), &named) == 0 &&
-         ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
 }
 
 void Exporter::append_totals(Totals& totals) const {

@@ -13,10 +13,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "daemon/loop_member.hpp"
 #include "report/append_file.hpp"
 #include "report/loss.hpp"
+#include "report/run_stamp.hpp"
 #include "report/totals.hpp"
 
 namespace hb::daemon {
@@ -25,7 +27,7 @@ class Exporter final : public LoopMember {
  public:
   // `run_as_uid`: see AppendFile::open.
   static Result<std::unique_ptr<Exporter>> open(const std::string& path,
-                                                std::optional<uid_t> run_as_uid);
+                                                std::optional<uid_t> run_as_uid, RunStamp stamp);
 
   void handle(const Event& event) override;
   void handle(const Loss& loss);
@@ -38,16 +40,14 @@ class Exporter final : public LoopMember {
   void end();
   void append_totals(Totals& totals) const;
 
-  // Whether the path names the file that is written to.
-  [[nodiscard]] bool writes_to(const std::string& path) const;
-
  private:
-  explicit Exporter(AppendFile file) : file_(std::move(file)) {}
+  Exporter(AppendFile file, RunStamp stamp) : file_(std::move(file)), stamp_(std::move(stamp)) {}
 
   void append_line();
   bool flush();
 
   AppendFile file_;
+  const RunStamp stamp_;
   fmt::memory_buffer line_;
   bool failing_ = false;
   std::uint64_t retry_ns_ = 0;  // while it fails

@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -93,6 +94,16 @@ LineWriter* log_writer() {
     if (auto* ours = dynamic_cast<StderrSink*>(sink.get())) return &ours->out();
   }
   return nullptr;
+}
+
+void set_log_level(LogConfig::Level to) { spdlog::set_level(level(to)); }
+
+void log_if_any(const std::string& text) {
+  const auto before = spdlog::get_level();
+  if (before == spdlog::level::off) return;
+  spdlog::set_level(std::min(before, spdlog::level::info));
+  spdlog::info("{}", text);
+  spdlog::set_level(before);
 }
 
 void never_wait_for_log() {

@@ -1,6 +1,8 @@
 // Diagnostics, to standard error, by spdlog's default logger.
 #pragma once
 
+#include <string>
+
 #include "report/line_writer.hpp"
 
 namespace hb::daemon {
@@ -23,6 +25,11 @@ void never_wait_for_log();
 
 // From now on logging blocks for a bounded time, see LineWriter::end().
 void end_log();
+
+void set_log_level(LogConfig::Level level);
+
+// Logs what somebody has asked for: at any level but off.
+void log_if_any(const std::string& text);
 
 // The writer of standard error, to poll it for room; nullptr before open_log().
 [[nodiscard]] LineWriter* log_writer();

@@ -33,10 +33,12 @@ class LoopMember {
   // The step that the watchdog reports while the loop calls this member.
   [[nodiscard]] virtual Step step() const { return Step::OtherMember; }
 
-  // Whether reopen() does anything. If one member has files, SIGHUP does not end the program.
+  // Whether reopen() does anything.
   [[nodiscard]] virtual bool has_files() const { return false; }
-  // SIGHUP: opens files again, at their paths.
+  // SIGHUP: opens or reads files again, at their paths.
   virtual void reopen() {}
+  // SIGUSR1.
+  virtual void tell_counters() {}
 };
 
 }  // namespace hb::daemon

@@ -35,7 +35,7 @@ enum class Step : std::uint8_t {
     case Step::Auditing: return "logging problems of the audit file";
     case Step::CheckingReach: return "checking that agents can reach the socket";
     case Step::OtherMember: return "working on an event";
-    case Step::Reopening: return "opening files again (SIGHUP)";
+    case Step::Reopening: return "reading or opening files again (SIGHUP)";
     case Step::AwaitingCommands: return "waiting for recovery commands to end";
     case Step::Ending: return "ending";
   }

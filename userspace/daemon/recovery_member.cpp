@@ -98,32 +98,9 @@ void warn_of_limits(const SignalAuthority& authority) {
   }
 }
 
-// Says what the limit of descriptors leaves out, and how many must be allowed for.
-PidfdTable::Config pidfds(const RecoveryMember::ObserverFacts& observer, bool are_needed) {
+PidfdTable::Config pidfds(const RecoveryMember::ObserverFacts& observer) {
   const std::size_t room = room_for_pidfds(descriptor_limit());
-  if (are_needed && room < observer.tracker_capacity) {
-    spdlog::warn(
-        "{} descriptors (RLIMIT_NOFILE) are enough for recovery to hold on to {} agents at a time, "
-        "--tracker-capacity is {}: allow for {} (LimitNOFILE=, ulimit -Hn)",
-        descriptor_limit(), room, observer.tracker_capacity,
-        observer.tracker_capacity + kReservedDescriptors);
-  }
   return {std::min<std::size_t>(observer.tracker_capacity, room), random_seed()};
-}
-
-// A pidfd for every agent is needed to signal it, and to learn its present uid.
-bool needs_pidfds(const RecoveryConfig& options) {
-  return options.may_signal() || options.require_same_uid;
-}
-
-// The limit that commands are to have: what it was, as programs that use select(2) do not expect
-// more than 1024.
-std::optional<rlim_t> raise_limit_for(const RecoveryConfig& options) {
-  if (!needs_pidfds(options)) return std::nullopt;
-  const auto before = raise_descriptor_limit();
-  if (before) return before.value();
-  spdlog::warn("{}", before.error().message);
-  return std::nullopt;
 }
 
 // None where systemd, or whoever has made the observer's cgroup, has not delegated it.
@@ -151,7 +128,7 @@ std::optional<std::string> cgroup_of_commands(const std::optional<DelegatedCgrou
 
 Result<std::unique_ptr<CommandMeans>> command_means(const RecoveryConfig& options,
                                                     std::shared_ptr<PidfdTable> pidfds,
-                                                    std::optional<rlim_t> descriptors,
+                                                    std::optional<rlimit> descriptors,
                                                     std::optional<std::string> cgroup) {
   CommandMeans::Config config;
   config.runner.timeout_ns = options.timeout_ms * kNsPerMs;
@@ -171,15 +148,14 @@ Result<std::unique_ptr<RecoveryMeans>> means_of(const RecoveryConfig& options,
                                                 const RecoveryMember::ObserverFacts& observer,
                                                 RecoveryMember::Prepared& prepared,
                                                 const Clock& clock) {
-  const auto descriptors = raise_limit_for(options);
-  const auto table = std::make_shared<PidfdTable>(clock, pidfds(observer, needs_pidfds(options)));
+  const auto table = std::make_shared<PidfdTable>(clock, pidfds(observer));
   std::unique_ptr<SignalMeans> signals;
   if (options.may_signal()) {
     signals = std::make_unique<SignalMeans>(std::move(prepared.signaller), table);
   }
   std::unique_ptr<CommandMeans> commands;
   if (options.may_run_commands()) {
-    auto opened = command_means(options, table, descriptors,
+    auto opened = command_means(options, table, prepared.descriptors,
                                 cgroup_of_commands(prepared.cgroup, observer.run_as_uid));
     if (!opened) return opened.error();
     commands = std::move(opened).value();

@@ -5,6 +5,7 @@
 // everything is open, finish() after the loop. One thread.
 #pragma once
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -50,6 +51,7 @@ class RecoveryMember final : public LoopMember, public ServiceLookup, private Re
     std::unique_ptr<Signaller> signaller;     // signals agents; nullptr: no signal is wanted
     std::unique_ptr<CgroupServices> cgroups;  // nullptr: no recovery, or no cgroup v2 hierarchy
     std::optional<DelegatedCgroup> cgroup;    // for those of commands, if there is one
+    std::optional<rlimit> descriptors;        // RLIMIT_NOFILE of commands; unset: the observer's
   };
 
   // As `user`, if the observer is to become one. Warns where agents cannot be signalled with their

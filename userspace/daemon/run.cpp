@@ -2,6 +2,11 @@
 
 #include <spdlog/spdlog.h>
 
+#include <cerrno>
+#include <optional>
+
+#include "base/address_space.hpp"
+#include "daemon/descriptors.hpp"
 #include "daemon/policy_source.hpp"
 #include "daemon/recovery_member.hpp"
 #include "daemon/run_session.hpp"
@@ -13,6 +18,9 @@ namespace {
 
 ExitCode give_up(const Error& error) {
   spdlog::error("{}", error.message);
+  const bool is_of_memory = error.code == ENOMEM || error.code == EAGAIN;  // EAGAIN: of a thread
+  const auto lack = is_of_memory ? lack_of_address_space() : std::nullopt;
+  if (lack) spdlog::error("{}", *lack);
   return ExitCode::Failed;
 }
 
@@ -37,6 +45,8 @@ ExitCode run(RunConfig config) {
   auto signals = Signals::take();
   open_log(config.log, signals ? signals.value().fd() : LineWriter::kNoStop);
   if (!signals) return give_up(signals.error());
+  if (auto set = signals.value().set_requests_apart(); !set) return give_up(set.error());
+  const auto descriptors = provide_descriptors(config);
   const MonotonicClock clock;
   auto policies = read_policies(config.recovery, config.threshold_ms);
   if (!policies) return misconfigured(policies.error());
@@ -44,6 +54,7 @@ ExitCode run(RunConfig config) {
   auto recovery =
       RecoveryMember::prepare(config.recovery, std::move(policies).value(), config.user);
   if (!recovery) return give_up(recovery.error());
+  recovery.value().descriptors = descriptors;
   Watchdog watchdog({config.standstill(), config.log, config.recovery.may_run_commands()},
                     signals.value());
   auto keys = intake::read_key_files(config.udp.key_file, config.udp.master_key_file);

@@ -14,7 +14,7 @@ namespace hb::daemon {
 namespace {
 
 constexpr std::size_t kEnding = 0;  // in polled_
-constexpr std::size_t kHangup = 1;
+constexpr std::size_t kRequests = 1;
 constexpr std::size_t kFirstRoom = 2;
 constexpr std::size_t kFirstSource = 4;
 
@@ -38,7 +38,7 @@ RunLoop::RunLoop(Observer& observer, const Clock& clock, std::vector<intake::Pol
       out_(out),
       progress_(progress),
       config_(config),
-      polled_{pollfd{signals.fd(), POLLIN, 0}, pollfd{signals.hangup_fd(), POLLIN, 0}},
+      polled_{pollfd{signals.fd(), POLLIN, 0}, pollfd{signals.requests_fd(), POLLIN, 0}},
       sources_(std::move(sources)),
       rooms_{RoomWatch(&out), RoomWatch(log_writer())} {
   polled_.resize(kFirstSource, {-1, POLLOUT, 0});
@@ -53,7 +53,7 @@ void RunLoop::add(LoopMember& member) {
 ExitCode RunLoop::run() {
   for (;;) {
     wait();
-    take_hangup();
+    take_requests();
     if (is_told_to_end()) return ExitCode::Success;
     if (const auto end = serve_readers()) return *end;
     if (const auto end = turn()) return *end;
@@ -64,10 +64,31 @@ ExitCode RunLoop::run() {
 
 // Reads a signalfd only if poll(2) reported it, so a wake-up for a frame costs no extra system
 // call.
-void RunLoop::take_hangup() {
-  if (polled_[kHangup].revents == 0 || !signals_.take_hangup()) return;
+void RunLoop::take_requests() {
+  if (polled_[kRequests].revents == 0) return;
+  while (const auto request = signals_.next_request()) {
+    switch (*request) {
+      case Request::OpenAgain: open_again(); break;
+      case Request::TellCounters:
+        for (LoopMember* member : members_) member->tell_counters();
+        break;
+    }
+  }
+}
+
+void RunLoop::open_again() {
   progress_.begin(Step::Reopening);
-  for (LoopMember* member : members_) member->reopen();
+  bool has_files = false;
+  spares_.release();
+  for (LoopMember* member : members_) {
+    has_files = has_files || member->has_files();
+    member->reopen();
+  }
+  spares_.take();
+  if (has_files) return;
+  spdlog::info(
+      "SIGHUP: there is nothing to read or open again (--config, --policy-file, --export-file, "
+      "--recovery-audit-file)");
 }
 
 bool RunLoop::is_told_to_end() {

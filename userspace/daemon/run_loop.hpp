@@ -11,6 +11,7 @@
 #include <optional>
 #include <vector>
 
+#include "daemon/descriptors.hpp"
 #include "daemon/exit_code.hpp"
 #include "daemon/loop_member.hpp"
 #include "daemon/progress.hpp"
@@ -33,12 +34,12 @@ class RunLoop {
     std::uint64_t end_ns = Source::kNever;  // end by itself, on the clock's time
   };
 
+  // Requests are taken if Signals::set_requests_apart() was called before.
   RunLoop(Observer& observer, const Clock& clock, std::vector<intake::PollSource> sources,
           Signals& signals, EventSink& sink, LineWriter& out, Progress& progress,
           const Config& config);
 
-  // Before run(). Members are called in the order in which they were added. If one has files to
-  // open again, call Signals::set_hangup_apart() before constructing the loop.
+  // Before run(). Members are called in the order in which they were added.
   void add(LoopMember& member);
 
   // Runs until a signal, Config::end_ns, or a failure, which has been logged.
@@ -51,7 +52,8 @@ class RunLoop {
   void wait();
   std::uint64_t poll_sources(std::uint64_t now_ns);
   void empty_epolls();
-  void take_hangup();
+  void take_requests();
+  void open_again();
   bool is_told_to_end();
   bool takes_ending_signal();
   bool is_over();
@@ -73,10 +75,11 @@ class RunLoop {
   const Config config_;
   std::vector<LoopMember*> members_;
 
-  // For poll(2): ending signals, SIGHUP, room for the stream and for the log, the sources, the
+  // For poll(2): ending signals, requests, room for the stream and for the log, the sources, the
   // members.
   std::vector<pollfd> polled_;
   const std::vector<intake::PollSource> sources_;
+  SpareDescriptors spares_;                  // for the members' files on SIGHUP
   std::uint64_t sources_poll_after_ns_ = 0;  // after one failed
   std::array<RoomWatch, 2> rooms_;           // of the stream and of the log
 };

@@ -9,6 +9,7 @@
 
 #include "base/units.hpp"
 #include "daemon/audit_member.hpp"
+#include "daemon/counters_member.hpp"
 #include "daemon/exporter.hpp"
 #include "daemon/loss_member.hpp"
 #include "daemon/orphan_reaper.hpp"
@@ -16,8 +17,10 @@
 #include "daemon/privileges.hpp"
 #include "daemon/reach_member.hpp"
 #include "daemon/recovery_member.hpp"
+#include "daemon/reload_member.hpp"
 #include "daemon/run_loop.hpp"
 #include "report/json_sink.hpp"
+#include "report/run_stamp.hpp"
 #include "report/text_sink.hpp"
 
 namespace hb::daemon {
@@ -25,10 +28,10 @@ namespace {
 
 constexpr std::size_t kStreamBytes = std::size_t{1} << 20;  // buffered for a slow reader
 
-std::unique_ptr<EventSink> make_sink(EventFormat format, LineWriter& out) {
+std::unique_ptr<EventSink> make_sink(EventFormat format, LineWriter& out, const RunStamp& stamp) {
   switch (format) {
     case EventFormat::Text: return std::make_unique<TextSink>(out, wants_colour(STDOUT_FILENO));
-    case EventFormat::Json: return std::make_unique<JsonSink>(out);
+    case EventFormat::Json: return std::make_unique<JsonSink>(out, stamp);
     case EventFormat::None: return std::make_unique<SilentSink>();
   }
   return std::make_unique<SilentSink>();
@@ -104,14 +107,17 @@ void withdraw(intake::Intake& intake, bool is_expected_to_fail) {
 
 // The members of the loop. Each is null if it is not configured.
 struct Members {
+  std::unique_ptr<ReloadMember> reload;
   std::unique_ptr<Exporter> exporter;
   std::unique_ptr<AuditMember> audit;
   std::unique_ptr<RecoveryMember> recovery;
   std::unique_ptr<OrphanReaper> orphans;
 
-  Result<> open(const RunConfig& options, const intake::Intake& intake, Reach& reach,
-                RecoveryMember::Prepared prepared, Observer& observer, const Clock& clock) {
-    if (auto opened = open_exporter(options); !opened) return opened;
+  Result<> open(const RunConfig& options, const RunStamp& stamp, const intake::Intake& intake,
+                Reach& reach, RecoveryMember::Prepared prepared, Observer& observer,
+                const Clock& clock) {
+    if (options.read_again) reload = std::make_unique<ReloadMember>(options);
+    if (auto opened = open_exporter(options, stamp); !opened) return opened;
     if (auto opened = open_audit(options); !opened) return opened;
     if (auto opened = open_recovery(options, intake, reach, std::move(prepared), observer, clock);
         !opened) {
@@ -120,20 +126,15 @@ struct Members {
     return open_orphans();
   }
 
-  Result<> open_exporter(const RunConfig& options) {
+  Result<> open_exporter(const RunConfig& options, const RunStamp& stamp) {
     if (!options.export_file) return ok();
-    auto opened = Exporter::open(*options.export_file, run_as_uid(options));
+    auto opened = Exporter::open(*options.export_file, run_as_uid(options), stamp);
     if (!opened) return opened.error();
     exporter = std::move(opened).value();
     return ok();
   }
 
   Result<> open_audit(const RunConfig& options) {
-    if (exporter && exporter->writes_to(options.audit.path)) {
-      return Error{"--export-file " + *options.export_file + " and --recovery-audit-file " +
-                       options.audit.path + " are one file: give each a file of its own",
-                   EEXIST};
-    }
     auto opened = AuditMember::open(options.audit);
     if (!opened) return opened.error();
     audit = std::move(opened).value();
@@ -166,6 +167,7 @@ struct Members {
 
   [[nodiscard]] std::vector<LoopMember*> all() const {
     std::vector<LoopMember*> members;
+    if (reload) members.push_back(reload.get());  // first, as others log what they do on SIGHUP
     if (exporter) members.push_back(exporter.get());
     if (recovery) members.push_back(recovery.get());
     if (audit) members.push_back(audit.get());      // after recovery, which writes the records
@@ -179,14 +181,6 @@ struct Members {
     append(totals, AuditLog::kResumed, audit ? audit->resumed() : CountBy<AuditBreak>{});
   }
 };
-
-// If no member has files to open again, SIGHUP ends the program.
-Result<> set_hangup_apart(Signals& signals, const Members& members) {
-  for (const LoopMember* member : members.all()) {
-    if (member->has_files()) return signals.set_hangup_apart();
-  }
-  return ok();
-}
 
 // All counters.
 void append_totals(Totals& totals, const Observer& observer, const intake::Intake& intake,
@@ -220,7 +214,8 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
                          RecoveryMember::Prepared prepared, const Clock& clock,
                          Watchdog& watchdog) {
   LineWriter out(STDOUT_FILENO, signals.fd());
-  const auto sink = make_sink(options.events, out);
+  const RunStamp stamp = new_run();
+  const auto sink = make_sink(options.events, out, stamp);
   Observer observer(clock, observer_config(options, intake));
   for (Source* source : intake.sources()) observer.add(*source);
   if (ExitWatch* exits = intake.exits()) observer.watch(*exits);
@@ -228,12 +223,12 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
   ReachMember reach(intake, observer, reach_config(options),
                     [&](const ReachChange& change) { sink->reach(change); });
   Members members;
-  if (auto opened = members.open(options, intake, reach, std::move(prepared), observer, clock);
+  if (auto opened =
+          members.open(options, stamp, intake, reach, std::move(prepared), observer, clock);
       !opened) {
     return opened.error();
   }
   if (members.recovery) sink->look_up_services_in(*members.recovery);
-  if (auto set = set_hangup_apart(signals, members); !set) return set.error();
   if (auto taken = take_priority(options); !taken) return taken.error();
   if (auto bound = intake.bind(socket_place(options)); !bound) return bound.error();
   if (auto shed = shed_privileges(options, intake); !shed) return shed.error();
@@ -246,6 +241,7 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
     const bool is_of_export_file = loss.reason == AppendFile::kLost.loss;
     if (members.exporter && !is_of_export_file) members.exporter->handle(loss);
   });
+  CountersMember counters(count);
   out.tell_gaps_with(
       [&](const LineWriter::Gap& gap) { tell_gap(*sink, out, gap, observer, clock); });
   if (auto started = start_watchdog(watchdog); !started) return started.error();
@@ -262,6 +258,7 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
   loop.add(reach);
   for (LoopMember* member : members.all()) loop.add(*member);
   loop.add(losses);
+  loop.add(counters);
   const ExitCode code = loop.run();
   watchdog.progress().begin(Step::AwaitingCommands);
   if (members.recovery) members.recovery->finish();

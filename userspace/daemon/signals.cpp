@@ -62,11 +62,11 @@ Result<Signals> Signals::take() {
   return Signals(Fd(ending.value()));
 }
 
-Result<> Signals::set_hangup_apart() {
-  if (hangup_) return ok();
-  const auto hangup = take_by_descriptor(-1, set_of({SIGHUP}));
-  if (!hangup) return hangup.error();
-  hangup_.reset(hangup.value());
+Result<> Signals::set_requests_apart() {
+  if (requests_) return ok();
+  const auto requests = take_by_descriptor(-1, set_of({SIGHUP, SIGUSR1}));
+  if (!requests) return requests.error();
+  requests_.reset(requests.value());
   const auto ending = take_by_descriptor(ending_.get(), set_of({SIGINT, SIGTERM}));
   return ending ? ok() : Result<>(ending.error());
 }
@@ -79,6 +79,10 @@ std::optional<Signal> Signals::next_ending() {
 }
 
 // A standard signal is pending at most once (signal(7)).
-bool Signals::take_hangup() { return hangup_ && read_one(hangup_).has_value(); }
+std::optional<Request> Signals::next_request() {
+  const auto number = requests_ ? read_one(requests_) : std::nullopt;
+  if (!number) return std::nullopt;
+  return *number == SIGHUP ? Request::OpenAgain : Request::TellCounters;
+}
 
 }  // namespace hb::daemon

@@ -7,7 +7,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
+#include <charconv>
+#include <optional>
+#include <string_view>
+#include <system_error>
 
 namespace hb::daemon {
 namespace {
@@ -45,25 +48,62 @@ int change_ids(const User& user) {
   return ::prctl(PR_SET_KEEPCAPS, 0UL, 0UL, 0UL, 0UL) == 0 ? 0 : errno;
 }
 
-}  // namespace
+constexpr std::uint32_t kNoId = 0xFFFFFFFF;  // "leave as it is" to setresuid(2)
 
-Result<User> find_user(const std::string& name) {
+// The entry that `get` finds, a getpw*_r(3) without its first argument; nullopt: there is none.
+template <typename Get>
+Result<std::optional<User>> look_up(Get get) {
   std::vector<char> room(16 * 1024);
   ::passwd entry{};
   ::passwd* found = nullptr;
   int code = 0;
-  while ((code = ::getpwnam_r(name.c_str(), &entry, room.data(), room.size(), &found)) == ERANGE) {
+  while ((code = get(&entry, room.data(), room.size(), &found)) == ERANGE) {
     room.resize(room.size() * 2);
   }
-  if (found == nullptr) {
-    const std::string why =
-        code == 0 ? " (useradd --system makes one)" : std::string(": ") + std::strerror(code);
-    return Error{"there is no user '" + name + "'" + why, code};
-  }
-  if (entry.pw_uid == 0) {
-    return Error{"'" + name + "' is root: name another user, or leave it out"};
-  }
-  return User{name, entry.pw_uid, entry.pw_gid, groups_of(name, entry.pw_gid)};
+  const bool failed = code != 0 && code != ENOENT;  // ENOENT: there is no /etc/passwd
+  if (found == nullptr && failed) return Error{"", code};
+  if (found == nullptr) return std::optional<User>();
+  return std::optional(User{entry.pw_name, entry.pw_uid, entry.pw_gid, {}});
+}
+
+// Root's group would leave the observer more than its user has.
+Result<User> checked(User user, const std::string& text) {
+  if (user.uid == 0) return Error{"'" + text + "' is root: name another user, or leave it out"};
+  if (user.gid == 0) return Error{"the group of '" + text + "' is root's: name another user"};
+  if (user.groups.empty()) user.groups = groups_of(user.name, user.gid);
+  return user;
+}
+
+// Of "1234:5678", which are no names: nobody needs to have them.
+Result<User> user_of_ids(uid_t uid, const std::string& text, std::size_t colon) {
+  const auto gid = numeric_id(std::string_view(text).substr(colon + 1));
+  if (gid) return checked({text, uid, *gid, {*gid}}, text);
+  return Error{"'" + text + "' is not UID:GID, two numbers"};
+}
+
+}  // namespace
+
+std::optional<std::uint32_t> numeric_id(std::string_view text) {
+  std::uint32_t id = 0;
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, id);
+  if (parsed.ec != std::errc{} || parsed.ptr != end || id == kNoId) return std::nullopt;
+  return id;
+}
+
+Result<User> find_user(const std::string& text) {
+  const auto by_name = look_up([&](auto... rest) { return ::getpwnam_r(text.c_str(), rest...); });
+  if (!by_name) return os_error(by_name.error().code, "there is no user '" + text + "'");
+  if (by_name.value()) return checked(*by_name.value(), text);
+  const auto colon = text.find(':');
+  const auto uid = numeric_id(std::string_view(text).substr(0, colon));
+  if (!uid) return Error{"there is no user '" + text + "' (useradd --system makes one)"};
+  if (colon != std::string::npos) return user_of_ids(*uid, text, colon);
+  const auto by_uid = look_up([&](auto... rest) { return ::getpwuid_r(*uid, rest...); });
+  if (!by_uid) return os_error(by_uid.error().code, "there is no user '" + text + "'");
+  if (by_uid.value()) return checked(*by_uid.value(), text);
+  return Error{"no user has the uid " + text + ", so its group is not known: give it too, as " +
+               text + ":GID"};
 }
 
 Result<> become_user(const User& user) {

@@ -1,9 +1,12 @@
-// --user NAME: the observer opens everything as root and then changes to this user for good.
+// --user USER: the observer opens everything as root and then changes to this user for good.
 #pragma once
 
 #include <sys/types.h>
 
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -17,9 +20,13 @@ struct User {
   std::vector<gid_t> groups;  // all of them, gid too
 };
 
-// "hb": a user that exists and is not root. Also looks up its groups, so that no file has to be
-// opened later.
-[[nodiscard]] Result<User> find_user(const std::string& name);
+// A uid or gid in decimal digits; not 4294967295, which is none.
+[[nodiscard]] std::optional<std::uint32_t> numeric_id(std::string_view text);
+
+// "hb", or the uid of a user that exists; a number that is somebody's name is the name, as in
+// chown(1). Or "1234:5678", uid and gid, which need not be anybody's: that user is in no other
+// group. Neither may be root's. Also looks up its groups, so that no file has to be opened later.
+[[nodiscard]] Result<User> find_user(const std::string& text);
 
 // Sets real, effective and saved ids and the groups; does nothing if they are the user's already.
 // Keeps permitted capabilities: drop_privileges() must follow.

@@ -81,6 +81,9 @@ std::string how_it_reads(const StampProgram& program) {
 }
 
 Finding no_attestation(const Error& error) {
+  if (error.code == ENOMEM) {
+    return {"attestation", State::Failed, error.message, "give it more memory"};
+  }
   return {"attestation", State::Failed, error.message,
           "fix what fails above; if nothing does, run again with --log-level debug and report the "
           "verifier's log"};

@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/address_space.hpp"
 #include "base/units.hpp"
 #include "hb.skel.h"
 #include "kernel/libbpf_log.hpp"
@@ -164,6 +165,7 @@ Result<> StampProgram::load() {
       if (code == ENOTSUP) return loaded;
     }
   }
+  if (const auto lack = lack_of_address_space()) return Error{"load: " + *lack, ENOMEM};
   explain("the kernel accepted neither program; log of the verifier and of libbpf:\n" + log.text(),
           /*is_last=*/true);
   return Error{"load: this kernel's verifier refuses the program"};

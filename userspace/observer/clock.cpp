@@ -26,4 +26,6 @@ std::uint64_t MonotonicClock::suspended_ns() const {
   return with_suspend > without ? with_suspend - without : 0;
 }
 
+std::uint64_t unix_ns() { return read_ns(CLOCK_REALTIME); }
+
 }  // namespace hb

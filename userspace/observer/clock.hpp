@@ -21,4 +21,7 @@ class MonotonicClock final : public Clock {
   [[nodiscard]] std::uint64_t suspended_ns() const override;
 };
 
+// The time of day, CLOCK_REALTIME since 1970: for people and files, not for decisions.
+[[nodiscard]] std::uint64_t unix_ns();
+
 }  // namespace hb

@@ -63,7 +63,7 @@ class CommandRunner {
     std::size_t max_leftovers = 64;         // ended commands whose background may still write
     std::optional<int> oom_score_adj = {};  // of commands, see CommandPriority
     OpenOomScore open_oom_score = {};
-    std::optional<rlim_t> descriptors = {};       // soft limit of commands; unset: ours
+    std::optional<rlimit> descriptors = {};       // RLIMIT_NOFILE of commands; unset: ours
     std::optional<std::string> cgroup = {};       // directory of the one for those of commands
     std::function<void(const Error&)> warn = {};  // told what does not keep a command from running
   };

@@ -69,12 +69,17 @@ std::size_t room_for_pidfds(std::size_t limit) {
   return limit > 2 * kReservedDescriptors ? limit - kReservedDescriptors : limit / 2;
 }
 
-Result<rlim_t> raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-    const rlim_t before = std::exchange(limit.rlim_cur, limit.rlim_max);
-    if (::setrlimit(RLIMIT_NOFILE, &limit) == 0) return before;
+Result<rlimit> raise_descriptor_limit(std::size_t wanted) {
+  rlimit before{};
+  if (::getrlimit(RLIMIT_NOFILE, &before) != 0) {
+    const int code = errno;
+    return os_error(code, "cannot read the limit of descriptors (RLIMIT_NOFILE)");
   }
+  if (before.rlim_cur >= wanted) return before;
+  const rlimit all{wanted, std::max<rlim_t>(wanted, before.rlim_max)};
+  if (::setrlimit(RLIMIT_NOFILE, &all) == 0) return before;
+  const rlimit most{before.rlim_max, before.rlim_max};
+  if (::setrlimit(RLIMIT_NOFILE, &most) == 0) return before;
   const int code = errno;
   return os_error(code, "cannot raise the limit of descriptors (RLIMIT_NOFILE)");
 }

@@ -38,8 +38,9 @@ inline constexpr std::size_t kReservedDescriptors = 192;
 // that.
 [[nodiscard]] std::size_t room_for_pidfds(std::size_t limit);
 
-// As many descriptors as this process may ever have: the soft limit becomes the hard one. Returns
-// the soft limit of before.
-[[nodiscard]] Result<rlim_t> raise_descriptor_limit();
+// Allows this process `wanted` descriptors or, where the hard limit is lower and cannot be raised
+// (CAP_SYS_RESOURCE, fs.nr_open), as many as that; never fewer than before. Returns the limits of
+// before.
+[[nodiscard]] Result<rlimit> raise_descriptor_limit(std::size_t wanted);
 
 }  // namespace hb

@@ -57,7 +57,7 @@ struct Program {
   std::vector<char*> arguments;
   std::vector<char*> variables;
   const CommandPriority& priority;
-  std::optional<rlim_t> descriptors;  // that it may have
+  std::optional<rlimit> descriptors;  // that it may have
   int output;                         // its standard output and standard error
   int report;                         // closed by the exec; no standard descriptor
 };
@@ -104,11 +104,8 @@ bool has_only_its_descriptors(const Program& program) {
 }
 
 // Programs that use select(2) break where more than 1024 descriptors are allowed.
-void limit_descriptors(const std::optional<rlim_t>& descriptors) {
-  rlimit limit{};
-  if (!descriptors || ::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = *descriptors < limit.rlim_max ? *descriptors : limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
+void limit_descriptors(const std::optional<rlimit>& descriptors) {
+  if (descriptors) ::setrlimit(RLIMIT_NOFILE, &*descriptors);
 }
 
 [[noreturn]] void execute(const Program& program) {
@@ -224,7 +221,7 @@ Result<> check_spawn_is_allowed() {
 
 Result<Spawned> spawn(const std::vector<std::string>& argv,
                       const std::vector<std::string>& environment, CommandPriority& priority,
-                      std::optional<rlim_t> descriptors, const Fd* cgroup) {
+                      std::optional<rlimit> descriptors, const Fd* cgroup) {
   auto pipe = make_output_pipe();
   if (!pipe) return pipe.error();
   const auto lent = priority.lend_oom_score();

@@ -30,15 +30,15 @@ struct Spawned {
 
 // Executes argv[0], a path, with this environment and nothing else of ours: a session of its own,
 // no terminal, standard input empty, directory /, umask 022, every signal unblocked and as it is by
-// default, no further descriptor, the priority of a command, and `descriptors` as the soft limit of
-// RLIMIT_NOFILE (unset: ours). It is in the cgroup v2 of the directory `cgroup`, if that is given
+// default, no further descriptor, the priority of a command, and `descriptors` as RLIMIT_NOFILE
+// (unset: ours). It is in the cgroup v2 of the directory `cgroup`, if that is given
 // and possible, and otherwise in ours. Waits for the exec, not for the program, so that the Error
 // has errno when it cannot be executed (ENOENT, EACCES, ENOEXEC, ...).
 // Changes this process's signal mask and oom_score_adj for a moment: one thread.
 [[nodiscard]] Result<Spawned> spawn(const std::vector<std::string>& argv,
                                     const std::vector<std::string>& environment,
                                     CommandPriority& priority,
-                                    std::optional<rlim_t> descriptors = {},
+                                    std::optional<rlimit> descriptors = {},
                                     const Fd* cgroup = nullptr);
 
 }  // namespace hb

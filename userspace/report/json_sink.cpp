@@ -130,24 +130,26 @@ void JsonSink::ready(const Ready& observer) {
   put(line_, R"({{"event":"ready","socket":{},"pid":{})", quoted(observer.socket), observer.pid);
   put_field(line_, "pid_ns_inode", observer.pid_ns_inode);
   if (observer.udp) put(line_, R"(,"udp":{})", quoted(*observer.udp));
-  finish_line();
+  write_line(line_);
 }
 
 void JsonSink::write(const Event& event) {
   std::visit([this](const auto& e) { put_event(line_, e); }, event);
   const auto* stall = std::get_if<Stall>(&event);
   if (stall != nullptr && services() != nullptr) put_service(line_, services()->service_of(*stall));
-  finish_line();
+  write_line(line_);
 }
 
-// In its own buffer, as line_ may contain an unfinished line.
+// In its own buffer, as line_ may contain an unfinished line. A notice in place of lost lines may
+// come while the next line is being written.
 void JsonSink::loss(const Loss& loss) {
   Line line;
   put(line,
       R"({{"event":"loss","reason":"{}","count":{},"since_ns":{},"total":{},"observer_ns":{})",
       loss.reason, loss.count, loss.since_ns, loss.total, loss.observer_ns);
   if (loss.pid) put(line, R"(,"pid":{})", *loss.pid);
-  put(line, "}}\n");
+  if (loss.reason != LineWriter::kEventsLost.loss) return write_line(line);
+  put_end(line, writing_ ? seq_ - 1 : seq_);
   out_.write({line.data(), line.size()});
 }
 
@@ -156,20 +158,29 @@ void JsonSink::reach(const ReachChange& change) {
       change.since_ns, change.observer_ns);
   if (change.reachable) put(line_, R"(,"rebound":{})", change.rebound);
   if (!change.reachable) put(line_, R"(,"message":{})", quoted(change.message));
-  finish_line();
+  write_line(line_);
 }
 
 void JsonSink::stopped(const Totals& totals) {
   put(line_, R"({{"event":"stopped","counters":{{)");
   put_totals(line_, totals);
   put(line_, "}}");
-  finish_line();
+  write_line(line_);
 }
 
-void JsonSink::finish_line() {
-  put(line_, "}}\n");
-  out_.write({line_.data(), line_.size()});
-  line_.clear();
+void JsonSink::write_line(Line& line) {
+  put_end(line, ++seq_);
+  writing_ = true;
+  out_.write({line.data(), line.size()});
+  writing_ = false;
+  line.clear();
+}
+
+void JsonSink::put_end(Line& line, std::uint64_t seq) const {
+  put(line,
+      R"(,"unix_ns":{},"run":"{}","seq":{}}})"
+      "\n",
+      stamp_.unix_ns(), stamp_.run, seq);
 }
 
 }  // namespace hb

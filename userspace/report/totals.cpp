@@ -24,4 +24,16 @@ void append_totals(Totals& totals, const Counters& counters) {
   append(totals, Counters::kClockJumps, counters.clock_jumps);
 }
 
+std::string in_words(const Totals& totals) {
+  std::string text;
+  for (const Total& total : totals) {
+    if (total.value == 0) continue;
+    if (!text.empty()) text += ' ';
+    text += total.metric->name;
+    if (total.label != nullptr) (text += '.') += total.label->name;
+    (text += '=') += std::to_string(total.value);
+  }
+  return text;
+}
+
 }  // namespace hb

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "base/metric.hpp"
@@ -34,5 +35,8 @@ void append(Totals& totals, const Metric& metric, const CountBy<Enum>& counters)
 void append(Totals& totals, const Metric&& metric, auto value) = delete;
 
 void append_totals(Totals& totals, const Counters& counters);
+
+// Those that are not 0: "beats_total=11 frames_dropped_total.ring_full=1".
+[[nodiscard]] std::string in_words(const Totals& totals);
 
 }  // namespace hb

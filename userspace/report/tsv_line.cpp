@@ -94,17 +94,23 @@ struct TsvLine {
   }
 };
 
-}  // namespace
-
-void put_tsv_line(Line& line, const Event& event) {
-  std::visit(TsvLine{line}, event);
+void put_end(Line& line, const RunStamp& stamp) {
+  line.push_back('\t');
+  put_columns(line, stamp.unix_ns(), std::string_view(stamp.run));
   line.push_back('\n');
 }
 
-void put_tsv_line(Line& line, const Loss& loss) {
+}  // namespace
+
+void put_tsv_line(Line& line, const Event& event, const RunStamp& stamp) {
+  std::visit(TsvLine{line}, event);
+  put_end(line, stamp);
+}
+
+void put_tsv_line(Line& line, const Loss& loss, const RunStamp& stamp) {
   put_columns(line, loss.observer_ns, "loss", loss.pid, Nothing{}, loss.reason, loss.count,
               Nothing{}, Nothing{});
-  line.push_back('\n');
+  put_end(line, stamp);
 }
 
 }  // namespace hb

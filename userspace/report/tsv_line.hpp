@@ -1,6 +1,6 @@
 // One event as one line of tab-separated values, for the export file:
 //
-//   observer_ns kind pid nonce status payload origin pid_ns_inode
+//   observer_ns kind pid nonce status payload origin pid_ns_inode unix_ns run
 //
 //   kind                pid      nonce       status                 payload  origin    pid_ns_inode
 //   beat                pid      nonce       ok|degraded|critical   payload  origin    sender's
@@ -21,6 +21,7 @@
 
 #include "observer/event.hpp"
 #include "report/loss.hpp"
+#include "report/run_stamp.hpp"
 
 namespace hb {
 
@@ -28,7 +29,7 @@ namespace hb {
 inline constexpr std::size_t kMaxTsvLineBytes = 256;
 
 // Appends the line. Allocates nothing while `line` has room.
-void put_tsv_line(fmt::memory_buffer& line, const Event& event);
-void put_tsv_line(fmt::memory_buffer& line, const Loss& loss);
+void put_tsv_line(fmt::memory_buffer& line, const Event& event, const RunStamp& stamp);
+void put_tsv_line(fmt::memory_buffer& line, const Loss& loss, const RunStamp& stamp);
 
 }  // namespace hb

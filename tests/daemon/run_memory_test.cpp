@@ -1,0 +1,50 @@
+// What the observer says where its address space is limited (RLIMIT_AS).
+#include <sys/resource.h>
+
+#include "tests/support/attest_fixture.hpp"
+#include "tests/support/needs.hpp"
+
+namespace hb::test {
+namespace {
+
+class Memory : public Attest {
+ protected:
+  struct Ended {
+    int code;
+    std::string errors;
+  };
+
+  Ended run_within(rlim_t bytes) {
+    Process observer(
+        hb_ebpf({"run", "--socket", socket_, "--events", "none", "--shutdown-after-secs", "1"}), {},
+        [bytes] {
+          const rlimit limit{bytes, bytes};
+          ::setrlimit(RLIMIT_AS, &limit);
+        });
+    const int code = observer.wait();
+    return {code, observer.errors()};
+  }
+};
+
+constexpr int kLoaderFailed = 127;  // of ld.so(8), before main()
+
+// The kernel's types could not be read for lack of memory, and the verifier was blamed.
+TEST_F(Memory, IsSaidToBeShortWhereItIs) {
+  HB_NEEDS_ROOT();
+  constexpr rlim_t kStep_bytes = rlim_t{4} << 20;
+  int told = 0;
+  rlim_t limit = 2 * kStep_bytes;
+  Ended ended = run_within(limit);
+  for (; ended.code != 0 && limit < rlim_t{1} << 30; ended = run_within(limit += kStep_bytes)) {
+    EXPECT_EQ(ended.errors.find("verifier"), std::string::npos) << limit << ": " << ended.errors;
+    if (ended.code == kLoaderFailed) continue;
+    EXPECT_NE(ended.errors.find("the limit of address space, "), std::string::npos)
+        << limit << ": " << ended.errors;
+    ++told;
+  }
+  EXPECT_EQ(ended.code, 0);
+  EXPECT_GT(told, 0);
+}
+
+}  // namespace
+}  // namespace hb::test
