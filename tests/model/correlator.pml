@@ -49,7 +49,9 @@ inline add_stamp(from, content, ktime)
 	:: true
 	fi;
 	if
-	:: group[content].stamps == 0 -> group[content].sender = from; group[content].sent_at = (JUDGES -> ktime : 0)
+	:: group[content].stamps == 0 ->
+		group[content].sender = from;
+		group[content].sent_at = (JUDGES -> ktime : 0)
 	:: else ->
 		if
 		:: group[content].sender == from || is_mutant(FIRST_STAMP_WINS)
@@ -69,7 +71,9 @@ inline take(content)
 	unsettled--;
 	group[content].stamps--;
 	if
-	:: is_mutant(STAMP_TAKEN_TWICE) && group[content].stamps == 0 -> unsettled++; group[content].stamps++
+	:: is_mutant(STAMP_TAKEN_TWICE) && group[content].stamps == 0 ->
+		unsettled++;
+		group[content].stamps++
 	:: group[content].stamps == 0 -> release(content)
 	:: else
 	fi

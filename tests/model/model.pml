@@ -3,7 +3,7 @@
 #include "reach.pml"
 #include "world.pml"
 
-/* What was read and not handled yet (Feeds): a frame and its ghosts, and who the source says sent it. */
+/* What was read and not handled yet (Feeds): a frame with its ghosts, and who the source names. */
 chan ahead = [AHEAD] of { byte, byte, bool, byte, byte, byte };
 
 /* Of the observer's steps. */
@@ -12,7 +12,10 @@ byte count, room, now, read_up_to;
 bool must, is_ready;
 bool evicted_any; /* ghost */
 
-inline forget_frame() { from = 0; bytes = 0; must = false; queued_at = 0; sender = NOBODY; sent_at = 0 }
+inline forget_frame()
+{
+	from = 0; bytes = 0; must = false; queued_at = 0; sender = NOBODY; sent_at = 0
+}
 
 #include "correlator.pml"
 #include "tracker.pml"

@@ -1,4 +1,4 @@
-/* userspace/observer: Observer::look(). The observer may be preempted between any two atomic blocks. */
+/* userspace/observer: Observer::look(), which may be preempted between any two atomic blocks. */
 
 /* Feeds::horizon_ns() */
 inline take_horizon()
@@ -30,7 +30,7 @@ inline record_exit()
 	fi
 }
 
-/* due_silence(), and Tracker::expire(). Then whoever is still not called silent has tried lately. */
+/* due_silence(), with Tracker::expire(). */
 inline due_silence()
 {
 	if
@@ -42,6 +42,7 @@ inline due_silence()
 	fi
 }
 
+/* Whoever is still not called silent has tried lately. */
 inline assert_found()
 {
 	assert(list != LIVE && list != RECHECK || len(exits) > 0 ||

@@ -5,7 +5,7 @@ byte mark_ns = 1;
 byte mark;
 byte read_to; /* RingReader::read_to() */
 
-/* look_ahead(): the position is read twice, but what came in between may as well have come before. */
+/* look_ahead() reads the position twice; what comes in between may as well come before. */
 inline look_ahead()
 {
 	if

@@ -94,7 +94,7 @@ inline has_emptied()
 	emptied = len(batch) > 0
 }
 
-/* read_ring(): at most RECORDS; not past one that is being written. One step: no sender could tell. */
+/* read_ring(): at most RECORDS, not past a busy one. In one step, as no sender could tell. */
 inline read_ring()
 {
 	count = 0;

@@ -1,6 +1,6 @@
 /*
- * What the observer and the senders share: time, the ring, the socket's queue, the table of senders;
- * and the senders, as bpf/hb.bpf.c and unix_dgram_sendmsg() (net/unix/af_unix.c) make them behave.
+ * What the observer and the senders share: time, the ring, the socket's queue, the table of
+ * senders; and the senders, as bpf/hb.bpf.c and unix_dgram_sendmsg() (net/unix/af_unix.c) make them behave.
  *
  * Sizes and MUTANT come from check.sh. Every statement outside of atomic { } may be followed by any
  * step of any other process, so everybody can be preempted there, for any time.
@@ -40,7 +40,7 @@ Record ring[RING];
 byte reserved; /* the producer's position, in records */
 byte released; /* the consumer's, as the writers see it */
 
-/* --- The socket's queue. Ghosts: who sent it, whether it must find its stamp, when it was queued --- */
+/* --- The socket's queue. Ghosts: who sent it, whether it must find its stamp, and when --- */
 
 chan queue = [QUEUE] of { byte, byte, bool, byte }; /* who, bytes, must_pair, queued_at */
 
@@ -51,19 +51,19 @@ bool kept;      /* notices.kept_unstamped is not 0 */
 
 chan exits = [1] of { byte }; /* struct hb_exit: when the agent ended */
 
-/* When something was queued is a ghost too; it costs states, and is 0 where nobody judges silence. */
+/* A ghost: it costs states, and is 0 where nobody judges silence. */
 #define queue_time (JUDGES -> clock : 0)
 
 /* --- Ghosts: what is true, and what the properties are about --- */
 
 byte tried;                /* when the agent last attempted; survives its entry */
-byte inside;               /* senders inside the program, before their stamp or refusal is counted */
+byte inside;               /* senders in the program, not counted as stamp or drop yet */
 short unattested;          /* attempts - stamps - drops, as the program counts them */
 short uncounted;           /* stamps - what the observer has counted as read */
-byte may_accept[NONCES + 1]; /* attempts of the agent with these bytes, less beats accepted of them */
+byte may_accept[NONCES + 1]; /* the agent's attempts with these bytes, less beats accepted */
 byte unhandled;            /* frames, of anybody, that were queued and not handled */
 byte unread[TICKS + 1];    /* the agent's, by the time when they were queued */
-bool may_lack[NONCES + 1]; /* a datagram with these bytes was queued without a stamp, or a lifetime after */
+bool may_lack[NONCES + 1]; /* one of these bytes was queued without a stamp, or too late for it */
 bool had_lost_exit;
 
 inline clear_record()
@@ -97,7 +97,7 @@ inline enter_program()
 	unattested++
 }
 
-/* note_attempt() (bpf/senders.bpf.h), before any limit. Another thread may have noted a later one. */
+/* note_attempt() (bpf/senders.bpf.h), before any limit. Another thread may have noted more. */
 inline note_attempt()
 {
 	may_accept[bytes]++;
@@ -120,7 +120,7 @@ inline set_attempted()
 	fi
 }
 
-/* bpf_ringbuf_output() reserves a record, and writes it in the next step. Without room: ring_full(). */
+/* bpf_ringbuf_output() reserves a record, and writes it in the next step; or ring_full(). */
 inline stamp()
 {
 	if
@@ -212,7 +212,7 @@ inline report_exit()
 	fi
 }
 
-/* One of the agent's threads: beats, may repeat after EAGAIN, hangs anywhere, ends between datagrams. */
+/* One of the agent's threads: may repeat after EAGAIN, hang anywhere, end between datagrams. */
 proctype agent()
 {
 	byte who = AGENT, at, bytes, place;
