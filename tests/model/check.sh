@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks the model of pairing and silence with spin: every property in every configuration, that what
-# they are about can happen, and that each mutant is found. See README.md.
+# Checks the model of pairing and silence with spin: every property in every configuration, that
+# what they are about can happen, and that each mutant is found. See README.md.
 #
 #   tests/model/check.sh [properties] [mutants]           both, or one of them
 #   tests/model/check.sh --trail CONFIGURATION [MUTANT]   a way to a violated property
@@ -26,7 +26,7 @@ sizes_of() {
     socket-evicting) sizes+=(TICKS=3 FORGERIES=1 EVICTING=1) ;;
     socket-silence) sizes+=(JUDGES=1 NONCES=2 LIMITED=1 RETRIES=1 LIFETIME=3) ;;
     socket-horizon) sizes+=(JUDGES=1 NONCES=2 QUEUE=2) ;;
-    socket-threads) sizes+=(JUDGES=1 NONCES=2 THREADS=2 THRESHOLD=2 READ_DELAY=0 TICKS=4) ;;
+    socket-threads) sizes+=(JUDGES=1 NONCES=2 THREADS=2 THRESHOLD=2 READ_DELAY=0 TICKS=4 LIFETIME=5) ;;
     ring-pairing) sizes+=(RING_DELIVERY=1 FORGERIES=2 TICKS=2) ;;
     ring-silence) sizes+=(RING_DELIVERY=1 JUDGES=1 NONCES=2 LIMITED=1 LOSE_EXITS=1 THRESHOLD=2
       READ_DELAY=0) ;;
@@ -47,7 +47,8 @@ events_of() {
     socket-full) echo beat ambiguity queue_full ring_full orphan_expired ;;
     socket-evicting) echo beat ambiguity orphan_expired ;;
     socket-horizon) echo beat silence exit ;;
-    socket-silence | socket-threads) echo beat silence unheard exit queue_full orphan_expired ;;
+    socket-silence) echo beat silence unheard exit queue_full orphan_expired ;;
+    socket-threads) echo beat silence unheard exit queue_full ;;
     ring-pairing) echo beat ring_full ;;
     ring-full) echo beat silence exit ring_full ;;
     ring-silence | ring-threads) echo beat silence unheard exit ;;
@@ -59,13 +60,14 @@ fail() {
   exit 1
 }
 
-# build CONFIGURATION MUTANT COMPILER-FLAG...: makes ./pan of it in the present directory.
+# build CONFIGURATION MUTANT: makes ./pan of it in the present directory. Not optimised: for so few
+# states that would take longer than it saves.
 build() {
   local sizes
   mapfile -t sizes < <(sizes_of "$1")
   cp "$here"/*.pml .
   spin "${sizes[@]}" "-DMUTANT=$2" -a model.pml >spin.log || fail "spin: $(cat spin.log)"
-  gcc -w -DSAFETY "-DMEMLIM=$kMemory_MiB" "${@:3}" -o pan pan.c
+  gcc -w -O0 -DSAFETY "-DMEMLIM=$kMemory_MiB" -o pan pan.c
 }
 
 # search: what ./pan says goes to the file `said`. It ends with 0 also where a property is violated.
@@ -81,7 +83,7 @@ violated() { sed -nE 's/^pan:1: (.*) \(at depth.*/\1/p' said; }
 
 check_configuration() {
   local event began=$SECONDS
-  build "$1" NO_MUTANT -O1
+  build "$1" NO_MUTANT
   search "$1"
   grep -q 'errors: 0' said || fail "$1: $(violated); for the way there: $0 --trail $1"
   for event in $(events_of "$1"); do
@@ -95,7 +97,7 @@ check_configuration() {
 mutants() { sed -nE 's,^#define ([A-Z_]+) +[0-9]+ +/\* ([a-z-]+): .*,\1\t\2,p' "$here/mutants.pml"; }
 
 check_mutant() {
-  build "$2" "$1" -O0
+  build "$2" "$1"
   search "$2 with $1"
   ! grep -q 'errors: 0' said || fail "the mutant $1 is not found in $2"
   printf '%-24s %-16s %9d states  %s\n' "$1" "$2" "$(states)" "$(violated | cut -c -60)"
@@ -118,7 +120,7 @@ check_mutants() {
 # Looks less deep first, for a short way. Steps that only clear or branch are left out.
 show_trail() {
   local depth sizes
-  build "$1" "${2:-NO_MUTANT}" -O1
+  build "$1" "${2:-NO_MUTANT}"
   for depth in 150 300 600 1200 "$kDepth"; do
     timeout "$kSeconds" ./pan -n "-m$depth" >said 2>&1 || fail "$(tail -n 5 said)"
     [[ ! -e model.pml.trail ]] || break

@@ -1,6 +1,7 @@
 /*
  * What the observer and the senders share: time, the ring, the socket's queue, the table of
- * senders; and the senders, as bpf/hb.bpf.c and unix_dgram_sendmsg() (net/unix/af_unix.c) make them behave.
+ * senders; and the senders, as bpf/hb.bpf.c and unix_dgram_sendmsg() (net/unix/af_unix.c) make them
+ * behave.
  *
  * Sizes and MUTANT come from check.sh. Every statement outside of atomic { } may be followed by any
  * step of any other process, so everybody can be preempted there, for any time.
