@@ -66,7 +66,9 @@ static __always_inline void note_attempt(struct hb_sender *sender, struct task_s
 		load_comm(comm, task, direct);
 		put_comm(sender, comm[0], comm[1]);
 	}
-	sender->attempted_ns = now_ns;
+	/* Another thread may have read the clock later, and got here before. */
+	if (now_ns > last_ns)
+		sender->attempted_ns = now_ns;
 }
 
 /* Two threads may do this for one process at the same time: one of them finds the other's entry. */

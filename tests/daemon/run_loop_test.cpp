@@ -9,6 +9,7 @@
 
 #include <csignal>
 #include <functional>
+#include <optional>
 
 #include "base/units.hpp"
 #include "tests/observer/fake_source.hpp"
@@ -39,6 +40,7 @@ class Sink final : public EventSink {
     if (writes) out_.write(told.back() + "\n");
   }
   void loss(const Loss& /*loss*/) override {}
+  void reach(const ReachChange& /*change*/) override {}
   void stopped(const Totals& /*totals*/) override {}
 
   Words told;
@@ -63,11 +65,13 @@ class Member final : public LoopMember {
   [[nodiscard]] bool has_files() const override { return true; }
   void reopen() override { ++reopened; }
   void tell_counters() override { ++told_counters; }
+  [[nodiscard]] std::optional<ExitCode> end() const override { return ends_with; }
 
   Words told;
   int ticks = 0;
   int reopened = 0;
   int told_counters = 0;
+  std::optional<ExitCode> ends_with;
   int wake_fd = -1;
   std::uint64_t wake_at_ns = Source::kNever;
   std::function<void(const Event&)> on_event;
@@ -195,6 +199,15 @@ TEST_F(RunLoopTest, ANamespaceConflictDoesNotEndItOtherwise) {
 TEST_F(RunLoopTest, EndsWhenItsTimeIsOver) {
   config_.end_ns = clock_.now_ns();
   EXPECT_EQ(run(), ExitCode::Success);
+}
+
+TEST_F(RunLoopTest, EndsWhenAMemberWantsItToAfterItsTick) {
+  source_.deliver(beat(7));
+  first_.ends_with = ExitCode::Failed;
+  EXPECT_EQ(run(), ExitCode::Failed);
+  EXPECT_EQ(first_.told, Words{"beat 7"});
+  EXPECT_EQ(first_.ticks, 1);
+  EXPECT_EQ(second_.ticks, 0);
 }
 
 TEST_F(RunLoopTest, WakesWhenAMemberWantsToBeWoken) {

@@ -42,6 +42,16 @@ TEST_F(CorrelatorTest, StampedFrameSpendsNoCredit) {
   expect_missing(MissingStamp::RingFull);
 }
 
+// It has no stamp that could contradict. No more beats are accepted of the agent than it attempted.
+TEST_F(CorrelatorTest, AFrameWithoutAStampMayTakeThatOfTheSameBytes) {
+  stamped(kAgent, 1);
+  correlator_->kept_unstamped(1, now_ns_);
+  received(1);  // another process's, with the agent's credentials
+  received(1);  // the agent's
+  expect_sender(kAgent);
+  expect_missing(MissingStamp::RingFull);
+}
+
 // A frame with an ambiguous stamp has a stamp: it is reported as ambiguous.
 TEST_F(CorrelatorTest, AnAmbiguousStampSpendsNoCredit) {
   correlator_->kept_unstamped(1, now_ns_);

@@ -161,6 +161,18 @@ TEST_F(CorrelatorTest, OrphansDoNotExpireEarly) {
   expect_sender(kAgent);
 }
 
+// The observer did not run for a lifetime after it had read the clock, and then read the ring:
+// stamps of just now expired at its next turn, and a frame that was queued after that had none.
+TEST_F(CorrelatorTest, AStampIsNotOlderThanItSays) {
+  hb_stamp of_just_now = stamp(kAgent, 1, kAgent);
+  of_just_now.ktime_ns = now_ns_ + config_.stamp_lifetime_ns;
+  correlator_->add_stamp(of_just_now, now_ns_);
+  after(config_.stamp_lifetime_ns);
+  expire();
+  received(1);
+  expect_sender(kAgent);
+}
+
 TEST_F(CorrelatorTest, AnExpiredContradictionIsForgotten) {
   stamped_as(kOther, 1, kAgent);
   after(config_.stamp_lifetime_ns);

@@ -111,6 +111,21 @@ TEST_F(UnheardTest, ItsExitIsReported) {
   EXPECT_EQ(for_the_next(kThreshold), Words{"exit 7/1"});
 }
 
+// An agent whose last attempt was lost ended just before it was checked. Its entry was gone, so it
+// was reported as silent, and then as ended.
+TEST_F(UnheardTest, IsNotSilentWhileItsExitIsNotDue) {
+  FakeExitWatch exits;
+  observer_.watch(exits);
+  for_the_next(kThreshold / 2);
+  tries();
+  for_the_next(kThreshold / 2 - 1);
+  advance(1);
+  exits.end({.pid = 7, .generation_ns = 1, .at_ns = now(), .status = {}});
+  attempts_.attempt(kSlot, /*generation_ns=*/2, now());
+  EXPECT_EQ(poll_all(), Words{});
+  EXPECT_EQ(for_the_next(kThreshold), Words{"exit 7/1"});
+}
+
 // --- What is no attempt that failed ---
 
 TEST_F(UnheardTest, AnAgentWhoseBeatsArriveIsNotUnheard) {

@@ -12,6 +12,16 @@ TEST_F(TrackerTest, NoStallBeforeTheThreshold) {
   EXPECT_EQ(stalled(), Pids{7});
 }
 
+// The observer reads the clock, and then its sources. If it did not run in between, a beat that was
+// sent meanwhile counted as if it were as old as that reading, and its agent was silent too early.
+TEST_F(TrackerTest, ABeatCountsFromWhenItWasSentThoughTheClockWasReadBefore) {
+  beat(1, {.sent_ns = now_ + 20});
+  now_ += kThreshold + 19;
+  EXPECT_EQ(stalled(), Pids{});
+  now_ += 1;
+  EXPECT_EQ(stalled(), Pids{7});
+}
+
 TEST_F(TrackerTest, AStallHasAllFields) {
   beat(5, {.own_pid = 2, .cgroup_id = 9});
   now_ += kThreshold;

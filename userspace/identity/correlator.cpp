@@ -1,5 +1,6 @@
 #include "identity/correlator.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "identity/stamped_sender.hpp"
@@ -26,7 +27,9 @@ void Correlator::add_stamp(const hb_stamp& stamp, std::uint64_t now_ns) {
   counters_.stamps++;
   const StampKey key = key_of(stamp);
   if (config_.key == PairingKey::SocketBuffer) orphan(table_.remove(key));
-  const std::uint32_t evicted = table_.add(key, hb::sender_of(stamp), now_ns);
+  // The clock may have been read long before the ring: a stamp is not older than it says itself.
+  const std::uint64_t age_from_ns = std::max(now_ns, std::uint64_t{stamp.ktime_ns});
+  const std::uint32_t evicted = table_.add(key, hb::sender_of(stamp), age_from_ns);
   orphan(evicted);
   counters_.evicted += evicted;
   evicted_.grant(counters_.evicted, now_ns);

@@ -24,6 +24,10 @@
 // (kept_unstamped), or because it was evicted here. So many frames without a stamp are returned at
 // once with that reason, all others as NoStamp after stamp_wait_ns. None of them is accepted.
 //
+// By content, a datagram that was queued without a stamp may take the stamp of another process that
+// sent the same bytes with the same credentials; that process's own frame then finds none. It still
+// was inside sendmsg(2) with these bytes as often as beats of it are accepted.
+//
 // Fixed memory, no allocation after construction. One thread. Order of calls, in a loop:
 //   kept_unstamped() and add_frame() for what was received, add_stamp() for what the ring held,
 //   next() until it is empty, expire().
@@ -57,7 +61,7 @@ struct CorrelatorConfig {
   std::size_t senders = 16'384;                 // above every slot in a stamp
   std::size_t frames = 1'024;                   // that may wait; room() says if there is space
   std::uint64_t stamp_wait_ns = 50 * kNsPerMs;  // for a frame whose stamp is not there at all
-  // From reading a stamp to calling it an orphan.
+  // From reading a stamp, or from its own time if that is later, to calling it an orphan.
   std::uint64_t stamp_lifetime_ns = 5 * kNsPerSecond;
   StampTable::Seed seed{};  // random, against chosen keys
 };

@@ -231,11 +231,18 @@ bool Observer::is_silent(const Tracker::Due& agent, std::uint64_t read_up_to_ns)
 bool Observer::is_unheard(const Tracker::Due& agent, std::uint64_t read_up_to_ns) {
   if (attempts_ == nullptr || agent.generation_ns == 0) return false;
   const auto last = attempts_->last_attempt(agent.kernel_slot, agent.generation_ns);
-  if (!last || last->at_ns <= agent.heard_ns) return false;
+  if (!last) return is_exit_pending(agent);
+  if (last->at_ns <= agent.heard_ns) return false;
   if (last->at_ns > read_up_to_ns) return true;
   if (read_up_to_ns - last->at_ns >= agent.threshold_ns) return false;
   ++counters_.unheard[last->reason];
   return true;
+}
+
+// Only a process that has ended is not known any more. If its exit was read from the kernel but is
+// not due yet, it is reported as that, and how lately the process attempted is not known.
+bool Observer::is_exit_pending(const Tracker::Due& agent) const {
+  return exits_ != nullptr && exits_->find(agent.pid, agent.generation_ns).has_value();
 }
 
 void Observer::was_unreachable(std::uint64_t began_ns, std::uint64_t ended_ns) {

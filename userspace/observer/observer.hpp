@@ -141,6 +141,7 @@ class Observer {
   [[nodiscard]] Comm comm_of(std::uint32_t kernel_slot, std::uint64_t generation_ns) const;
   bool is_silent(const Tracker::Due& agent, std::uint64_t read_up_to_ns);
   bool is_unheard(const Tracker::Due& agent, std::uint64_t read_up_to_ns);
+  [[nodiscard]] bool is_exit_pending(const Tracker::Due& agent) const;
   void note_refused(const Attestation& sender);
   Stall stall(const Tracker::Stalled& stalled, StallCause cause, std::uint64_t now_ns);
   [[nodiscard]] std::uint64_t exit_wake_ns() const;

@@ -104,7 +104,8 @@ std::optional<Tracker::Threshold> Tracker::threshold_for(Number number,
 
 Tracker::Due Tracker::due(Number number) const {
   const Slot& slot = table_[number];
-  return {.kernel_slot = slot.kernel_slot,
+  return {.pid = slot.pid,
+          .kernel_slot = slot.kernel_slot,
           .generation_ns = slot.generation_ns,
           .heard_ns = std::max(slot.sent_ns, table_.rest(number).refused_ns),
           .threshold_ns = threshold(slot).ns};

@@ -188,6 +188,7 @@ class Tracker {
 
   // An agent whose deadline has passed.
   struct Due {
+    std::uint32_t pid;
     std::uint32_t kernel_slot;    // known with generation_ns
     std::uint64_t generation_ns;  // 0: not known
     std::uint64_t heard_ns;       // when its latest received frame, accepted or not, was sent
@@ -271,9 +272,11 @@ class Tracker {
   [[nodiscard]] const Thresholds::Threshold& threshold(const Slot& slot) const {
     return thresholds_[slot.threshold];
   }
-  // When its last beat was sent, or at most the read delay before it was recorded.
+  // When its last beat was sent, but at most the read delay before it was recorded. (It may have
+  // been sent after the instant given to record(): the clock is read before the sources are.)
   [[nodiscard]] std::uint64_t heard_ns(const Slot& slot) const {
-    if (slot.sent_ns == 0 || slot.sent_ns >= slot.last_ns) return slot.last_ns;
+    if (slot.sent_ns == 0) return slot.last_ns;
+    if (slot.sent_ns >= slot.last_ns) return slot.sent_ns;
     return slot.last_ns - std::min(slot.last_ns - slot.sent_ns, threshold(slot).read_delay_ns);
   }
   [[nodiscard]] std::uint64_t deadline_ns(Number number) const;
