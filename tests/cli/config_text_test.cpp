@@ -86,6 +86,14 @@ TEST(ConfigText, HasLinesOfAtMost64KiB) {
             "c:1: the line is longer than 64 KiB");
 }
 
+// 40,000 of them took more than a minute, also of a running observer's on SIGHUP.
+TEST(ConfigText, HasAtMost1024Settings) {
+  std::string text;
+  for (std::size_t i = 0; i < kMaxConfigSettings; ++i) text += "env=A\n";
+  EXPECT_EQ(error_of(text + "# no setting\n"), "");
+  EXPECT_EQ(error_of(text + "env=A\n"), "c:1025: more than 1024 settings");
+}
+
 TEST(ConfigText, ShowsTheBeginningOfALongLine) {
   const std::string said = error_of(std::string(1000, 'x'));
   EXPECT_NE(said.find("'" + std::string(64, 'x') + "...'"), std::string::npos) << said;

@@ -107,11 +107,11 @@ class Line {
     return ConfigLine{number_, std::string(key), unquoted(trimmed(*value))};
   }
 
- private:
   [[nodiscard]] Error error(const std::string& what) const {
     return Error{path_ + ":" + std::to_string(number_) + ": " + what, EINVAL};
   }
 
+ private:
   const std::string& path_;
   const std::size_t number_;
   const std::string_view whole_;
@@ -134,6 +134,7 @@ Result<std::vector<ConfigLine>> parse_config(const std::string& path, std::strin
     if (line.is_empty()) continue;
     auto setting = line.setting();
     if (!setting) return setting.error();
+    if (lines.size() == kMaxConfigSettings) return line.error("more than 1024 settings");
     lines.push_back(std::move(setting).value());
   }
   return lines;

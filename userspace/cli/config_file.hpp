@@ -26,6 +26,7 @@
 namespace hb::cli {
 
 inline constexpr std::size_t kMaxConfigLine_bytes = std::size_t{64} << 10;
+inline constexpr std::size_t kMaxConfigSettings = 1024;  // CLI11's time grows with their square
 
 struct ConfigLine {
   std::size_t number;  // counted from 1
