@@ -28,6 +28,8 @@ const Beat kBeat{.pid = 1234,
                  .generation_ns = 50,
                  .sent_ns = 0};
 
+constexpr HostAddress kElsewhere{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 7}};
+
 std::string json(const Event& event) {
   Pipe pipe;
   LineWriter out(pipe.in());
@@ -60,6 +62,26 @@ std::string written_with(const ServiceFacts* facts, const Event& event, Args... 
   sink.look_up_services_in(services);
   sink.write(event);
   return pipe.text();
+}
+
+TEST(JsonLines, NamesTheHostOfAnAgentOfAnother) {
+  Beat beat = kBeat;
+  EXPECT_EQ(json(beat).find("host"), std::string::npos);
+  beat.host = kElsewhere;
+  EXPECT_NE(json(beat).find(R"("observer_ns":1,"host":"192.0.2.7"})"), std::string::npos);
+  Stall stall{};
+  stall.host = kElsewhere;
+  EXPECT_NE(json(stall).find(R"("host":"192.0.2.7")"), std::string::npos);
+  OriginConflict conflict{};
+  conflict.host = kElsewhere;
+  EXPECT_NE(json(conflict).find(R"("host":"192.0.2.7")"), std::string::npos);
+}
+
+TEST(TextLines, NamesTheHostOfAnAgentOfAnother) {
+  Beat beat = kBeat;
+  EXPECT_EQ(text(beat).find("  at "), std::string::npos);
+  beat.host = kElsewhere;
+  EXPECT_NE(text(beat).find("  at 192.0.2.7"), std::string::npos);
 }
 
 TEST(JsonLines, ABeat) {
