@@ -36,6 +36,28 @@ TEST_F(ObserverNetworkTest, AStallSaysWhoseItIs) {
   EXPECT_EQ(poll_for<Stall>().host, kHost);
 }
 
+// The beat that takes a pid over is a beat; the one who had claimed it is told of before.
+TEST_F(ObserverNetworkTest, ATakeOverIsToldOnceAndThenTheBeat) {
+  deliver(7, 1, kThisHost);
+  poll();
+  advance(kThreshold);
+  EXPECT_EQ(poll(), "stall 7/1");
+  a_.deliver(beat(7, 1));
+  const auto conflict = poll_for<OriginConflict>();
+  EXPECT_TRUE(conflict.taken_over);
+  EXPECT_EQ(conflict.observed_origin, BeatOrigin::NetworkUnverified);
+  EXPECT_EQ(conflict.slot_origin, BeatOrigin::KernelAttested);
+  const auto first = poll_for<Beat>();
+  EXPECT_TRUE(first.is_first);
+  EXPECT_EQ(first.origin, BeatOrigin::KernelAttested);
+  EXPECT_EQ(poll(), "nothing");
+  deliver(7, 2, kThisHost);
+  EXPECT_FALSE(poll_for<OriginConflict>().taken_over) << "as any other";
+  EXPECT_EQ(observer_.counters().origin_takeovers, 1U);
+  EXPECT_EQ(observer_.counters().origin_conflicts, 1U);
+  EXPECT_EQ(observer_.counters().receptions, 3U);
+}
+
 TEST_F(ObserverNetworkTest, WhatFindsNoRoomIsCounted) {
   Observer observer(clock_,
                     {.threshold_ns = kThreshold, .network_agents = 1, .policy = {}, .seed = 1});

@@ -85,6 +85,62 @@ TEST_F(TrackerNetworkTest, OverUdpFromThisHostItIsTheProcessHere) {
   EXPECT_EQ(network_.size(), 1U);
 }
 
+// --- Who claimed a pid before the kernel attested it ---
+
+TEST_F(TrackerNetworkTest, TheFirstClaimKeepsAPidUntilItIsSilent) {
+  beat_from(kThisHost, 1);
+  EXPECT_EQ(local_beat(7, 1), "origin conflict with network_unverified");
+  now_ += kThreshold - 1;
+  EXPECT_EQ(local_beat(7, 2), "origin conflict with network_unverified");
+  now_ += 1;
+  ASSERT_EQ(stalled_hosts(), Hosts{kThisHost});
+  EXPECT_EQ(local_beat(7, 3), "taken over from network_unverified");
+  EXPECT_EQ(beat_from(kThisHost, 2), "origin conflict with kernel_attested");
+  EXPECT_EQ(local_beat(7, 4), "refreshed");
+}
+
+TEST_F(TrackerNetworkTest, AnAttestedAgentKeepsItsPidAlsoWhenItIsSilent) {
+  local_beat(7);
+  now_ += 5 * kThreshold;
+  ASSERT_EQ(stalled_hosts(), Hosts{kThisHost});
+  EXPECT_EQ(beat_from(kThisHost, 1), "origin conflict with kernel_attested");
+}
+
+TEST_F(TrackerNetworkTest, TheStrongestTakesAPidAtOnce) {
+  Tracker strongest(8, kThreshold, 1, Eviction::Strict, 0, 0, 0, OriginPrecedence::Strongest);
+  const ClaimOnly here{};
+  const auto claim = [&](std::uint64_t nonce, BeatOrigin origin) {
+    return words(strongest.record({.pid = 7, .nonce = nonce, .origin = origin, .claim = &here}, 0));
+  };
+  const auto attested = [&](std::uint64_t nonce) {
+    return words(strongest.record({.pid = 7, .generation_ns = 50, .nonce = nonce}, 0));
+  };
+  EXPECT_EQ(claim(5, BeatOrigin::OperatorAttestedTransport), "inserted");
+  EXPECT_EQ(claim(6, kNetwork), "origin conflict with operator_attested_transport");
+  EXPECT_EQ(attested(1), "taken over from operator_attested_transport");
+  EXPECT_EQ(claim(6, BeatOrigin::OperatorAttestedTransport),
+            "origin conflict with kernel_attested");
+  EXPECT_EQ(attested(2), "refreshed");
+  EXPECT_TRUE(strongest.record_exit(7, 50)) << "it is that process from now on";
+}
+
+TEST_F(TrackerNetworkTest, ATakeOverGivesTheNetworkItsSlotBackAndSpendsTheOwners) {
+  Tracker strongest(8, kThreshold, 1, Eviction::Strict, /*agents_per_owner=*/1, 0,
+                    /*network_agents=*/1, OriginPrecedence::Strongest);
+  const ClaimOnly here{};
+  const auto claim = [&](std::uint32_t pid) {
+    return words(strongest.record({.pid = pid, .nonce = 1, .origin = kNetwork, .claim = &here}, 0));
+  };
+  const auto attested = [&](std::uint32_t pid) {
+    return words(strongest.record({.pid = pid, .generation_ns = 50, .nonce = 1, .owner = 1000}, 0));
+  };
+  EXPECT_EQ(claim(7), "inserted");
+  EXPECT_EQ(claim(8), "network full");
+  EXPECT_EQ(attested(7), "taken over from network_unverified");
+  EXPECT_EQ(claim(8), "inserted");
+  EXPECT_EQ(attested(8), "owner full");
+}
+
 TEST_F(TrackerNetworkTest, WithAKeyOfItsOwnItIsOneAgentWhereverItIs) {
   EXPECT_EQ(beat_with_own_key(kHost, 1), "inserted");
   EXPECT_EQ(beat_with_own_key(kOther, 2), "refreshed");

@@ -80,6 +80,7 @@ struct RunConfig {
   Eviction eviction = Eviction::Strict;
   std::optional<std::uint64_t> agents_per_uid;  // unset: a quarter of the capacity; 0: any number
   std::optional<std::uint64_t> network_agents;  // unset: half of the capacity; 0: any number
+  OriginPrecedence origin_precedence = OriginPrecedence::First;
   bool allow_cross_namespace = false;
   bool strict_namespace = false;
 

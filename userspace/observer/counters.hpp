@@ -129,6 +129,11 @@ struct Counters {
       "frames for a known agent that came by another transport than its first"};
   std::uint64_t origin_conflicts = 0;
 
+  static constexpr Metric kOriginTakeovers{
+      "origin_takeovers_total", "beats",
+      "first beats of attested processes whose pid had been claimed by another transport"};
+  std::uint64_t origin_takeovers = 0;
+
   static constexpr Metric kIoErrors{"io_errors_total", "errors", "failures to receive"};
   std::uint64_t io_errors = 0;
 

@@ -91,13 +91,16 @@ struct AuthFailure {
   std::optional<std::uint32_t> attested_pid;
 };
 
-// A beat for a tracked pid with another origin than its first beat. It is dropped.
+// A beat for a tracked pid with another origin than its first beat. It is dropped. Or an attested
+// process has taken the pid over: `observed_origin` is that of the former claimant, whose beats are
+// dropped from now on.
 struct OriginConflict {
   std::uint32_t claimed_pid;
   BeatOrigin observed_origin;
   BeatOrigin slot_origin;
   std::uint64_t observer_ns;
   HostAddress host = {};  // whose pid it is
+  bool taken_over = false;
 };
 
 // An agent of another PID namespace claims its own pid, but policy does not admit it. Dropped.

@@ -48,7 +48,8 @@ bool is_first_or_changed(const Tracker::Outcome& outcome) {
   const auto* refreshed = std::get_if<Tracker::Refreshed>(&outcome);
   if (refreshed != nullptr) return refreshed->changed;
   return std::holds_alternative<Tracker::Inserted>(outcome) ||
-         std::holds_alternative<Tracker::Restarted>(outcome);
+         std::holds_alternative<Tracker::Restarted>(outcome) ||
+         std::holds_alternative<Tracker::TakenOver>(outcome);
 }
 
 }  // namespace
@@ -59,7 +60,8 @@ Observer::Observer(const Clock& clock, const Config& config)
       start_ns_(clock.now_ns()),
       feeds_(config.empty_pause_ns),
       tracker_(config.tracker_capacity, config.threshold_ns, config.seed, config.eviction,
-               config.agents_per_owner, config.read_delay_ns, config.network_agents),
+               config.agents_per_owner, config.read_delay_ns, config.network_agents,
+               config.precedence),
       clock_watch_(clock, config.threshold_ns) {}
 
 void Observer::add(Source& source) {
@@ -433,6 +435,20 @@ std::optional<Event> Observer::event_for(const Tracker::OriginConflict& outcome,
       .slot_origin = outcome.slot_origin,
       .observer_ns = beat.observer_ns,
       .host = beat.host,
+  };
+}
+
+std::optional<Event> Observer::event_for(const Tracker::TakenOver& outcome, const Beat& beat) {
+  ++counters_.beats;
+  ++counters_.origin_takeovers;
+  held_back_ = beat;
+  return OriginConflict{
+      .claimed_pid = beat.claimed_pid,
+      .observed_origin = outcome.from,
+      .slot_origin = beat.origin,
+      .observer_ns = beat.observer_ns,
+      .host = beat.host,
+      .taken_over = true,
   };
 }
 

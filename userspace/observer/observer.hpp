@@ -63,8 +63,9 @@ class Observer {
     std::uint64_t threshold_ns = 2 * kNsPerSecond;  // silence before a stall; the default
     std::size_t tracker_capacity = 4096;
     Eviction eviction = Eviction::Strict;
-    std::size_t agents_per_owner = 0;       // see Tracker; 0: any number
-    std::size_t network_agents = 0;         // likewise
+    std::size_t agents_per_owner = 0;  // see Tracker; 0: any number
+    std::size_t network_agents = 0;    // likewise
+    OriginPrecedence precedence = OriginPrecedence::First;
     std::uint64_t empty_pause_ns = 50'000;  // of a source, see Feeds
     std::uint64_t read_delay_ns = 0;        // how long a source may leave frames unread
     Policy policy;
@@ -154,6 +155,7 @@ class Observer {
   std::optional<Event> event_for(const Tracker::OutOfOrder& outcome, const Beat& beat);
   std::optional<Event> event_for(const Tracker::OriginConflict& outcome, const Beat& beat);
   std::optional<Event> event_for(const Tracker::NamespaceConflict& outcome, const Beat& beat);
+  std::optional<Event> event_for(const Tracker::TakenOver& outcome, const Beat& beat);
   std::optional<Event> event_for(const Tracker::Full& outcome, const Beat& beat);
 
   // Constant once polling begins.

@@ -39,10 +39,11 @@ std::uint64_t random_seed() {
 
 Tracker::Tracker(std::size_t capacity, std::uint64_t threshold_ns, std::uint64_t seed,
                  Eviction eviction, std::size_t agents_per_owner, std::uint64_t read_delay_ns,
-                 std::size_t network_agents)
+                 std::size_t network_agents, OriginPrecedence precedence)
     : eviction_(eviction),
       agents_per_owner_(agents_per_owner),
       network_agents_(network_agents),
+      precedence_(precedence),
       thresholds_(threshold_ns, read_delay_ns),
       table_(std::clamp<std::size_t>(capacity, 1, kMaxCapacity), seed),
       owner_memory_((kNetworkOwner + 1) * sizeof(std::uint32_t)),
@@ -63,7 +64,7 @@ Tracker::Outcome Tracker::record(const TrackedBeat& beat, std::uint64_t now_ns) 
   if (number == AgentTable::kNone) return insert(beat, now_ns);
 
   const Slot& slot = table_[number];
-  if (beat.origin != slot.origin) return OriginConflict{slot.origin};
+  if (beat.origin != slot.origin) return meet_other_origin(number, beat, now_ns);
   if (both_known_and_different(beat.generation_ns, slot.generation_ns)) {
     if (beat.generation_ns < slot.generation_ns) return OutOfOrder{};
     return restart(number, beat, now_ns);
@@ -76,6 +77,20 @@ Tracker::Outcome Tracker::record(const TrackedBeat& beat, std::uint64_t now_ns) 
   if (begins_session(slot, beat)) return refresh(number, beat, now_ns, true);
   if (beat.claim == nullptr) note_refused(beat.pid, beat.generation_ns, beat.sent_ns);
   return OutOfOrder{};
+}
+
+// A claim from the network must not keep an attested process from being known for longer than it is
+// kept up itself.
+Tracker::Outcome Tracker::meet_other_origin(Number number, const TrackedBeat& beat,
+                                            std::uint64_t now_ns) {
+  const Slot& slot = table_[number];
+  const BeatOrigin from = slot.origin;
+  const bool gives_way = precedence_ == OriginPrecedence::Strongest || slot.is_stalled();
+  if (beat.origin != BeatOrigin::KernelAttested || !gives_way) return OriginConflict{from};
+  if (!owner_has_room(owner_of(beat))) return Full{Full::Bound::Owner};
+  discharge(number);
+  take_over(number, beat, now_ns);
+  return TakenOver{from};
 }
 
 void Tracker::note_refused(std::uint32_t pid, std::uint64_t generation_ns, std::uint64_t sent_ns) {

@@ -6,7 +6,9 @@
 // slot's origin, PID namespace and generation. Later beats are compared with these:
 //
 //   origin       another than the slot's: OriginConflict, whatever else the beat says. So a claim
-//                from the network cannot change what the kernel has attested.
+//                from the network cannot change what the kernel has attested. But a beat that the
+//                kernel attests takes over a slot that it does not attest (TakenOver): one whose
+//                agent has stalled, or with OriginPrecedence::Strongest any.
 //   generation   another process has the pid now. A younger one takes the slot over (Restarted). An
 //                older one has ended, since the pid was reused: OutOfOrder. So are all other beats
 //                of a process that is known to have ended.
@@ -99,6 +101,12 @@ enum class Eviction : std::uint8_t {
   Balanced,  // the agent silent for longest, as soon as it has stalled
 };
 
+// Whose a pid is that was claimed before the kernel attested a beat of it.
+enum class OriginPrecedence : std::uint8_t {
+  First,      // the claimant's, until it stalls
+  Strongest,  // the attested process's
+};
+
 class Tracker {
  public:
   static constexpr std::size_t kMaxCapacity = AgentTable::kMaxCapacity;
@@ -146,6 +154,10 @@ class Tracker {
   struct NamespaceConflict {
     std::uint32_t slot_ns_inode;
   };
+  // The first attested beat under a pid that somebody else had claimed with this origin.
+  struct TakenOver {
+    BeatOrigin from;
+  };
   struct Full {  // a new agent, and no slot for it
     enum class Bound : std::uint8_t {
       Capacity,
@@ -155,7 +167,7 @@ class Tracker {
     Bound bound;
   };
   using Outcome = std::variant<Inserted, Refreshed, Restarted, OutOfOrder, OriginConflict,
-                               NamespaceConflict, Full>;
+                               NamespaceConflict, Full, TakenOver>;
 
   // `capacity` is clamped to 1..kMaxCapacity. `threshold_ns` is the default. `seed` is PidHash's:
   // use random_seed() wherever senders can choose pids. `agents_per_owner` 0: no limit.
@@ -163,7 +175,8 @@ class Tracker {
   // threshold. `network_agents`: of beats with a claim alone; 0: no limit. Throws std::bad_alloc.
   Tracker(std::size_t capacity, std::uint64_t threshold_ns, std::uint64_t seed,
           Eviction eviction = Eviction::Strict, std::size_t agents_per_owner = 0,
-          std::uint64_t read_delay_ns = 0, std::size_t network_agents = 0);
+          std::uint64_t read_delay_ns = 0, std::size_t network_agents = 0,
+          OriginPrecedence precedence = OriginPrecedence::First);
 
   // Prefetches the slots for which record() will be called.
   void fetch(std::span<const std::uint32_t> pids) const;
@@ -262,6 +275,7 @@ class Tracker {
   Outcome insert(const TrackedBeat& beat, std::uint64_t now_ns);
   Outcome reuse(Number number, const TrackedBeat& beat, std::uint64_t now_ns);
   Outcome restart(Number number, const TrackedBeat& beat, std::uint64_t now_ns);
+  Outcome meet_other_origin(Number number, const TrackedBeat& beat, std::uint64_t now_ns);
   Outcome refresh(Number number, const TrackedBeat& beat, std::uint64_t now_ns, bool new_session);
   void take_over(Number number, const TrackedBeat& beat, std::uint64_t now_ns);
   void learn(Number number, const TrackedBeat& beat);
@@ -312,6 +326,7 @@ class Tracker {
   const Eviction eviction_;
   const std::size_t agents_per_owner_;
   const std::size_t network_agents_;
+  const OriginPrecedence precedence_;
   Thresholds thresholds_;
   AgentTable table_;
 

@@ -90,6 +90,7 @@ void put_event(Line& line, const OriginConflict& e) {
       R"("observer_ns":{})",
       e.claimed_pid, name(e.observed_origin), name(e.slot_origin), e.observer_ns);
   put_host(line, e.host);
+  if (e.taken_over) put(line, R"(,"taken_over":true)");
 }
 
 void put_event(Line& line, const NamespaceConflict& e) {

@@ -96,8 +96,8 @@ struct TextLine {
 
   void operator()(const OriginConflict& e) const {
     put_head(line, e.observer_ns, "origin conflict", in(kYellow));
-    put(line, "claimed pid {:<8} {} but known as {}", e.claimed_pid, name(e.observed_origin),
-        name(e.slot_origin));
+    put(line, "claimed pid {:<8} {} but {} {}", e.claimed_pid, name(e.observed_origin),
+        e.taken_over ? "taken over as" : "known as", name(e.slot_origin));
     put_host(line, e.host);
   }
 
