@@ -86,6 +86,14 @@ static __always_inline bool is_attempt(const struct hb_stamp *stamp)
 	return claimed == stamp->own_tgid || claimed == stamp->tgid;
 }
 
+/* Whether it is an attempt with the terminal nonce, which is legal with this status only. */
+static __always_inline bool is_last_word(const struct hb_stamp *stamp)
+{
+	if (*(const __u64 *)(stamp->frame + HB_FRAME_NONCE_OFFSET) != ~0ULL)
+		return false;
+	return stamp->frame[HB_FRAME_STATUS_OFFSET] == HB_FRAME_CRITICAL && is_attempt(stamp);
+}
+
 static __always_inline int refuse(struct hb_sender *sender, const struct hb_stamp *stamp,
 				  enum hb_drop reason)
 {
@@ -205,7 +213,8 @@ static __always_inline int stamp_datagram(struct __sk_buff *ctx, struct task_str
 	if (is_attempt(&stamp))
 		note_attempt(sender, task, stamp.ktime_ns, direct);
 	if (!gcra_allows(&sender->tat_ns, settings.beat_interval_ns, settings.burst_ns,
-			 stamp.ktime_ns))
+			 stamp.ktime_ns) &&
+	    !(is_last_word(&stamp) && exempt_last_word(sender, stamp.ktime_ns)))
 		return refuse(sender, &stamp, HB_DROP_RATE_LIMITED);
 	gcra_spend(&sender->tat_ns, settings.beat_interval_ns, stamp.ktime_ns);
 	ring = ring_state();

@@ -94,6 +94,7 @@ static __always_inline struct hb_sender *add_sender(const struct hb_process *pro
 	put_comm(sender, 0, 0);
 	sender->fatal_ns = 0;
 	sender->fatal_signal = 0;
+	sender->exempted_ns = 0;
 	*(volatile __u64 *)&sender->generation_ns = process->generation_ns;
 	/* Cast to int: on Linux 5.10 the helper's 64-bit return value has another sign. */
 	if ((int)bpf_map_update_elem(&senders, process, slot, BPF_NOEXIST)) {
@@ -103,6 +104,22 @@ static __always_inline struct hb_sender *add_sender(const struct hb_process *pro
 	}
 	owners_add_entries(owners, 1);
 	return sender;
+}
+
+/*
+ * Whether an attempt above the rate may pass as the last word of a process: one that was not above
+ * its rate before, and once until it has kept to its rate again. It is charged like any other, so
+ * in the long run a process that sends nothing but last words gets no more than its rate. Threads
+ * that race here may pass together, one on each CPU.
+ */
+static __always_inline bool exempt_last_word(struct hb_sender *sender, __u64 now_ns)
+{
+	if (sender->refused_for == HB_DROP_RATE_LIMITED && sender->refused_ns > sender->stamped_ns)
+		return false;
+	if (sender->exempted_ns && sender->exempted_ns >= sender->stamped_ns)
+		return false;
+	sender->exempted_ns = now_ns;
+	return true;
 }
 
 /*

@@ -24,7 +24,10 @@ enum {
 	HB_STAMP_VERSION = 3,
 	HB_FRAME_BYTES = 32, /* a heartbeat frame, exactly */
 	HB_FRAME_MAGIC = 0x4156, /* its first two bytes, little-endian */
+	HB_FRAME_STATUS_OFFSET = 3,
 	HB_FRAME_PID_OFFSET = 4,
+	HB_FRAME_NONCE_OFFSET = 16,
+	HB_FRAME_CRITICAL = 2, /* the status of an agent's last beat; its nonce is all ones */
 	HB_COMM_BYTES = 16, /* TASK_COMM_LEN, include/linux/sched.h */
 };
 
@@ -163,7 +166,8 @@ struct hb_sender {
 	__u64 fatal_ns; /* when a signal was delivered whose default action dumps core; 0: none */
 	__u32 fatal_signal; /* its number */
 	__u32 reserved;
-	__u64 pad[4];
+	__u64 exempted_ns; /* of its last attempt that the rate limit let pass as its last word */
+	__u64 pad[3];
 };
 
 HB_ASSERT_LAYOUT(HB_OFFSET(struct hb_sender, attempted_ns) == 48);

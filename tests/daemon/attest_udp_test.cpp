@@ -57,6 +57,33 @@ TEST_F(AttestWithUdp, AnAttestedBeatForAUdpAgentIsAnOriginConflict) {
   stop(observer);
 }
 
+TEST_F(AttestWithUdp, AnAttestedBeatTakesAClaimedPidIfTheStrongestIsPreferred) {
+  ObserverProcess observer = observe_both({"--origin-precedence", "strongest"});
+  ASSERT_TRUE(send_claim_over_udp(own_pid(), 5));
+  observer.expect("beat");
+  ASSERT_TRUE(send_claim(socket_, own_pid(), 1));
+  const Json conflict = observer.expect("origin_conflict");
+  EXPECT_EQ(conflict["observed_origin"], "network_unverified");
+  EXPECT_EQ(conflict["slot_origin"], "kernel_attested");
+  EXPECT_EQ(conflict["taken_over"], true);
+  EXPECT_EQ(observer.expect("beat")["origin"], "kernel_attested");
+  ASSERT_TRUE(send_claim_over_udp(own_pid(), 6));
+  EXPECT_FALSE(observer.expect("origin_conflict").contains("taken_over"));
+  stop(observer);
+}
+
+TEST_F(AttestWithUdp, AnAttestedBeatTakesAClaimedPidOnceTheClaimantIsSilent) {
+  ObserverProcess observer = observe_both({"--threshold-ms", "300"});
+  ASSERT_TRUE(send_claim_over_udp(own_pid(), 5));
+  observer.expect("beat");
+  EXPECT_EQ(observer.expect("stall")["origin"], "network_unverified");
+  ASSERT_TRUE(send_claim(socket_, own_pid(), 1));
+  EXPECT_EQ(observer.expect("origin_conflict")["taken_over"], true);
+  EXPECT_EQ(observer.expect("beat")["origin"], "kernel_attested");
+  EXPECT_EQ(observer.expect("stall")["origin"], "kernel_attested");
+  stop(observer);
+}
+
 // A stall of one is not hidden by the beats of the other.
 TEST_F(AttestWithUdp, AFloodOverUdpHidesNoSilence) {
   ObserverProcess observer = observe_both({"--threshold-ms", "300", "--beats", "none"});

@@ -125,9 +125,10 @@ class Listener {
   }
 
   Outcome unwrap(const Bytes& datagram) {
-    const Outcome outcome = wrapping_->unwrap(datagram, now_ns_);
+    const auto outcome = wrapping_->unwrap(datagram, kThisHost, now_ns_);
     require(wrapping_->senders().size() <= kSenders, "no more senders than there is room for");
-    return outcome;
+    if (const auto* dropped = std::get_if<FrameDrop>(&outcome)) return *dropped;
+    return std::get<Unwrapped>(outcome).frame;
   }
 
   const std::unique_ptr<SecureWrapping> wrapping_ = make_wrapping();

@@ -15,8 +15,9 @@ using secure::Bytes;
 // A working model of a socket.
 class FakeUdp final : public UdpReceiver {
  public:
-  void deliver(const Bytes& bytes) {
+  void deliver(const Bytes& bytes, const HostAddress& from = {{1}}) {
     UdpDatagram datagram;
+    datagram.from = from;
     datagram.length = std::min(bytes.size(), datagram.room.size());
     std::copy_n(bytes.begin(), datagram.length, datagram.room.begin());
     queue_.push_back(datagram);
@@ -42,6 +43,15 @@ class FakeUdp final : public UdpReceiver {
   int looks_ = 0;
 };
 
+// One address is this host's own.
+class FakeAddresses final : public OwnAddresses {
+ public:
+  static constexpr HostAddress kOwn{{9}};
+  bool is_own(const HostAddress& address, std::uint64_t /*now_ns*/) override {
+    return address == kOwn;
+  }
+};
+
 class Udp : public ::testing::Test {
  protected:
   static Bytes beat(std::uint32_t pid) {
@@ -51,7 +61,8 @@ class Udp : public ::testing::Test {
 
   FakeUdp socket_;
   secure::NoWrapping plain_;
-  UdpSource source_{socket_, plain_, BeatOrigin::NetworkUnverified, Horizon(1, 10)};
+  FakeAddresses addresses_;
+  UdpSource source_{socket_, plain_, addresses_, BeatOrigin::NetworkUnverified, Horizon(1, 10)};
 };
 
 TEST_F(Udp, AFrameIsNothingButAClaim) {
@@ -63,8 +74,22 @@ TEST_F(Udp, AFrameIsNothingButAClaim) {
   EXPECT_EQ(arrival.origin, BeatOrigin::NetworkUnverified);
 }
 
+TEST_F(Udp, WhereItCameFromIsPartOfTheClaim) {
+  socket_.deliver(beat(7), {{2}});
+  const auto arrival = std::get<Arrival>(*source_.next(5));
+  EXPECT_EQ(std::get<ClaimOnly>(arrival.attestation).host, HostAddress{{2}});
+  EXPECT_FALSE(std::get<ClaimOnly>(arrival.attestation).has_own_key);
+}
+
+TEST_F(Udp, WhatComesFromAnAddressOfThisHostIsFromThisHost) {
+  socket_.deliver(beat(7), FakeAddresses::kOwn);
+  const auto arrival = std::get<Arrival>(*source_.next(5));
+  EXPECT_FALSE(std::get<ClaimOnly>(arrival.attestation).is_remote());
+}
+
 TEST_F(Udp, TheOriginIsConfigured) {
-  UdpSource source(socket_, plain_, BeatOrigin::OperatorAttestedTransport, Horizon(1, 10));
+  UdpSource source(socket_, plain_, addresses_, BeatOrigin::OperatorAttestedTransport,
+                   Horizon(1, 10));
   socket_.deliver(beat(7));
   EXPECT_EQ(std::get<Arrival>(*source.next(5)).origin, BeatOrigin::OperatorAttestedTransport);
 }

@@ -22,6 +22,16 @@ inline Frame frame_that_claims(std::uint32_t pid) {
   return frame;
 }
 
+// With the terminal nonce.
+inline Frame last_word_of(std::uint32_t pid) {
+  Frame frame = frame_that_claims(pid);
+  frame[HB_FRAME_STATUS_OFFSET] = HB_FRAME_CRITICAL;
+  std::memset(frame.data() + HB_FRAME_NONCE_OFFSET, 0xff, sizeof(std::uint64_t));
+  return frame;
+}
+
+inline Frame own_last_word() { return last_word_of(static_cast<std::uint32_t>(::getpid())); }
+
 inline Frame own_frame() { return frame_that_claims(static_cast<std::uint32_t>(::getpid())); }
 
 inline ssize_t send_frame(int fd, const Frame& frame) {

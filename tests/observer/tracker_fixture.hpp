@@ -28,7 +28,17 @@ inline std::string words(const Tracker::Outcome& outcome) {
     std::string operator()(Tracker::NamespaceConflict c) {
       return "namespace conflict with " + std::to_string(c.slot_ns_inode);
     }
-    std::string operator()(Tracker::Full f) { return f.owner ? "owner full" : "full"; }
+    std::string operator()(Tracker::TakenOver t) {
+      return std::string("taken over from ") + name(t.from);
+    }
+    std::string operator()(Tracker::Full f) {
+      switch (f.bound) {
+        case Tracker::Full::Bound::Capacity: return "full";
+        case Tracker::Full::Bound::Owner: return "owner full";
+        case Tracker::Full::Bound::Network: return "network full";
+      }
+      return "?";
+    }
   } in_words;
   return std::visit(in_words, outcome);
 }

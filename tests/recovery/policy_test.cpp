@@ -40,6 +40,8 @@ struct Case {
 
 void PrintTo(const Case& one, std::ostream* out) { *out << one.what; }
 
+constexpr HostAddress kElsewhere{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 7}};
+
 class Gates : public testing::TestWithParam<Case> {};
 
 TEST_P(Gates, Decide) {
@@ -51,6 +53,21 @@ TEST_P(Gates, Decide) {
 }
 
 using Config = RecoveryPolicy::Config;
+
+INSTANTIATE_TEST_SUITE_P(Host, Gates,
+                         testing::Values(Case{"of another host", "remote_host",
+                                              [](Config&, Stall& s) {
+                                                s.origin = BeatOrigin::NetworkUnverified;
+                                                s.host = kElsewhere;
+                                              }},
+                                         Case{"of another host, and the operator vouches",
+                                              "remote_host", [](Config& c, Stall& s) {
+                                                c.accept_unauthenticated = true;
+                                                s.origin = BeatOrigin::OperatorAttestedTransport;
+                                                s.pid_ns_inode.reset();
+                                                s.generation_ns = 0;
+                                                s.host = kElsewhere;
+                                              }}));
 
 INSTANTIATE_TEST_SUITE_P(
     Origin, Gates,

@@ -51,6 +51,41 @@ TEST_F(RecoveryFlow, DoesNothingInADryRun) {
   EXPECT_EQ(pass(3600 * kSecond), Log{}) << "once, as nothing comes of it";
 }
 
+// A pid of another host that is also a pid here.
+TEST_F(RecoveryFlow, NothingOfAnotherHostIsActedUpon) {
+  Stall remote = stall_of(7, 0);
+  remote.origin = BeatOrigin::OperatorAttestedTransport;
+  remote.pid_ns_inode.reset();
+  remote.host.bytes[0] = 1;
+  EXPECT_EQ(on(remote), (Log{"tell refused remote_host", "record refused remote_host 7"}));
+  EXPECT_EQ(count(RecoveryRefusal::RemoteHost), 1U);
+  EXPECT_EQ(pass(3600 * kSecond), Log{}) << "and not later";
+}
+
+// It is another process, which a beat of the other host does not bring back.
+TEST_F(RecoveryFlow, ABeatOfAnotherHostDoesNotStandForAProcessHere) {
+  const auto vouched = [](auto what) {
+    what.origin = BeatOrigin::OperatorAttestedTransport;
+    what.pid_ns_inode.reset();
+    return what;
+  };
+  const auto recovers = [&](bool is_remote) {
+    restart({});
+    recovery_->handle(vouched(stall_of(7, 0)));
+    means_->ended.push_back(
+        RecoveryReport{RecoveryOutcome::CompletedZero, vouched(stall_of(7, 0))});
+    recovery_->tick(clock_.now_ns());
+    Beat beat = vouched(beat_of(7, 0, 0));
+    beat.first_or_changed = beat.is_first = true;
+    if (is_remote) beat.host.bytes[0] = 1;
+    recovery_->hear(beat);
+    pass(3600 * kSecond);
+    return recovery_->counters().changes[ServiceNews::Recovered];
+  };
+  EXPECT_EQ(recovers(false), 1U);
+  EXPECT_EQ(recovers(true), 0U);
+}
+
 TEST_F(RecoveryFlow, RecordsARefusal) {
   Stall stranger = stall_of(7);
   stranger.origin = BeatOrigin::NetworkUnverified;

@@ -38,6 +38,8 @@ std::string without_ends(const std::string& lines) {
   return std::regex_replace(lines, kEnd, "}");
 }
 
+constexpr HostAddress kElsewhere{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 7}};
+
 std::string json(const Event& event) {
   Pipe pipe;
   LineWriter out(pipe.in());
@@ -70,6 +72,26 @@ std::string written_with(const ServiceFacts* facts, const Event& event, Args... 
   sink.look_up_services_in(services);
   sink.write(event);
   return without_ends(pipe.text());
+}
+
+TEST(JsonLines, NamesTheHostOfAnAgentOfAnother) {
+  Beat beat = kBeat;
+  EXPECT_EQ(json(beat).find("host"), std::string::npos);
+  beat.host = kElsewhere;
+  EXPECT_NE(json(beat).find(R"("observer_ns":1,"host":"192.0.2.7"})"), std::string::npos);
+  Stall stall{};
+  stall.host = kElsewhere;
+  EXPECT_NE(json(stall).find(R"("host":"192.0.2.7")"), std::string::npos);
+  OriginConflict conflict{};
+  conflict.host = kElsewhere;
+  EXPECT_NE(json(conflict).find(R"("host":"192.0.2.7")"), std::string::npos);
+}
+
+TEST(TextLines, NamesTheHostOfAnAgentOfAnother) {
+  Beat beat = kBeat;
+  EXPECT_EQ(text(beat).find("  at "), std::string::npos);
+  beat.host = kElsewhere;
+  EXPECT_NE(text(beat).find("  at 192.0.2.7"), std::string::npos);
 }
 
 TEST(JsonLines, ABeat) {

@@ -27,7 +27,7 @@ class Wrapped : public ::testing::Test {
 
   // "fresh", or the reason.
   std::string say(const Bytes& datagram, std::uint64_t now_ns = 1) {
-    const auto unwrapped = observer_->unwrap(datagram, now_ns);
+    const auto unwrapped = observer_->unwrap(datagram, kThisHost, now_ns);
     const auto* reason = std::get_if<FrameDrop>(&unwrapped);
     return reason != nullptr ? name(*reason) : "fresh";
   }
@@ -37,10 +37,27 @@ class Wrapped : public ::testing::Test {
 };
 
 TEST_F(Wrapped, AFrameComesOutAsItWentIn) {
-  const auto unwrapped = observer_->unwrap(sealed(sealer_, frame(7, 1)), 1);
-  const auto* bytes = std::get_if<FrameBytes>(&unwrapped);
-  ASSERT_NE(bytes, nullptr);
-  EXPECT_EQ(*bytes, vlp::encode(frame(7, 1)));
+  const auto unwrapped = observer_->unwrap(sealed(sealer_, frame(7, 1)), kThisHost, 1);
+  const auto* opened = std::get_if<Unwrapped>(&unwrapped);
+  ASSERT_NE(opened, nullptr);
+  EXPECT_EQ(opened->frame, vlp::encode(frame(7, 1)));
+}
+
+TEST_F(Wrapped, SaysWhereTheAgentIsAndWhetherTheKeyIsItsOwn) {
+  const HostAddress here{{1}};
+  const HostAddress there{{2}};
+  const auto shared = observer_->unwrap(sealed(sealer_, frame(7, 1)), here, 1);
+  EXPECT_EQ(std::get<Unwrapped>(shared).sender.host, here);
+  EXPECT_FALSE(std::get<Unwrapped>(shared).sender.has_own_key);
+  const auto moved = observer_->unwrap(sealed(sealer_, frame(7, 2)), there, 1);
+  EXPECT_EQ(std::get<Unwrapped>(moved).sender.host, here) << "where its session began";
+
+  FrameSealer agent = master_sealer(7, {1, 0}, 1);
+  const auto own = observer_->unwrap(sealed(agent, frame(7, 1)), here, 1);
+  EXPECT_EQ(std::get<Unwrapped>(own).sender.host, here);
+  EXPECT_TRUE(std::get<Unwrapped>(own).sender.has_own_key);
+  const auto own_moved = observer_->unwrap(sealed(agent, frame(7, 2)), there, 1);
+  EXPECT_EQ(std::get<Unwrapped>(own_moved).sender.host, there);
 }
 
 TEST_F(Wrapped, AReplayedFrameIsRefusedHoweverOftenItComes) {
@@ -107,8 +124,8 @@ TEST_F(Wrapped, NothingButAFrameIsTakenWithoutKeys) {
   NoWrapping none;
   const Bytes longest(65);
   for (std::size_t length = 0; length <= longest.size(); ++length) {
-    const auto unwrapped = none.unwrap(std::span(longest).first(length), 1);
-    EXPECT_EQ(std::holds_alternative<FrameBytes>(unwrapped), length == vlp::kFrameBytes) << length;
+    const auto unwrapped = none.unwrap(std::span(longest).first(length), kThisHost, 1);
+    EXPECT_EQ(std::holds_alternative<Unwrapped>(unwrapped), length == vlp::kFrameBytes) << length;
   }
 }
 

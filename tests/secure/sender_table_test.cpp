@@ -16,7 +16,23 @@ class Senders : public ::testing::Test {
   // A frame of `pid` in a session.
   std::string hear(std::uint32_t pid, std::uint64_t session, std::uint32_t counter,
                    std::uint64_t timestamp, std::uint64_t nonce = 1) {
-    switch (table_.admit({KeyKind::Shared, pid}, {session, counter, timestamp, nonce}, now_)) {
+    return hear({KeyKind::Shared, pid, kThisHost}, {session, counter, timestamp, nonce});
+  }
+  // Of pid 7 at the host 192.0.2.`host`. Says at which host the agent is, if another.
+  std::string hear_from(std::uint8_t host, std::uint64_t session, std::uint32_t counter,
+                        std::uint64_t timestamp, KeyKind key = KeyKind::Shared) {
+    Sender sender{key, 7, key == KeyKind::Shared ? at(host) : kThisHost};
+    const std::string answer = hear(sender, {session, counter, timestamp, 1});
+    const bool is_there = key == KeyKind::Master || sender.host == at(host);
+    return is_there ? answer : answer + " as " + std::to_string(sender.host.bytes.back());
+  }
+  static HostAddress at(std::uint8_t host) {
+    return {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, host}};
+  }
+
+  std::string hear(Sender&& sender, const Place& place) { return hear(sender, place); }
+  std::string hear(Sender& sender, const Place& place) {
+    switch (table_.admit(sender, place, now_)) {
       case Answer::Fresh: return "fresh";
       case Answer::Replayed: return "replayed";
       case Answer::Full: return "full";
@@ -150,6 +166,70 @@ TEST_F(Senders, WhatWasRecordedOfAForgottenSenderIsRefused) {
   EXPECT_EQ(hear(100, 1, 1, 50), "replayed");
   EXPECT_EQ(hear(100, 9, 0, 49), "replayed");
   EXPECT_EQ(hear(100, 9, 0, 51), "fresh") << "and it can come back itself";
+}
+
+// --- Two hosts with one key ---
+
+TEST_F(Senders, OnePidAtTwoHostsIsTwoSenders) {
+  EXPECT_EQ(hear_from(1, 100, 0, 5000), "fresh");
+  EXPECT_EQ(hear_from(2, 200, 0, 10), "fresh") << "its clock is lower";
+  EXPECT_EQ(hear_from(1, 100, 1, 5001), "fresh");
+  EXPECT_EQ(hear_from(2, 200, 1, 11), "fresh");
+  EXPECT_EQ(table_.size(), 2U);
+}
+
+TEST_F(Senders, OnePidWithItsOwnKeyIsOneSenderWhereverItIs) {
+  EXPECT_EQ(hear_from(1, 100, 0, 5000, KeyKind::Master), "fresh");
+  EXPECT_EQ(hear_from(2, 100, 1, 5001, KeyKind::Master), "fresh");
+  EXPECT_EQ(hear_from(2, 200, 0, 10, KeyKind::Master), "replayed");
+  EXPECT_EQ(table_.size(), 1U);
+}
+
+// What was recorded on the network would be fresh once for each address that it is sent from.
+TEST_F(Senders, ARecordedFrameIsNotFreshFromAnotherAddress) {
+  ASSERT_EQ(hear_from(1, 100, 0, 10), "fresh");
+  ASSERT_EQ(hear_from(1, 100, 1, 11), "fresh");
+  for (std::uint8_t host = 2; host < 200; ++host) {
+    EXPECT_EQ(hear_from(host, 100, 0, 10), "replayed as 1");
+    EXPECT_EQ(hear_from(host, 100, 1, 11), "replayed as 1");
+  }
+  EXPECT_EQ(table_.size(), 1U);
+}
+
+TEST_F(Senders, AnEndedSessionIsNotFreshFromAnotherAddress) {
+  ASSERT_EQ(hear_from(1, 100, 0, 10), "fresh");
+  ASSERT_EQ(hear_from(1, 101, 0, 20), "fresh");
+  EXPECT_EQ(hear_from(2, 100, 0, 10), "replayed");
+  EXPECT_EQ(hear_from(2, 100, 9, 99), "replayed");
+  EXPECT_EQ(hear_from(2, 200, 0, 5), "fresh") << "a session of its own";
+}
+
+TEST_F(Senders, NorIsTheSessionOfAForgottenSender) {
+  ASSERT_EQ(hear_from(1, 100, 0, 10), "fresh");
+  now_ += kLive;
+  fill();
+  ASSERT_EQ(table_.forgotten(), 1U);
+  now_ += kLive;
+  EXPECT_EQ(hear_from(2, 100, 5, 50), "replayed");
+  EXPECT_EQ(hear_from(1, 101, 0, 11), "fresh") << "it can come back itself";
+}
+
+// An agent whose host gets another address goes on; and an address that somebody forges is not
+// where it is.
+TEST_F(Senders, ASessionStaysWithTheHostWhereItBegan) {
+  ASSERT_EQ(hear_from(1, 100, 0, 10), "fresh");
+  EXPECT_EQ(hear_from(2, 100, 1, 11), "fresh as 1");
+  EXPECT_EQ(hear_from(1, 100, 2, 12), "fresh");
+  EXPECT_EQ(hear_from(2, 101, 0, 1), "fresh") << "the next session may begin there";
+}
+
+// Else whoever forges the address could end a live session with another host's later clock.
+TEST_F(Senders, ASessionOfAnotherHostDoesNotEndTheOneHere) {
+  ASSERT_EQ(hear_from(2, 200, 0, 9000), "fresh");
+  ASSERT_EQ(hear_from(2, 201, 0, 9001), "fresh");
+  ASSERT_EQ(hear_from(1, 100, 0, 10), "fresh");
+  EXPECT_EQ(hear_from(1, 200, 1, 9002), "replayed");
+  EXPECT_EQ(hear_from(1, 100, 1, 11), "fresh");
 }
 
 // Ten thousand senders through a table of four: the index stays right.

@@ -178,7 +178,7 @@ std::unique_ptr<SecureWrapping> observer_with(const Json& given) {
 }
 
 std::string answer(SecureWrapping& observer, const Json& one) {
-  const auto unwrapped = observer.unwrap(bytes_at(one, "datagram"), 1);
+  const auto unwrapped = observer.unwrap(bytes_at(one, "datagram"), kThisHost, 1);
   const auto* reason = std::get_if<FrameDrop>(&unwrapped);
   return reason != nullptr ? name(*reason) : "accepted";
 }

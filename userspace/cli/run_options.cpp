@@ -71,6 +71,14 @@ void declare_tracking(CLI::App& run, RunConfig& o) {
   add_number(run, "--agents-per-uid", o.agents_per_uid, 0, Tracker::kMaxCapacity,
              "Agents that one user may have; for root: one cgroup (v2, the second level); 0: any "
              "number [a quarter of --tracker-capacity]");
+  add_number(run, "--network-agents", o.network_agents, 0, Tracker::kMaxCapacity,
+             "Agents that may send over UDP, all together; 0: any number [half of "
+             "--tracker-capacity]");
+  add_choice<OriginPrecedence>(
+      run, "--origin-precedence", o.origin_precedence,
+      {{"first", OriginPrecedence::First}, {"strongest", OriginPrecedence::Strongest}},
+      "Whose a pid is that was claimed over UDP before the kernel attests it: the first's until it "
+      "is silent, or the attested one's [first]");
   add_choice<Eviction>(
       run, "--eviction", o.eviction,
       {{"strict", Eviction::Strict}, {"balanced", Eviction::Balanced}},

@@ -25,6 +25,10 @@ std::uint64_t RunConfig::agents_per_owner() const {
   return agents_per_uid.value_or(std::max<std::uint64_t>(1, tracker_capacity / 4));
 }
 
+std::uint64_t RunConfig::agents_on_network() const {
+  return network_agents.value_or(std::max<std::uint64_t>(1, tracker_capacity / 2));
+}
+
 // As those need it who are told of beats: exits and stalls do not wait. Recovery is told when a
 // service beats again, and the export file has every beat. Frames that wait must not delay the
 // detection of a silence.

@@ -87,6 +87,8 @@ struct RunConfig {
   std::uint64_t tracker_capacity = 4096;
   Eviction eviction = Eviction::Strict;
   std::optional<std::uint64_t> agents_per_uid;  // unset: a quarter of the capacity; 0: any number
+  std::optional<std::uint64_t> network_agents;  // unset: half of the capacity; 0: any number
+  OriginPrecedence origin_precedence = OriginPrecedence::First;
   bool allow_cross_namespace = false;
   bool strict_namespace = false;
 
@@ -115,6 +117,7 @@ struct RunConfig {
   [[nodiscard]] std::uint64_t shortest_threshold_ms() const;
   [[nodiscard]] BeatsShown beats_shown() const;
   [[nodiscard]] std::uint64_t agents_per_owner() const;
+  [[nodiscard]] std::uint64_t agents_on_network() const;
   [[nodiscard]] std::uint64_t default_drain_interval_ms() const;
   [[nodiscard]] kernel::Config kernel_config() const;
   [[nodiscard]] intake::IntakeConfig intake_config() const;

@@ -21,6 +21,7 @@
 #include "recovery/printable.hpp"
 #include "recovery/signal_means.hpp"
 #include "recovery/step_means.hpp"
+#include "report/host_text.hpp"
 
 namespace hb::daemon {
 namespace {
@@ -177,7 +178,8 @@ std::string why(RecoveryRefusal reason, const Stall& stall) {
 
 std::string who(const Stall& stall) {
   const std::string comm = stall.comm.is_known() ? " " + printable(stall.comm.view()) : "";
-  return "agent " + std::to_string(stall.pid) + comm + " (" + name(stall.cause) + ")";
+  const std::string host = stall.host.is_this_host() ? "" : " at " + host_text(stall.host);
+  return "agent " + std::to_string(stall.pid) + host + comm + " (" + name(stall.cause) + ")";
 }
 
 // A failure is for somebody to look at.

@@ -43,6 +43,8 @@ Observer::Config observer_config(const RunConfig& options, const intake::Intake&
   config.tracker_capacity = options.tracker_capacity;
   config.eviction = options.eviction;
   config.agents_per_owner = options.agents_per_owner();
+  config.network_agents = options.agents_on_network();
+  config.precedence = options.origin_precedence;
   config.read_delay_ns = options.kernel_config().drain_interval_ns;
   config.policy.observer_ns_inode = intake.observer_ns_inode().value_or(0);
   config.policy.allow_cross_namespace = options.allow_cross_namespace;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <variant>
 
+#include "identity/host_address.hpp"
 #include "stamp.h"
 
 namespace hb {
@@ -12,6 +13,8 @@ namespace hb {
 // The number of budgets, and the index that means "no budget": see struct hb_owner.
 inline constexpr std::size_t kOwners = HB_OWNERS;
 inline constexpr std::uint32_t kNoOwner = HB_NO_OWNER;
+// Of all agents on the network together: no budget in the kernel, but one of agents.
+inline constexpr std::uint32_t kNetworkOwner = HB_OWNERS;
 
 // One process, as it was inside sendmsg(2). (tgid, generation) identifies a process; a pid alone
 // does not. A namespace's inode may be reused once no process is in it.
@@ -44,8 +47,14 @@ enum class Unattested : std::uint8_t {
 };
 
 // The transport attests no process (the network): the claimed pid is taken as it is, and the beat's
-// origin says so.
-struct ClaimOnly {};
+// origin says so. A pid of another host is no process of this one: it names an agent only together
+// with that host's address, or with a key that is the agent's own.
+struct ClaimOnly {
+  HostAddress host;          // where the agent is; kThisHost: a pid of the observer's host
+  bool has_own_key = false;  // sealed with a key that only the agent with this pid has
+
+  [[nodiscard]] bool is_remote() const { return !host.is_this_host(); }
+};
 
 using Attestation = std::variant<Identity, Unattested, ClaimOnly>;
 

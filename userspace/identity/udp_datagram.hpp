@@ -7,15 +7,16 @@
 #include <span>
 
 #include "base/result.hpp"
+#include "identity/host_address.hpp"
 
 namespace hb {
 
-// The sender's address is not kept, since it can be forged.
 struct UdpDatagram {
   static constexpr std::size_t kMaxBytes = 64;  // the longest that any form of a frame has
 
   std::array<std::uint8_t, kMaxBytes + 1> room{};  // one more, to detect longer ones
   std::size_t length = 0;                          // kMaxBytes + 1: longer than kMaxBytes
+  HostAddress from;  // as the datagram says, which can be forged; never all zero
 
   [[nodiscard]] std::span<const std::uint8_t> bytes() const {
     return std::span<const std::uint8_t>(room).first(length);

@@ -48,9 +48,12 @@ Result<std::unique_ptr<UdpIntake>> UdpIntake::open(const UdpConfig& options, sec
   std::unique_ptr<UdpIntake> intake(new UdpIntake);
   if (auto wrapped = intake->wrap(std::move(keys), threshold_ns); !wrapped) return wrapped.error();
   if (auto listening = intake->listen(options); !listening) return listening.error();
-  intake->source_ =
-      std::make_unique<UdpSource>(*intake->listener_, *intake->wrapping_, origin(options),
-                                  Horizon(start_ns, intake->listener_->queue_length()));
+  auto own = KernelOwnAddresses::open();
+  if (!own) return own.error();
+  intake->own_ = std::move(own).value();
+  intake->source_ = std::make_unique<UdpSource>(
+      *intake->listener_, *intake->wrapping_, *intake->own_, origin(options),
+      Horizon(start_ns, intake->listener_->queue_length()));
   return intake;
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/result.hpp"
@@ -14,6 +15,7 @@
 #include "report/totals.hpp"
 #include "secure/key.hpp"
 #include "secure/secure_wrapping.hpp"
+#include "transport/own_addresses.hpp"
 #include "transport/udp_listener.hpp"
 
 namespace hb::intake {
@@ -45,6 +47,7 @@ class UdpIntake {
   std::string where_;
   std::unique_ptr<UdpListener> listener_;
   std::unique_ptr<secure::Wrapping> wrapping_;
+  std::optional<KernelOwnAddresses> own_;
   secure::SecureWrapping* secure_ = nullptr;  // wrapping_, when it is one
   std::unique_ptr<UdpSource> source_;
 };

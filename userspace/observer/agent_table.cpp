@@ -14,6 +14,7 @@ unsigned bits_for(std::size_t capacity) {
 AgentTable::AgentTable(std::size_t capacity, std::uint64_t seed)
     : capacity_(capacity),
       hash_(bits_for(capacity), seed),
+      host_hash_(~seed),
       bucket_memory_(hash_.buckets() * sizeof(Number)),
       slot_memory_((kLists + capacity) * sizeof(Slot)),
       rest_memory_((kLists + capacity) * sizeof(Rest)),
@@ -26,30 +27,40 @@ AgentTable::AgentTable(std::size_t capacity, std::uint64_t seed)
   }
 }
 
-AgentTable::Number AgentTable::add(std::uint32_t pid) {
+AgentTable::Number AgentTable::find(const AgentId& id) const {
+  Number number = buckets_[bucket(id.word, id.host)];
+  for (; number != kNone; number = slots_[number].next_in_bucket) {
+    if (slots_[number].id != id.word) continue;
+    if ((id.word & AgentId::kByAddress) == 0 || rests_[number].host == id.host) break;
+  }
+  return number;
+}
+
+AgentTable::Number AgentTable::add(const AgentId& id) {
   if (used_ == capacity_) return kNone;
   const auto number = static_cast<Number>(kLists + used_++);
-  put_into_bucket(number, pid);
+  put_into_bucket(number, id);
   enter(slots_[number], List::Live, Thresholds::kDefault);
   append(number, head(List::Live, Thresholds::kDefault));
   return number;
 }
 
-void AgentTable::rename(Number number, std::uint32_t pid) {
+void AgentTable::rename(Number number, const AgentId& id) {
   take_out_of_bucket(number);
-  put_into_bucket(number, pid);
+  put_into_bucket(number, id);
 }
 
-void AgentTable::put_into_bucket(Number number, std::uint32_t pid) {
-  Number& first = buckets_[hash_(pid)];
-  slots_[number].pid = pid;
+void AgentTable::put_into_bucket(Number number, const AgentId& id) {
+  Number& first = buckets_[bucket(id.word, id.host)];
+  slots_[number].id = id.word;
+  if (slots_[number].is_remote()) rests_[number].host = id.host;
   slots_[number].next_in_bucket = first & kNumberMask;
   first = number;
 }
 
 void AgentTable::take_out_of_bucket(Number number) {
   const Number next = slots_[number].next_in_bucket;
-  Number& first = buckets_[hash_(slots_[number].pid)];
+  Number& first = buckets_[bucket(slots_[number].id, rests_[number].host)];
   if (first == number) {
     first = next;
     return;

@@ -1,4 +1,4 @@
-// AgentTable: the tracker's memory. One slot for each agent, found by its pid, always in exactly
+// AgentTable: the tracker's memory. One slot for each agent, found by its id, always in exactly
 // one of the lists. All agents in a list have the same threshold, but for the dead, which need
 // none.
 //
@@ -16,12 +16,30 @@
 
 #include "base/prefetch.hpp"
 #include "base/zeroed_pages.hpp"
+#include "identity/identity.hpp"
 #include "observer/event.hpp"
 #include "observer/pid_hash.hpp"
 #include "observer/thresholds.hpp"
 #include "vlp/frame.hpp"
 
 namespace hb {
+
+// Which agent: a pid of the observer's host, or a pid of another host together with that host's
+// address, or with the key that only this agent has. These never mean the same agent.
+struct AgentId {
+  static constexpr std::uint32_t kByAddress = std::uint32_t{1} << 31;
+  static constexpr std::uint32_t kByKey = std::uint32_t{1} << 30;
+  static constexpr std::uint32_t kPid = kByKey - 1;  // pids are below kPidLimit
+
+  std::uint32_t word = 0;  // pid and kind; for a pid of the observer's host, the pid itself
+  HostAddress host;        // with kByAddress a part of the id; with kByKey where the agent was last
+
+  static AgentId of(std::uint32_t pid) { return {pid, kThisHost}; }
+  static AgentId of(std::uint32_t pid, const ClaimOnly& claim) {
+    if (!claim.is_remote()) return of(pid);
+    return {pid | (claim.has_own_key ? kByKey : kByAddress), claim.host};
+  }
+};
 
 class AgentTable {
  public:
@@ -30,14 +48,15 @@ class AgentTable {
   using Threshold = Thresholds::Index;
   static constexpr std::size_t kMaxCapacity = std::size_t{1} << 20;
 
-  // One of each for each threshold, but only one for the dead.
+  // One of each for each threshold, but only one of the last two.
   enum class List : std::uint8_t {
     Live,     // in the order of their last beat
     Recheck,  // to be checked again: unheard, or of unknown order; in the order of the last check
     Stalled,  // silent; in the order in which their stalls were reported
     Dead,     // in the order of their exits; with Thresholds::kDefault
+    StalledNetwork,  // as Stalled, of agents on the network; with Thresholds::kDefault
   };
-  static constexpr Number kLists = 3 * Thresholds::kMost + 1;
+  static constexpr Number kLists = 4 * Thresholds::kMost + 1;
 
   enum class Heard : std::uint8_t { OnlyTerminal, Regular, TerminalAfterRegular };
 
@@ -49,8 +68,8 @@ class AgentTable {
     std::uint64_t sent_ns;      // the latest of the accepted beats
     std::uint32_t uid;          // of the last accepted beat's sender; known with generation_ns
     std::uint32_t kernel_slot;  // of the kernel's table of senders; known with generation_ns
-    std::uint32_t pid;
-    std::uint32_t payload;  // of the last accepted beat, as `status`
+    std::uint32_t id;           // AgentId::word
+    std::uint32_t payload;      // of the last accepted beat, as `status`
     std::uint32_t ns_inode;
     Number newer;  // neighbours in the list
     Number older : 22;
@@ -59,7 +78,13 @@ class AgentTable {
     vlp::Status status : 2;
     BeatOrigin origin : 2;
     Heard heard : 2;
-    List list : 2;
+    List list : 3;
+
+    [[nodiscard]] std::uint32_t pid() const { return id & AgentId::kPid; }
+    [[nodiscard]] bool is_remote() const { return id > AgentId::kPid; }
+    [[nodiscard]] bool is_stalled() const {
+      return list != List::Live && (list == List::Stalled || list == List::StalledNetwork);
+    }
   };
   static_assert(sizeof(Slot) == 64);
   static constexpr Number kNumberMask = (Number{1} << 22) - 1;
@@ -67,9 +92,16 @@ class AgentTable {
   static_assert(kLists + kMaxCapacity <= kNumberMask);
   static_assert(Thresholds::kMost - 1 <= kThresholdMask);
 
-  struct Rest {
+  // What only an attested agent has.
+  struct Attested {
     std::uint64_t cgroup_id;
     std::uint64_t refused_ns;  // when its latest refused frame was sent
+  };
+  struct Rest {
+    union {
+      Attested attested;  // of an agent of the observer's host
+      HostAddress host;   // if Slot::is_remote(): AgentId::host
+    };
     std::uint64_t checked_ns;  // in List::Recheck: when it was checked last
     std::uint32_t own_pid;     // of the process that sent the first beat, as it sees itself
     std::uint32_t owner;       // the owner whose share of the table it counts for
@@ -83,11 +115,13 @@ class AgentTable {
   Rest& rest(Number number) { return rests_[number]; }
   [[nodiscard]] const Rest& rest(Number number) const { return rests_[number]; }
 
+  // Of the observer's host.
   [[nodiscard]] Number find(std::uint32_t pid) const {
     Number number = buckets_[hash_(pid)];
-    while (number != kNone && slots_[number].pid != pid) number = slots_[number].next_in_bucket;
+    while (number != kNone && slots_[number].id != pid) number = slots_[number].next_in_bucket;
     return number;
   }
+  [[nodiscard]] Number find(const AgentId& id) const;
 
   // Three steps that prefetch what find() and move() will touch. Each step needs the cache lines of
   // the one before, so do one step for all pids before the next.
@@ -99,12 +133,12 @@ class AgentTable {
     prefetch_for_writing(&slots_[slot.newer]);
   }
 
-  // A slot for a pid that has none, the newest of the live ones with the default threshold; kNone
-  // when all are taken.
-  Number add(std::uint32_t pid);
+  // A slot for an agent that has none, the newest of the live ones with the default threshold;
+  // kNone when all are taken. The rest of it is the caller's to set, but for Rest::host.
+  Number add(const AgentId& id);
 
-  // Gives the slot to another pid, which has none.
-  void rename(Number number, std::uint32_t pid);
+  // Gives the slot to another agent, which has none.
+  void rename(Number number, const AgentId& id);
 
   // Moves the slot to the end of a list, which may be the one it is in.
   void move(Number number, List to, Threshold threshold) {
@@ -143,7 +177,9 @@ class AgentTable {
   [[nodiscard]] std::size_t living() const { return used_ - lengths_[head(List::Dead, 0)]; }
   [[nodiscard]] std::size_t living(Threshold threshold) const {
     return std::size_t{0} + lengths_[head(List::Live, threshold)] +
-           lengths_[head(List::Recheck, threshold)] + lengths_[head(List::Stalled, threshold)];
+           lengths_[head(List::Recheck, threshold)] + lengths_[head(List::Stalled, threshold)] +
+           (threshold == Thresholds::kDefault ? lengths_[head(List::StalledNetwork, threshold)]
+                                              : 0);
   }
   [[nodiscard]] std::size_t capacity() const { return capacity_; }
   [[nodiscard]] std::size_t reserved_bytes() const {
@@ -158,7 +194,10 @@ class AgentTable {
   static constexpr Number head_of(const Slot& slot) { return head(slot.list, slot.threshold); }
   static constexpr Number or_none(Number number) { return number < kLists ? kNone : number; }
 
-  void put_into_bucket(Number number, std::uint32_t pid);
+  [[nodiscard]] std::size_t bucket(std::uint32_t word, const HostAddress& host) const {
+    return (word & AgentId::kByAddress) == 0 ? hash_(word) : hash_(host_hash_(host, word));
+  }
+  void put_into_bucket(Number number, const AgentId& id);
   void take_out_of_bucket(Number number);
 
   void unlink(const Slot& slot) {
@@ -184,6 +223,7 @@ class AgentTable {
 
   const std::size_t capacity_;
   const PidHash hash_;
+  const HostHash host_hash_;
   const ZeroedPages bucket_memory_;
   const ZeroedPages slot_memory_;
   const ZeroedPages rest_memory_;

@@ -23,6 +23,7 @@ enum class FrameDrop : std::uint8_t {
   WrongLength,       // not the length of a frame
   TrackerFull,       // a new agent, and the tracker is full
   UidFull,           // a new agent, and its uid or cgroup has as many as it may
+  NetworkFull,       // a new agent on the network, which has as many as it may
   DecryptFailed,     // secure UDP: not sealed with our key, or altered
   AgentPidMismatch,  // secure UDP: sealed with one agent's key, claims to be another
   Replayed,          // secure UDP: not newer than an earlier frame of this sender
@@ -37,6 +38,7 @@ enum class FrameDrop : std::uint8_t {
     case FrameDrop::WrongLength: return "wrong_length";
     case FrameDrop::TrackerFull: return "tracker_full";
     case FrameDrop::UidFull: return "uid_full";
+    case FrameDrop::NetworkFull: return "network_full";
     case FrameDrop::DecryptFailed: return "decrypt_failed";
     case FrameDrop::AgentPidMismatch: return "agent_pid_mismatch";
     case FrameDrop::Replayed: return "replayed";
@@ -56,6 +58,8 @@ enum class FrameDrop : std::uint8_t {
     case FrameDrop::UidFull:
       return "beats of new agents of a user or cgroup that has as many as it may "
              "(--agents-per-uid)";
+    case FrameDrop::NetworkFull:
+      return "beats of new agents on the network, which has as many as it may (--network-agents)";
     case FrameDrop::DecryptFailed:
       return "UDP datagrams that were not sealed with our key, or were altered";
     case FrameDrop::AgentPidMismatch:
@@ -124,6 +128,11 @@ struct Counters {
       "origin_conflicts_total", "frames",
       "frames for a known agent that came by another transport than its first"};
   std::uint64_t origin_conflicts = 0;
+
+  static constexpr Metric kOriginTakeovers{
+      "origin_takeovers_total", "beats",
+      "first beats of attested processes whose pid had been claimed by another transport"};
+  std::uint64_t origin_takeovers = 0;
 
   static constexpr Metric kIoErrors{"io_errors_total", "errors", "failures to receive"};
   std::uint64_t io_errors = 0;

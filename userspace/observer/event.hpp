@@ -8,6 +8,7 @@
 
 #include "base/result.hpp"
 #include "identity/comm.hpp"
+#include "identity/host_address.hpp"
 #include "identity/verdict.hpp"
 #include "vlp/frame.hpp"
 
@@ -35,7 +36,7 @@ struct ExitStatus {
 // Fields named *_ns are nanoseconds since the observer started, unless they name a clock.
 
 struct Beat {
-  std::uint32_t pid;  // in the observer's PID namespace
+  std::uint32_t pid;  // in the observer's PID namespace; if `host` is another one, a pid there
   vlp::Status status;
   std::uint32_t payload;
   std::uint64_t nonce;
@@ -51,6 +52,7 @@ struct Beat {
   bool is_first = false;        // of its process, as far as the tracker remembers
   std::uint64_t cgroup_id = 0;  // cgroup v2 directory inode; 0: not known
   Comm comm = {};               // of the sender; only if first_or_changed
+  HostAddress host = {};        // whose pid it is
 };
 
 // A tracked agent has not beaten for its threshold (once per silence), or has ended (once).
@@ -72,6 +74,7 @@ struct Stall {
   std::uint32_t payload = 0;             // likewise
   std::uint32_t kernel_slot = 0;  // of the kernel's table of senders; known with generation_ns
   Comm comm = {};                 // its name at about its last attempt to send
+  HostAddress host = {};          // whose pid it is
 };
 
 // 32 bytes arrived that are no frame.
@@ -88,12 +91,16 @@ struct AuthFailure {
   std::optional<std::uint32_t> attested_pid;
 };
 
-// A beat for a tracked pid with another origin than its first beat. It is dropped.
+// A beat for a tracked pid with another origin than its first beat. It is dropped. Or an attested
+// process has taken the pid over: `observed_origin` is that of the former claimant, whose beats are
+// dropped from now on.
 struct OriginConflict {
   std::uint32_t claimed_pid;
   BeatOrigin observed_origin;
   BeatOrigin slot_origin;
   std::uint64_t observer_ns;
+  HostAddress host = {};  // whose pid it is
+  bool taken_over = false;
 };
 
 // An agent of another PID namespace claims its own pid, but policy does not admit it. Dropped.

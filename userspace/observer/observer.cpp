@@ -35,11 +35,21 @@ std::optional<std::uint32_t> uid_of(std::uint64_t generation_ns, std::uint32_t u
   return uid;
 }
 
+FrameDrop drop_of(Tracker::Full::Bound bound) {
+  switch (bound) {
+    case Tracker::Full::Bound::Capacity: return FrameDrop::TrackerFull;
+    case Tracker::Full::Bound::Owner: return FrameDrop::UidFull;
+    case Tracker::Full::Bound::Network: return FrameDrop::NetworkFull;
+  }
+  return FrameDrop::TrackerFull;
+}
+
 bool is_first_or_changed(const Tracker::Outcome& outcome) {
   const auto* refreshed = std::get_if<Tracker::Refreshed>(&outcome);
   if (refreshed != nullptr) return refreshed->changed;
   return std::holds_alternative<Tracker::Inserted>(outcome) ||
-         std::holds_alternative<Tracker::Restarted>(outcome);
+         std::holds_alternative<Tracker::Restarted>(outcome) ||
+         std::holds_alternative<Tracker::TakenOver>(outcome);
 }
 
 }  // namespace
@@ -50,7 +60,8 @@ Observer::Observer(const Clock& clock, const Config& config)
       start_ns_(clock.now_ns()),
       feeds_(config.empty_pause_ns),
       tracker_(config.tracker_capacity, config.threshold_ns, config.seed, config.eviction,
-               config.agents_per_owner, config.read_delay_ns),
+               config.agents_per_owner, config.read_delay_ns, config.network_agents,
+               config.precedence),
       clock_watch_(clock, config.threshold_ns) {}
 
 void Observer::add(Source& source) {
@@ -75,7 +86,7 @@ std::vector<Observer::Agent> Observer::known_agents() const {
   tracker_.for_each_agent([&](const Tracker::Stalled& agent, std::uint64_t threshold_ns) {
     all.push_back({agent.pid, agent.generation_ns, agent.cgroup_id,
                    uid_of(agent.generation_ns, agent.uid), threshold_ns,
-                   comm_of(agent.kernel_slot, agent.generation_ns)});
+                   comm_of(agent.kernel_slot, agent.generation_ns), agent.host});
   });
   return all;
 }
@@ -281,6 +292,7 @@ Stall Observer::stall(const Tracker::Stalled& stalled, StallCause cause, std::ui
       .payload = stalled.payload,
       .kernel_slot = stalled.kernel_slot,
       .comm = {},
+      .host = stalled.host,
   };
 }
 
@@ -349,6 +361,7 @@ std::optional<Event> Observer::refuse(const vlp::Frame& frame, const ForeignName
 std::optional<Event> Observer::track(const vlp::Frame& frame, std::uint32_t pid,
                                      const Arrival& arrival, std::uint64_t now_ns) {
   const auto* attested = std::get_if<Identity>(&arrival.attestation);
+  const auto* claim = std::get_if<ClaimOnly>(&arrival.attestation);
   const Identity sender = attested != nullptr ? *attested : Identity{};  // all fields "not known"
   if (sender.sent_ns != 0) clock_watch_.note_sent(sender.sent_ns);
   const TrackedBeat tracked{
@@ -365,6 +378,7 @@ std::optional<Event> Observer::track(const vlp::Frame& frame, std::uint32_t pid,
       .uid = sender.uid,
       .kernel_slot = sender.slot,
       .owner = sender.owner,
+      .claim = claim,
   };
   Beat beat{
       .pid = pid,
@@ -382,6 +396,7 @@ std::optional<Event> Observer::track(const vlp::Frame& frame, std::uint32_t pid,
       .is_first = true,
       .cgroup_id = sender.cgroup_id,
       .comm = {},
+      .host = claim != nullptr ? claim->host : kThisHost,
   };
   const Tracker::Outcome outcome = tracker_.record(tracked, now_ns);
   if (is_first_or_changed(outcome)) beat.comm = comm_of(sender.slot, sender.generation_ns);
@@ -429,7 +444,7 @@ std::optional<Event> Observer::event_for(const Tracker::OutOfOrder& /*outcome*/,
 }
 
 std::optional<Event> Observer::event_for(const Tracker::Full& outcome, const Beat& /*beat*/) {
-  ++counters_.frames_dropped[outcome.owner ? FrameDrop::UidFull : FrameDrop::TrackerFull];
+  ++counters_.frames_dropped[drop_of(outcome.bound)];
   return std::nullopt;
 }
 
@@ -440,6 +455,21 @@ std::optional<Event> Observer::event_for(const Tracker::OriginConflict& outcome,
       .observed_origin = beat.origin,
       .slot_origin = outcome.slot_origin,
       .observer_ns = beat.observer_ns,
+      .host = beat.host,
+  };
+}
+
+std::optional<Event> Observer::event_for(const Tracker::TakenOver& outcome, const Beat& beat) {
+  ++counters_.beats;
+  ++counters_.origin_takeovers;
+  held_back_ = beat;
+  return OriginConflict{
+      .claimed_pid = beat.claimed_pid,
+      .observed_origin = outcome.from,
+      .slot_origin = beat.origin,
+      .observer_ns = beat.observer_ns,
+      .host = beat.host,
+      .taken_over = true,
   };
 }
 

@@ -67,7 +67,9 @@ class Observer {
     std::uint64_t threshold_ns = 2 * kNsPerSecond;  // silence before a stall; the default
     std::size_t tracker_capacity = 4096;
     Eviction eviction = Eviction::Strict;
-    std::size_t agents_per_owner = 0;       // see Tracker; 0: any number
+    std::size_t agents_per_owner = 0;  // see Tracker; 0: any number
+    std::size_t network_agents = 0;    // likewise
+    OriginPrecedence precedence = OriginPrecedence::First;
     std::uint64_t empty_pause_ns = 50'000;  // of a source, see Feeds
     std::uint64_t read_delay_ns = 0;        // how long a source may leave frames unread
     Policy policy;
@@ -105,7 +107,8 @@ class Observer {
     std::uint64_t cgroup_id;
     std::optional<std::uint32_t> uid;
     std::uint64_t threshold_ns;
-    Comm comm;  // now
+    Comm comm;         // now
+    HostAddress host;  // whose pid it is
   };
   // All of them. Allocates, and takes time for each: for what happens seldom.
   [[nodiscard]] std::vector<Agent> known_agents() const;
@@ -167,6 +170,7 @@ class Observer {
   std::optional<Event> event_for(const Tracker::OutOfOrder& outcome, const Beat& beat);
   std::optional<Event> event_for(const Tracker::OriginConflict& outcome, const Beat& beat);
   std::optional<Event> event_for(const Tracker::NamespaceConflict& outcome, const Beat& beat);
+  std::optional<Event> event_for(const Tracker::TakenOver& outcome, const Beat& beat);
   std::optional<Event> event_for(const Tracker::Full& outcome, const Beat& beat);
 
   // Constant once polling begins.

@@ -17,6 +17,15 @@ bool wraps(std::uint64_t last, std::uint64_t next) {
   return last >= kNonceTop - Tracker::kWrapWindow && next <= Tracker::kWrapWindow;
 }
 
+AgentId id_of(const TrackedBeat& beat) {
+  return beat.claim == nullptr ? AgentId::of(beat.pid) : AgentId::of(beat.pid, *beat.claim);
+}
+
+// All agents on the network have one owner.
+std::uint32_t owner_of(const TrackedBeat& beat) {
+  return beat.claim == nullptr ? beat.owner : kNetworkOwner;
+}
+
 bool both_known_and_different(std::uint64_t one, std::uint64_t other) {
   return one != 0 && other != 0 && one != other;
 }
@@ -29,12 +38,15 @@ std::uint64_t random_seed() {
 }
 
 Tracker::Tracker(std::size_t capacity, std::uint64_t threshold_ns, std::uint64_t seed,
-                 Eviction eviction, std::size_t agents_per_owner, std::uint64_t read_delay_ns)
+                 Eviction eviction, std::size_t agents_per_owner, std::uint64_t read_delay_ns,
+                 std::size_t network_agents, OriginPrecedence precedence)
     : eviction_(eviction),
       agents_per_owner_(agents_per_owner),
+      network_agents_(network_agents),
+      precedence_(precedence),
       thresholds_(threshold_ns, read_delay_ns),
       table_(std::clamp<std::size_t>(capacity, 1, kMaxCapacity), seed),
-      owner_memory_(kOwners * sizeof(std::uint32_t)),
+      owner_memory_((kNetworkOwner + 1) * sizeof(std::uint32_t)),
       agents_of_owner_(owner_memory_.as<std::uint32_t>()) {}
 
 void Tracker::fetch(std::span<const std::uint32_t> pids) const {
@@ -43,12 +55,16 @@ void Tracker::fetch(std::span<const std::uint32_t> pids) const {
   for (const std::uint32_t pid : pids) table_.fetch_neighbours(pid);
 }
 
+Tracker::Number Tracker::find_claimed(const TrackedBeat& beat) const {
+  return table_.find(id_of(beat));
+}
+
 Tracker::Outcome Tracker::record(const TrackedBeat& beat, std::uint64_t now_ns) {
-  const Number number = table_.find(beat.pid);
+  const Number number = find(beat);
   if (number == AgentTable::kNone) return insert(beat, now_ns);
 
   const Slot& slot = table_[number];
-  if (beat.origin != slot.origin) return OriginConflict{slot.origin};
+  if (beat.origin != slot.origin) return meet_other_origin(number, beat, now_ns);
   if (both_known_and_different(beat.generation_ns, slot.generation_ns)) {
     if (beat.generation_ns < slot.generation_ns) return OutOfOrder{};
     return restart(number, beat, now_ns);
@@ -59,15 +75,29 @@ Tracker::Outcome Tracker::record(const TrackedBeat& beat, std::uint64_t now_ns) 
   }
   if (in_order(slot, beat)) return refresh(number, beat, now_ns, false);
   if (begins_session(slot, beat)) return refresh(number, beat, now_ns, true);
-  note_refused(beat.pid, beat.generation_ns, beat.sent_ns);
+  if (beat.claim == nullptr) note_refused(beat.pid, beat.generation_ns, beat.sent_ns);
   return OutOfOrder{};
+}
+
+// A claim from the network must not keep an attested process from being known for longer than it is
+// kept up itself.
+Tracker::Outcome Tracker::meet_other_origin(Number number, const TrackedBeat& beat,
+                                            std::uint64_t now_ns) {
+  const Slot& slot = table_[number];
+  const BeatOrigin from = slot.origin;
+  const bool gives_way = precedence_ == OriginPrecedence::Strongest || slot.is_stalled();
+  if (beat.origin != BeatOrigin::KernelAttested || !gives_way) return OriginConflict{from};
+  if (!owner_has_room(owner_of(beat))) return Full{Full::Bound::Owner};
+  discharge(number);
+  take_over(number, beat, now_ns);
+  return TakenOver{from};
 }
 
 void Tracker::note_refused(std::uint32_t pid, std::uint64_t generation_ns, std::uint64_t sent_ns) {
   const Number number = table_.find(pid);
   if (number == AgentTable::kNone || table_[number].generation_ns != generation_ns) return;
-  AgentTable::Rest& rest = table_.rest(number);
-  rest.refused_ns = std::max(rest.refused_ns, sent_ns);
+  AgentTable::Attested& attested = table_.rest(number).attested;
+  attested.refused_ns = std::max(attested.refused_ns, sent_ns);
 }
 
 // An agent that is this process, and not dead; kNone: there is none.
@@ -104,15 +134,17 @@ std::optional<Tracker::Threshold> Tracker::threshold_for(Number number,
 
 Tracker::Due Tracker::due(Number number) const {
   const Slot& slot = table_[number];
-  return {.pid = slot.pid,
+  const std::uint64_t refused_ns = slot.is_remote() ? 0 : table_.rest(number).attested.refused_ns;
+  return {.pid = slot.pid(),
           .kernel_slot = slot.kernel_slot,
           .generation_ns = slot.generation_ns,
-          .heard_ns = std::max(slot.sent_ns, table_.rest(number).refused_ns),
+          .heard_ns = std::max(slot.sent_ns, refused_ns),
           .threshold_ns = threshold(slot).ns};
 }
 
 Tracker::Stalled Tracker::silence(Number number) {
-  move(number, List::Stalled, table_[number].threshold);
+  const List list = is_of_network(number) ? List::StalledNetwork : List::Stalled;
+  move(number, list, table_[number].threshold);
   return describe(number);
 }
 
@@ -220,24 +252,30 @@ bool Tracker::put_in_order(Number number, List list, Threshold threshold) {
 }
 
 bool Tracker::owner_has_room(std::uint32_t owner) const {
-  if (agents_per_owner_ == 0 || owner >= kOwners) return true;
-  return agents_of_owner_[owner] < agents_per_owner_;
+  if (owner > kNetworkOwner) return true;
+  const std::size_t limit = owner == kNetworkOwner ? network_agents_ : agents_per_owner_;
+  return limit == 0 || agents_of_owner_[owner] < limit;
 }
 
 // Slots in List::Dead have been discharged.
 void Tracker::charge(Number number, std::uint32_t owner) {
   table_.rest(number).owner = owner;
-  if (owner < kOwners) ++agents_of_owner_[owner];
+  if (owner <= kNetworkOwner) ++agents_of_owner_[owner];
 }
 
 void Tracker::discharge(Number number) {
   const std::uint32_t owner = std::exchange(table_.rest(number).owner, kNoOwner);
-  if (owner < kOwners) --agents_of_owner_[owner];
+  if (owner <= kNetworkOwner) --agents_of_owner_[owner];
 }
 
 Tracker::Outcome Tracker::insert(const TrackedBeat& beat, std::uint64_t now_ns) {
-  if (!owner_has_room(beat.owner)) return Full{.owner = true};
-  if (const Number free = table_.add(beat.pid); free != AgentTable::kNone) {
+  if (!owner_has_room(owner_of(beat))) {
+    if (beat.claim == nullptr) return Full{Full::Bound::Owner};
+    const Number silent = table_.oldest(List::StalledNetwork);
+    const bool is_free = silent != AgentTable::kNone && is_evictable(silent, beat, now_ns);
+    return is_free ? reuse(silent, beat, now_ns) : Full{Full::Bound::Network};
+  }
+  if (const Number free = table_.add(id_of(beat)); free != AgentTable::kNone) {
     take_over(free, beat, now_ns);
     return Inserted{.evicted = false};
   }
@@ -245,7 +283,8 @@ Tracker::Outcome Tracker::insert(const TrackedBeat& beat, std::uint64_t now_ns) 
     return reuse(dead, beat, now_ns);
   }
   const Number silent = evictable(beat, now_ns);
-  return silent == AgentTable::kNone ? Full{.owner = false} : reuse(silent, beat, now_ns);
+  if (silent == AgentTable::kNone) return Full{Full::Bound::Capacity};
+  return reuse(silent, beat, now_ns);
 }
 
 // The longest silent of those that may be evicted. There is a list of stalled agents for each
@@ -253,13 +292,15 @@ Tracker::Outcome Tracker::insert(const TrackedBeat& beat, std::uint64_t now_ns) 
 // kLongSilence has passed.
 Tracker::Number Tracker::evictable(const TrackedBeat& beat, std::uint64_t now_ns) const {
   Number longest = AgentTable::kNone;
-  thresholds_.for_each([&](Threshold threshold) {
-    const Number number = table_.oldest(List::Stalled, threshold);
+  const auto consider = [&](Number number) {
     if (number == AgentTable::kNone || !is_evictable(number, beat, now_ns)) return;
     const bool is_longer =
         longest == AgentTable::kNone || table_[number].last_ns < table_[longest].last_ns;
     if (is_longer) longest = number;
-  });
+  };
+  thresholds_.for_each(
+      [&](Threshold threshold) { consider(table_.oldest(List::Stalled, threshold)); });
+  consider(table_.oldest(List::StalledNetwork));
   return longest;
 }
 
@@ -273,7 +314,7 @@ bool Tracker::is_evictable(Number number, const TrackedBeat& beat, std::uint64_t
 Tracker::Outcome Tracker::reuse(Number number, const TrackedBeat& beat, std::uint64_t now_ns) {
   const bool evicted = table_[number].list != List::Dead;
   discharge(number);
-  table_.rename(number, beat.pid);
+  table_.rename(number, id_of(beat));
   take_over(number, beat, now_ns);
   return Inserted{evicted};
 }
@@ -282,7 +323,9 @@ Tracker::Outcome Tracker::restart(Number number, const TrackedBeat& beat, std::u
   Restarted restarted;
   if (table_[number].list != List::Dead) restarted.ended = describe(number);
   const std::uint32_t owner = table_.rest(number).owner;  // kNoOwner if dead
-  if (owner != beat.owner && !owner_has_room(beat.owner)) return Full{.owner = true};
+  if (owner != owner_of(beat) && !owner_has_room(owner_of(beat))) {
+    return Full{Full::Bound::Owner};
+  }
   discharge(number);
   take_over(number, beat, now_ns);
   return restarted;
@@ -291,7 +334,7 @@ Tracker::Outcome Tracker::restart(Number number, const TrackedBeat& beat, std::u
 Tracker::Outcome Tracker::refresh(Number number, const TrackedBeat& beat, std::uint64_t now_ns,
                                   bool new_session) {
   Slot& slot = table_[number];
-  const bool changed = new_session || slot.list == List::Stalled || slot.status != beat.status;
+  const bool changed = new_session || slot.is_stalled() || slot.status != beat.status;
   learn(number, beat);
   hear(slot, beat, now_ns);
   put_in_order(number, List::Live, slot.threshold);
@@ -305,12 +348,11 @@ void Tracker::take_over(Number number, const TrackedBeat& beat, std::uint64_t no
   slot.generation_ns = beat.generation_ns;
   slot.ns_inode = beat.ns_inode;
   slot.sent_ns = 0;
-  table_.rest(number) = {.cgroup_id = beat.cgroup_id,
-                         .refused_ns = 0,
-                         .checked_ns = 0,
-                         .own_pid = beat.own_pid,
-                         .owner = kNoOwner};
-  charge(number, beat.owner);
+  AgentTable::Rest& rest = table_.rest(number);
+  if (!slot.is_remote()) rest.attested = {.cgroup_id = beat.cgroup_id, .refused_ns = 0};
+  rest.checked_ns = 0;
+  rest.own_pid = beat.own_pid;
+  charge(number, owner_of(beat));
   slot.heard = Heard::OnlyTerminal;
   hear(slot, beat, now_ns);
   put_in_order(number, List::Live, Thresholds::kDefault);
@@ -318,10 +360,12 @@ void Tracker::take_over(Number number, const TrackedBeat& beat, std::uint64_t no
 
 void Tracker::learn(Number number, const TrackedBeat& beat) {
   Slot& slot = table_[number];
-  if (slot.generation_ns == 0 && beat.generation_ns != 0) {
+  if (slot.is_remote()) {
+    table_.rest(number).host = beat.claim->host;
+  } else if (slot.generation_ns == 0 && beat.generation_ns != 0) {
     AgentTable::Rest& rest = table_.rest(number);
     slot.generation_ns = beat.generation_ns;
-    rest.cgroup_id = beat.cgroup_id;
+    rest.attested.cgroup_id = beat.cgroup_id;
     if (rest.own_pid == 0) rest.own_pid = beat.own_pid;
   }
   if (slot.ns_inode == 0) slot.ns_inode = beat.ns_inode;
@@ -349,7 +393,7 @@ bool Tracker::in_order(const Slot& slot, const TrackedBeat& beat) {
 
 bool Tracker::begins_session(const Slot& slot, const TrackedBeat& beat) {
   if (beat.nonce != kFirstNonce) return false;
-  if (beat.generation_ns == 0 && slot.generation_ns == 0) return slot.list == List::Stalled;
+  if (beat.generation_ns == 0 && slot.generation_ns == 0) return slot.is_stalled();
   if (beat.origin != BeatOrigin::KernelAttested) return false;
   if (beat.generation_ns == 0 || beat.generation_ns != slot.generation_ns) return false;
   return slot.sent_ns != 0 && beat.sent_ns > slot.sent_ns;
@@ -359,11 +403,11 @@ Tracker::Stalled Tracker::describe(Number number) const {
   const Slot& slot = table_[number];
   const AgentTable::Rest& rest = table_.rest(number);
   return Stalled{
-      .pid = slot.pid,
+      .pid = slot.pid(),
       .own_pid = rest.own_pid,
       .ns_inode = slot.ns_inode,
       .generation_ns = slot.generation_ns,
-      .cgroup_id = rest.cgroup_id,
+      .cgroup_id = slot.is_remote() ? 0 : rest.attested.cgroup_id,
       .last_nonce = slot.heard == Heard::Regular ? slot.high_nonce : vlp::kTerminalNonce,
       .last_ns = slot.last_ns,
       .origin = slot.origin,
@@ -371,6 +415,7 @@ Tracker::Stalled Tracker::describe(Number number) const {
       .kernel_slot = slot.kernel_slot,
       .status = slot.status,
       .payload = slot.payload,
+      .host = slot.is_remote() ? rest.host : kThisHost,
   };
 }
 

@@ -1,11 +1,14 @@
 // Tracker: which agents there are, when each sent its last beat, which are silent and which are
 // dead.
 //
-// One slot per pid of the observer's PID namespace. The first beat sets the slot's origin, PID
-// namespace and generation. Later beats are compared with these:
+// One slot per agent (AgentId): for each pid of the observer's PID namespace, and for each pid of
+// another host. A beat of another host never meets a process of this one. The first beat sets the
+// slot's origin, PID namespace and generation. Later beats are compared with these:
 //
 //   origin       another than the slot's: OriginConflict, whatever else the beat says. So a claim
-//                from the network cannot change what the kernel has attested.
+//                from the network cannot change what the kernel has attested. But a beat that the
+//                kernel attests takes over a slot that it does not attest (TakenOver): one whose
+//                agent has stalled, or with OriginPrecedence::Strongest any.
 //   generation   another process has the pid now. A younger one takes the slot over (Restarted). An
 //                older one has ended, since the pid was reused: OutOfOrder. So are all other beats
 //                of a process that is known to have ended.
@@ -40,7 +43,9 @@
 // dead longest; else of the one that has been silent longest, of those that the Eviction policy
 // allows; else its beat is dropped (Full). Agents that beat are never evicted, and none is evicted
 // for an agent of a weaker origin. One owner (uid or cgroup, see struct hb_owner) may have a
-// limited number of agents that are not dead.
+// limited number of agents that are not dead, and so may the network, where whoever sends chooses
+// pid and address. Its agents never end, they only fall silent: once it has all that it may, a new
+// one gets the slot of its longest silent one, if the Eviction policy allows.
 //
 // For each agent without a beat for its threshold, expire() calls is_silent(), which returns false
 // if the agent is only unheard. It is then checked again after a quarter of its threshold.
@@ -84,12 +89,22 @@ struct TrackedBeat {
   std::uint32_t uid = 0;
   std::uint32_t kernel_slot = 0;
   std::uint32_t owner = kNoOwner;
+  // Borrowed. Set where nothing but this says who sent it; then all that the kernel attests is 0.
+  const ClaimOnly* claim = nullptr;
+
+  [[nodiscard]] bool is_remote() const { return claim != nullptr && claim->is_remote(); }
 };
 
 // Which agent may be evicted for a new one when every slot is taken and no agent is dead.
 enum class Eviction : std::uint8_t {
   Strict,    // the agent silent for longest, after Tracker::kLongSilence of its thresholds
   Balanced,  // the agent silent for longest, as soon as it has stalled
+};
+
+// Whose a pid is that was claimed before the kernel attested a beat of it.
+enum class OriginPrecedence : std::uint8_t {
+  First,      // the claimant's, until it stalls
+  Strongest,  // the attested process's
 };
 
 class Tracker {
@@ -124,6 +139,7 @@ class Tracker {
     std::uint32_t kernel_slot;  // likewise
     vlp::Status status;         // of the last one
     std::uint32_t payload;      // likewise
+    HostAddress host;           // whose pid it is
   };
 
   // The first beat of another process under a known pid. `ended` is the former process, unless
@@ -138,19 +154,29 @@ class Tracker {
   struct NamespaceConflict {
     std::uint32_t slot_ns_inode;
   };
+  // The first attested beat under a pid that somebody else had claimed with this origin.
+  struct TakenOver {
+    BeatOrigin from;
+  };
   struct Full {  // a new agent, and no slot for it
-    bool owner;  // because its owner has reached agents_per_owner
+    enum class Bound : std::uint8_t {
+      Capacity,
+      Owner,    // its owner has reached agents_per_owner
+      Network,  // the network has reached network_agents
+    };
+    Bound bound;
   };
   using Outcome = std::variant<Inserted, Refreshed, Restarted, OutOfOrder, OriginConflict,
-                               NamespaceConflict, Full>;
+                               NamespaceConflict, Full, TakenOver>;
 
   // `capacity` is clamped to 1..kMaxCapacity. `threshold_ns` is the default. `seed` is PidHash's:
   // use random_seed() wherever senders can choose pids. `agents_per_owner` 0: no limit.
   // `read_delay_ns`: how long beats may wait to be read; counted up to a third of the agent's
-  // threshold. Throws std::bad_alloc.
+  // threshold. `network_agents`: of beats with a claim alone; 0: no limit. Throws std::bad_alloc.
   Tracker(std::size_t capacity, std::uint64_t threshold_ns, std::uint64_t seed,
           Eviction eviction = Eviction::Strict, std::size_t agents_per_owner = 0,
-          std::uint64_t read_delay_ns = 0);
+          std::uint64_t read_delay_ns = 0, std::size_t network_agents = 0,
+          OriginPrecedence precedence = OriginPrecedence::First);
 
   // Prefetches the slots for which record() will be called.
   void fetch(std::span<const std::uint32_t> pids) const;
@@ -238,6 +264,10 @@ class Tracker {
     Number number = AgentTable::kNone;
   };
 
+  [[nodiscard]] Number find(const TrackedBeat& beat) const {
+    return beat.claim == nullptr ? table_.find(beat.pid) : find_claimed(beat);
+  }
+  [[nodiscard]] Number find_claimed(const TrackedBeat& beat) const;
   [[nodiscard]] Number living(std::uint32_t pid, std::uint64_t generation_ns) const;
   [[nodiscard]] Number evictable(const TrackedBeat& beat, std::uint64_t now_ns) const;
   [[nodiscard]] bool is_evictable(Number number, const TrackedBeat& beat,
@@ -246,6 +276,7 @@ class Tracker {
   Outcome insert(const TrackedBeat& beat, std::uint64_t now_ns);
   Outcome reuse(Number number, const TrackedBeat& beat, std::uint64_t now_ns);
   Outcome restart(Number number, const TrackedBeat& beat, std::uint64_t now_ns);
+  Outcome meet_other_origin(Number number, const TrackedBeat& beat, std::uint64_t now_ns);
   Outcome refresh(Number number, const TrackedBeat& beat, std::uint64_t now_ns, bool new_session);
   void take_over(Number number, const TrackedBeat& beat, std::uint64_t now_ns);
   void learn(Number number, const TrackedBeat& beat);
@@ -288,12 +319,17 @@ class Tracker {
   Stalled silence(Number number);
   void defer(Number number, std::uint64_t at_ns);
 
+  [[nodiscard]] bool is_of_network(Number number) const {
+    return table_.rest(number).owner == kNetworkOwner;
+  }
   [[nodiscard]] bool owner_has_room(std::uint32_t owner) const;
   void charge(Number number, std::uint32_t owner);
   void discharge(Number number);
 
   const Eviction eviction_;
   const std::size_t agents_per_owner_;
+  const std::size_t network_agents_;
+  const OriginPrecedence precedence_;
   Thresholds thresholds_;
   AgentTable table_;
 
@@ -304,7 +340,7 @@ class Tracker {
   mutable std::uint64_t changed_ = 0;
 
   const ZeroedPages owner_memory_;
-  std::uint32_t* const agents_of_owner_;  // kOwners: agents that are not dead
+  std::uint32_t* const agents_of_owner_;  // kOwners and kNetworkOwner: agents that are not dead
 };
 
 [[nodiscard]] std::uint64_t random_seed();

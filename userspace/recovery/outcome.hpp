@@ -27,6 +27,7 @@ enum class RecoveryOutcome : std::uint8_t {
 // In the order in which it is asked.
 enum class RecoveryRefusal : std::uint8_t {
   ShuttingDown,            // the observer is ending
+  RemoteHost,              // it is a process of another host: its pid means another one here
   OriginUnattested,        // nobody vouches for who sent its beats
   NamespaceUnknown,        // its PID namespace, or the observer's own, is not known
   NamespaceForeign,        // another PID namespace, without --allow-cross-namespace-agents
@@ -72,6 +73,7 @@ enum class RecoveryRefusal : std::uint8_t {
 [[nodiscard]] constexpr const char* name(RecoveryRefusal reason) {
   switch (reason) {
     case RecoveryRefusal::ShuttingDown: return "shutting_down";
+    case RecoveryRefusal::RemoteHost: return "remote_host";
     case RecoveryRefusal::OriginUnattested: return "origin_unattested";
     case RecoveryRefusal::NamespaceUnknown: return "namespace_unknown";
     case RecoveryRefusal::NamespaceForeign: return "namespace_foreign";
@@ -113,6 +115,7 @@ enum class RecoveryRefusal : std::uint8_t {
     case RecoveryRefusal::DumpingCore:
     case RecoveryRefusal::TooManyRunning:
     case RecoveryRefusal::AuditUnavailable: return true;
+    case RecoveryRefusal::RemoteHost:
     case RecoveryRefusal::OriginUnattested:
     case RecoveryRefusal::NamespaceUnknown:
     case RecoveryRefusal::NamespaceForeign:

@@ -89,6 +89,7 @@ Result<> Recovery::begin() {
 }
 
 void Recovery::hear(const Beat& beat) {
+  if (!beat.host.is_this_host()) return;
   if (beat.first_or_changed) {
     services_.hear(beat, clock_.now_ns());
     tell_changes();
@@ -103,10 +104,13 @@ void Recovery::handle(const Stall& stall) {
   const std::uint64_t now_ns = clock_.now_ns();
   if (ending_) {
     tell_refusal(stall, RecoveryRefusal::ShuttingDown, now_ns);
+  } else if (!stall.host.is_this_host()) {
+    // Its pid must not be taken for that of a process here, nor of a service's.
+    tell_refusal(stall, RecoveryRefusal::RemoteHost, now_ns);
   } else {
     take(stall, refusal_for_good(stall, now_ns), now_ns);
   }
-  if (stall.cause == StallCause::Exited) means_->forget(stall);
+  if (stall.cause == StallCause::Exited) means_->forget(stall);  // of a process here
 }
 
 void Recovery::take(const Stall& stall, std::optional<RecoveryRefusal> for_good,

@@ -31,7 +31,8 @@ RecoveryPolicy::RecoveryPolicy(const Config& config)
       budget_(config.budget) {}
 
 Decision RecoveryPolicy::decide(const Stall& stall, std::uint64_t now_ns) {
-  Gate shut = origin(stall);
+  Gate shut = host(stall);
+  if (!shut) shut = origin(stall);
   if (!shut) shut = pid_namespace(stall);
   if (!shut) shut = generation(stall);
   if (!shut) shut = exit(stall);
@@ -58,6 +59,11 @@ void RecoveryPolicy::not_begun(const Stall& stall, std::uint64_t acted_ns) {
 
 void RecoveryPolicy::completed(const Stall& stall, std::uint64_t now_ns) {
   debounce_.note(process_of(stall), now_ns);
+}
+
+RecoveryPolicy::Gate RecoveryPolicy::host(const Stall& stall) {
+  if (stall.host.is_this_host()) return std::nullopt;
+  return RecoveryRefusal::RemoteHost;
 }
 
 RecoveryPolicy::Gate RecoveryPolicy::origin(const Stall& stall) const {

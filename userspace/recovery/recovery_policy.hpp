@@ -2,6 +2,7 @@
 //
 // The gates, in this order; the first that is shut is the reason:
 //
+//   host        it is a process of this host: nobody can vouch for another host's pid here
 //   origin      who sent the beats is attested by the kernel, or the operator vouched for the
 //               transport in words; anything else could be a forger's way to have somebody killed
 //   namespace   the pid means the same process to the sender and to us, as far as anybody knows
@@ -77,6 +78,7 @@ class RecoveryPolicy {
  private:
   using Gate = std::optional<RecoveryRefusal>;  // shut, and why
 
+  [[nodiscard]] static Gate host(const Stall& stall);
   [[nodiscard]] Gate origin(const Stall& stall) const;
   [[nodiscard]] Gate pid_namespace(const Stall& stall) const;
   [[nodiscard]] Gate generation(const Stall& stall) const;

@@ -3,6 +3,8 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "report/host_text.hpp"
+
 namespace hb {
 namespace {
 
@@ -28,12 +30,18 @@ std::string quoted(const std::string& text) {
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+// Only where the pid is one of another host.
+void put_host(Line& line, const HostAddress& host) {
+  if (!host.is_this_host()) put(line, R"(,"host":"{}")", host_text(host));
+}
+
 void put_event(Line& line, const Beat& e) {
   put(line, R"({{"event":"beat","pid":{},"status":"{}","payload":{},"nonce":{},"origin":"{}")",
       e.pid, name(e.status), e.payload, e.nonce, name(e.origin));
   put_field(line, "pid_ns_inode", e.pid_ns_inode);
   put(line, R"(,"observer_ns":{})", e.observer_ns);
   if (e.claimed_pid != e.pid) put(line, R"(,"claimed_pid":{})", e.claimed_pid);
+  put_host(line, e.host);
 }
 
 void put_event(Line& line, const Stall& e) {
@@ -42,6 +50,7 @@ void put_event(Line& line, const Stall& e) {
   put_field(line, "pid_ns_inode", e.pid_ns_inode);
   put(line, R"(,"observer_ns":{},"cause":"{}")", e.observer_ns, name(e.cause));
   if (e.claimed_pid != e.pid) put(line, R"(,"claimed_pid":{})", e.claimed_pid);
+  put_host(line, e.host);
   if (e.generation_ns != 0) put(line, R"(,"generation_ns":{})", e.generation_ns);
   if (e.exit.code) put(line, R"(,"exit_code":{})", *e.exit.code);
   if (e.exit.signal) put(line, R"(,"exit_signal":{})", *e.exit.signal);
@@ -80,6 +89,8 @@ void put_event(Line& line, const OriginConflict& e) {
       R"({{"event":"origin_conflict","claimed_pid":{},"observed_origin":"{}","slot_origin":"{}",)"
       R"("observer_ns":{})",
       e.claimed_pid, name(e.observed_origin), name(e.slot_origin), e.observer_ns);
+  put_host(line, e.host);
+  if (e.taken_over) put(line, R"(,"taken_over":true)");
 }
 
 void put_event(Line& line, const NamespaceConflict& e) {

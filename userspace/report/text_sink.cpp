@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "base/units.hpp"
+#include "report/host_text.hpp"
 
 namespace hb {
 namespace {
@@ -41,6 +42,10 @@ void put_known(Line& line, const char* what, const std::optional<T>& value) {
   if (value) put(line, "  {} {}", what, *value);
 }
 
+void put_host(Line& line, const HostAddress& host) {
+  if (!host.is_this_host()) put(line, "  at {}", host_text(host));
+}
+
 // Paths and names may contain bytes that must not be interpreted by a terminal.
 void put_plain(Line& line, const std::string& text) {
   for (const char c : text) {
@@ -59,6 +64,7 @@ struct TextLine {
     put_head(line, e.observer_ns, "beat", in(e.status == vlp::Status::Ok ? kGreen : kYellow));
     put(line, "pid {:<8} {:<8}  nonce {:<6} payload {}  {}", e.pid, name(e.status), e.nonce,
         e.payload, name(e.origin));
+    put_host(line, e.host);
     if (e.claimed_pid == e.pid) return;
     put(line, "  claimed {}", e.claimed_pid);
     put_known(line, "in namespace", e.pid_ns_inode);
@@ -69,6 +75,7 @@ struct TextLine {
     put(line, "pid {:<8} {:<8}  last nonce {} at ", e.pid, name(e.cause), e.last_nonce);
     put(line, "{}.{:06}  {}", e.last_ns / kNsPerSecond, e.last_ns % kNsPerSecond / kNsPerUs,
         name(e.origin));
+    put_host(line, e.host);
     put_known(line, "exit code", e.exit.code);
     put_known(line, "killed by signal", e.exit.signal);
     if (e.claimed_pid == e.pid) return;
@@ -89,8 +96,9 @@ struct TextLine {
 
   void operator()(const OriginConflict& e) const {
     put_head(line, e.observer_ns, "origin conflict", in(kYellow));
-    put(line, "claimed pid {:<8} {} but known as {}", e.claimed_pid, name(e.observed_origin),
-        name(e.slot_origin));
+    put(line, "claimed pid {:<8} {} but {} {}", e.claimed_pid, name(e.observed_origin),
+        e.taken_over ? "taken over as" : "known as", name(e.slot_origin));
+    put_host(line, e.host);
   }
 
   void operator()(const NamespaceConflict& e) const {

@@ -10,6 +10,7 @@ void append_totals(Totals& totals, const Counters& counters) {
   append(totals, Counters::kAuthFailures, counters.auth_failures);
   append(totals, Counters::kNamespaceConflicts, counters.namespace_conflicts);
   append(totals, Counters::kOriginConflicts, counters.origin_conflicts);
+  append(totals, Counters::kOriginTakeovers, counters.origin_takeovers);
   append(totals, Counters::kIoErrors, counters.io_errors);
   append(totals, Counters::kCtrlTruncated, counters.ctrl_truncated);
   append(totals, Counters::kOutOfOrder, counters.out_of_order);

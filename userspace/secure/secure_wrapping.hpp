@@ -29,8 +29,8 @@ class SecureWrapping final : public Wrapping {
 
   static Result<std::unique_ptr<SecureWrapping>> with(Keys keys, const Config& config);
 
-  std::variant<FrameBytes, FrameDrop> unwrap(std::span<const std::uint8_t> datagram,
-                                             std::uint64_t now_ns) override;
+  std::variant<Unwrapped, FrameDrop> unwrap(std::span<const std::uint8_t> datagram,
+                                            const HostAddress& from, std::uint64_t now_ns) override;
 
   [[nodiscard]] const SenderTable& senders() const { return senders_; }
 
@@ -38,7 +38,8 @@ class SecureWrapping final : public Wrapping {
   SecureWrapping(FrameOpener opener, const Config& config)
       : opener_(std::move(opener)), senders_(config.max_senders, config.live_ns, config.seed) {}
 
-  std::variant<FrameBytes, FrameDrop> admit(const Opened& opened, std::uint64_t now_ns);
+  std::variant<Unwrapped, FrameDrop> admit(const Opened& opened, const HostAddress& from,
+                                           std::uint64_t now_ns);
 
   FrameOpener opener_;
   SenderTable senders_;

@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstring>
 
 namespace hb {
 namespace {
@@ -13,6 +14,17 @@ Error no_address(const std::string& text) {
   return Error{
       "'" + text + "' is not an IP address and a port, such as 127.0.0.1:4711 or [::1]:4711",
       EINVAL};
+}
+
+constexpr std::size_t kScopeAt = 4;  // of HostAddress::bytes
+constexpr std::size_t kIpv4At = 12;
+constexpr std::uint16_t kDiscardPort = 9;
+
+HostAddress mapped(const in_addr& v4) {
+  HostAddress host;
+  host.bytes[kIpv4At - 2] = host.bytes[kIpv4At - 1] = 0xff;
+  std::memcpy(&host.bytes[kIpv4At], &v4, sizeof(v4));
+  return host;
 }
 
 // 0: not a port.
@@ -24,6 +36,27 @@ std::uint16_t port_of(const std::string& text) {
 }
 
 }  // namespace
+
+UdpAddress UdpAddress::of(const HostAddress& host) {
+  sockaddr_in6 v6{};
+  std::memcpy(&v6.sin6_addr, host.bytes.data(), sizeof(v6.sin6_addr));
+  if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr) != 0) {
+    sockaddr_in v4{};
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(kDiscardPort);
+    std::memcpy(&v4.sin_addr, &host.bytes[kIpv4At], sizeof(v4.sin_addr));
+    return UdpAddress(v4);
+  }
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = htons(kDiscardPort);
+  if (IN6_IS_ADDR_LINKLOCAL(&v6.sin6_addr) != 0) {
+    std::uint32_t scope = 0;
+    std::memcpy(&scope, &v6.sin6_addr.s6_addr[kScopeAt], sizeof(scope));
+    std::memset(&v6.sin6_addr.s6_addr[kScopeAt], 0, sizeof(scope));
+    v6.sin6_scope_id = ntohl(scope);
+  }
+  return UdpAddress(v6);
+}
 
 // inet_pton(3) takes the plain forms only: no "127.1", no octal, no zone.
 Result<UdpAddress> UdpAddress::of(const std::string& ip, std::uint16_t port) {
@@ -82,6 +115,24 @@ const sockaddr* UdpAddress::data() const {
 
 socklen_t UdpAddress::size() const {
   return std::visit([](const auto& it) { return static_cast<socklen_t>(sizeof(it)); }, address_);
+}
+
+HostAddress host_of(const sockaddr_storage& address) {
+  if (address.ss_family == AF_INET) {
+    sockaddr_in v4{};
+    std::memcpy(&v4, &address, sizeof(v4));
+    return mapped(v4.sin_addr);
+  }
+  sockaddr_in6 v6{};
+  std::memcpy(&v6, &address, sizeof(v6));
+  if (IN6_IS_ADDR_UNSPECIFIED(&v6.sin6_addr) != 0) return mapped({});
+  HostAddress host;
+  std::memcpy(host.bytes.data(), &v6.sin6_addr, sizeof(v6.sin6_addr));
+  if (IN6_IS_ADDR_LINKLOCAL(&v6.sin6_addr) != 0) {
+    const std::uint32_t scope = htonl(v6.sin6_scope_id);
+    std::memcpy(&host.bytes[kScopeAt], &scope, sizeof(scope));
+  }
+  return host;
 }
 
 }  // namespace hb

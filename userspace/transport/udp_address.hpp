@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "base/result.hpp"
+#include "identity/host_address.hpp"
 
 namespace hb {
 
@@ -16,6 +17,8 @@ class UdpAddress {
  public:
   // "127.0.0.1", "::1". The port is 1..65535.
   static Result<UdpAddress> of(const std::string& ip, std::uint16_t port);
+  // With port 9 (discard). An IPv4-mapped address is the IPv4 address.
+  static UdpAddress of(const HostAddress& host);
   // "127.0.0.1:4711", "[::1]:4711".
   static Result<UdpAddress> parse(const std::string& ip_and_port);
 
@@ -33,5 +36,9 @@ class UdpAddress {
 
   std::variant<sockaddr_in, sockaddr_in6> address_;
 };
+
+// The address without the port. The unspecified address, which no host has but anybody may forge,
+// becomes that of IPv4, as all zero bytes mean this host.
+[[nodiscard]] HostAddress host_of(const sockaddr_storage& address);
 
 }  // namespace hb

@@ -83,6 +83,7 @@ UdpListener::UdpListener(Fd socket) : socket_(std::move(socket)) {
     vectors_[i].iov_len = sizeof(UdpDatagram::room);
     headers_[i].msg_hdr.msg_iov = &vectors_[i];
     headers_[i].msg_hdr.msg_iovlen = 1;
+    headers_[i].msg_hdr.msg_name = &sources_[i];
   }
 }
 
@@ -101,7 +102,10 @@ std::uint64_t UdpListener::drops() {
 // + 1.
 Result<std::size_t> UdpListener::receive(std::span<UdpDatagram> batch) {
   const std::size_t room = std::min(batch.size(), kMaxBatch);
-  for (std::size_t i = 0; i < room; ++i) vectors_[i].iov_base = batch[i].room.data();
+  for (std::size_t i = 0; i < room; ++i) {
+    vectors_[i].iov_base = batch[i].room.data();
+    headers_[i].msg_hdr.msg_namelen = sizeof(sources_[i]);
+  }
   for (;;) {
     const int got = ::recvmmsg(socket_.get(), headers_.data(), static_cast<unsigned>(room),
                                MSG_DONTWAIT, nullptr);
@@ -110,7 +114,10 @@ Result<std::size_t> UdpListener::receive(std::span<UdpDatagram> batch) {
     if (got < 0 && code == EAGAIN) return std::size_t{0};
     if (got < 0) return os_error(code, "cannot receive UDP");
     const auto count = static_cast<std::size_t>(got);
-    for (std::size_t i = 0; i < count; ++i) batch[i].length = headers_[i].msg_len;
+    for (std::size_t i = 0; i < count; ++i) {
+      batch[i].length = headers_[i].msg_len;
+      batch[i].from = host_of(sources_[i]);
+    }
     return count;
   }
 }

@@ -1,5 +1,6 @@
 // UdpListener: the UDP socket that agents on the network send to. The sender of a datagram is not
-// attested: the kernel program is not attached here, and a source address can be forged.
+// attested: the kernel program is not attached here, and a source address can be forged, though not
+// a loopback address, and of IPv4 no address of this host (the kernel drops these as "martian").
 //
 // Owns the descriptor. One thread. receive() neither blocks nor allocates.
 #pragma once
@@ -56,6 +57,7 @@ class UdpListener final : public UdpReceiver {
   std::uint64_t drops_ = 0;
   std::array<iovec, kMaxBatch> vectors_{};
   std::array<mmsghdr, kMaxBatch> headers_{};
+  std::array<sockaddr_storage, kMaxBatch> sources_{};
 };
 
 }  // namespace hb
