@@ -121,6 +121,20 @@ TEST_F(NetworkAgents, WithOneKeyOfTheirOwnAreOneAgent) {
   EXPECT_GE(replayed + counters["out_of_order_total"].get<int>(), 3) << counters;
 }
 
+// --udp-bind-addr twice: a socket for each family.
+TEST_F(NetworkAgents, OnHostsOfBothFamiliesAreHeard) {
+  ObserverProcess observer =
+      observe({"--i-accept-plaintext-udp", "--udp-bind-addr", "0.0.0.0", "--udp-bind-addr", "::"});
+  EXPECT_EQ(observer.ready()["udp"], "0.0.0.0:" + port_);
+  EXPECT_EQ(observer.ready()["udp_addresses"], (Json{"0.0.0.0:" + port_, "[::]:" + port_}));
+  const auto one = agent_on(1);
+  Process other(
+      hosts_->on(2, hb_ebpf({"beat", "--udp", "[" + TwoHosts::observer_at_v6(2) + "]:" + port_,
+                             "--interval-ms", "20"})));
+  expect_beats(observer, {first_, TwoHosts::address_of_v6(2)});
+  counters_at_the_end(observer);
+}
+
 // The observer's own address is this host, whatever the interface.
 TEST_F(NetworkAgents, OnThisHostAreProcessesOfThisHost) {
   ObserverProcess observer = observe_all({"--i-accept-plaintext-udp"});

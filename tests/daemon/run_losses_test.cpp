@@ -5,6 +5,8 @@
 
 #include <array>
 
+#include "secure/frame_sealer.hpp"
+#include "secure/key_file.hpp"
 #include "tests/support/attest_fixture.hpp"
 #include "tests/support/control_message.hpp"
 #include "tests/support/udp_fixture.hpp"
@@ -163,6 +165,29 @@ TEST_F(UdpLosses, OfAnAgentThatClaimsToBeAnotherAreTold) {
   ObserverProcess observer = observe({"--master-key-file", key_file()});
   beat({"--master-key-file", key_file(), "--claim-pid", "4242"});
   EXPECT_EQ(observer.expect_loss("agent_pid_mismatch")["count"], 1);
+}
+
+TEST_F(UdpLosses, OfAgentsBeyondThoseOfTheNetworkAreTold) {
+  ObserverProcess observer = observe_plainly({"--network-agents", "1"});
+  ASSERT_TRUE(send_claim_over_udp(4242));
+  observer.expect("beat");
+  ASSERT_TRUE(send_claim_over_udp(4343));
+  EXPECT_EQ(observer.expect_loss("network_full")["count"], 1);
+  const std::string logged = observer.expect_logged("lost (network_full)");
+  EXPECT_NE(logged.find("--network-agents"), std::string::npos) << logged;
+}
+
+// The table has 1,024 senders, none of which has been silent for long.
+TEST_F(UdpLosses, OfSealedSendersBeyondTheTableAreTold) {
+  ObserverProcess observer =
+      observe({"--key-file", key_file(), "--threshold-ms", "600000", "--beats", "none"});
+  for (std::uint32_t pid = 1'000; pid < 2'100; ++pid) {
+    auto key = secure::parse_key(std::string(64, 'a'));  // as in the file
+    auto sealer = secure::FrameSealer::with_shared_key(std::move(*key), {.iv_random = pid});
+    ASSERT_TRUE(sealer);
+    ASSERT_TRUE(send(sealer.value().seal(frame_of(pid)).value()));
+  }
+  EXPECT_GT(observer.expect_loss("sender_table_full")["count"], 0);
 }
 
 TEST_F(UdpLosses, OfReplaysAreTold) {

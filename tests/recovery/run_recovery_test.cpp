@@ -373,7 +373,7 @@ TEST_F(RunRecovery, ShowsEverySeriesWhereNothingIsRecovered) {
   ObserverProcess observer = observe();
   const Json counters = end(observer);
   EXPECT_EQ(counters["recovery_total"].size(), 12U) << counters;
-  EXPECT_EQ(counters["recovery_refused_total"].size(), 23U) << counters;
+  EXPECT_EQ(counters["recovery_refused_total"].size(), 24U) << counters;
   EXPECT_EQ(counters["recovery_unaudited_total"], 0);
 }
 

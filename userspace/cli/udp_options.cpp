@@ -1,5 +1,9 @@
 #include "cli/udp_options.hpp"
 
+#include <set>
+#include <string>
+#include <vector>
+
 #include "cli/options.hpp"
 #include "transport/udp_address.hpp"
 
@@ -21,6 +25,19 @@ CLI::Validator not_empty() {
       [](std::string& path) { return path.empty() ? std::string("the path is empty") : ""; }, "");
 }
 
+// Each address has a socket, and "::" is IPv6 alone.
+void check_addresses(const std::vector<std::string>& addresses) {
+  std::set<int> families;
+  for (const auto& ip : addresses) {
+    const auto address = UdpAddress::of(ip, 1);
+    if (address && families.insert(address.value().family()).second) continue;
+    throw CLI::ValidationError("--udp-bind-addr",
+                               "'" + ip +
+                                   "' is the second of its family: at most one IPv4 and one "
+                                   "IPv6 address (0.0.0.0 and :: are all of this host's)");
+  }
+}
+
 void need_port(const std::string& flag, bool given) {
   if (given) throw CLI::ValidationError(flag, "needs --udp-port");
 }
@@ -39,10 +56,14 @@ void declare_key_files(CLI::App& app, std::string& key_file, std::string& master
 
 void declare_udp_options(CLI::App& run, intake::UdpConfig& o) {
   add_number(run, "--udp-port", o.port, 1, kHighestPort, "Receive over UDP too");
-  run.add_option("--udp-bind-addr", o.bind_address, "The IP address for --udp-port")
+  run.add_option("--udp-bind-addr", o.bind_addresses,
+                 "The IP address for --udp-port; may be given twice, for IPv4 and IPv6 [" +
+                     std::string(intake::UdpConfig::kDefaultAddress) + "]")
       ->check(ip_address())
       ->type_name("IP")
-      ->capture_default_str();
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   declare_key_files(run, o.key_file, o.master_key_file);
   run.add_flag(
          "--i-accept-plaintext-udp", o.accept_plaintext,
@@ -58,9 +79,10 @@ void check_udp_options(const intake::UdpConfig& o) {
     need_port("--key-file", !o.key_file.empty());
     need_port("--master-key-file", !o.master_key_file.empty());
     need_port("--i-accept-plaintext-udp", o.accept_plaintext);
-    need_port("--udp-bind-addr", o.bind_address != intake::UdpConfig{}.bind_address);
+    need_port("--udp-bind-addr", !o.bind_addresses.empty());
     return;
   }
+  check_addresses(o.bind_addresses);
   if (!o.has_keys() && !o.accept_plaintext) {
     throw CLI::ValidationError("--udp-port",
                                "anybody can send UDP and claim to be any agent: give the agents' "

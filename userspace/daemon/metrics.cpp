@@ -27,6 +27,7 @@ constexpr std::array kAll = {
     &Counters::kAuthFailures,
     &Counters::kNamespaceConflicts,
     &Counters::kOriginConflicts,
+    &Counters::kOriginTakeovers,
     &Counters::kIoErrors,
     &Counters::kCtrlTruncated,
     &Counters::kOutOfOrder,

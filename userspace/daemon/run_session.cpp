@@ -251,7 +251,7 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
   observer.watch(reach);
 
   sink->ready({options.socket.path, static_cast<std::uint32_t>(::getpid()),
-               intake.observer_ns_inode(), intake.udp_address()});
+               intake.observer_ns_inode(), intake.udp_addresses()});
   say_if_unwritten(out);
   out.never_wait(kStreamBytes);
   never_wait_for_log();

@@ -4,16 +4,19 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "kernel/stamp_program.hpp"
 
 namespace hb::intake {
 
 struct UdpConfig {
-  std::optional<std::uint16_t> port;  // unset: no UDP at all
-  std::string bind_address = "127.0.0.1";
-  std::string key_file;         // empty: not given
-  std::string master_key_file;  // likewise
+  static constexpr const char* kDefaultAddress = "127.0.0.1";
+
+  std::optional<std::uint16_t> port;        // unset: no UDP at all
+  std::vector<std::string> bind_addresses;  // at most one of each family; empty: kDefaultAddress
+  std::string key_file;                     // empty: not given
+  std::string master_key_file;              // likewise
   bool accept_plaintext = false;
   bool accept_recovery = false;  // its beats have the origin operator_attested_transport
 

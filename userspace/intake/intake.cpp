@@ -134,13 +134,17 @@ Result<> Intake::open_udp(const IntakeConfig& config, secure::Keys keys, std::ui
   return ok();
 }
 
-std::optional<std::string> Intake::udp_address() const {
-  return udp_ ? std::optional(udp_->where()) : std::nullopt;
+std::vector<std::string> Intake::udp_addresses() const {
+  std::vector<std::string> addresses;
+  if (udp_ == nullptr) return addresses;
+  for (const auto& port : udp_->ports()) addresses.push_back(port.where);
+  return addresses;
 }
 
 std::vector<Source*> Intake::sources() const {
   std::vector<Source*> sources{source_.get()};
-  if (udp_) sources.push_back(&udp_->source());
+  if (udp_ == nullptr) return sources;
+  for (const auto& port : udp_->ports()) sources.push_back(port.source.get());
   return sources;
 }
 
@@ -148,7 +152,10 @@ std::vector<PollSource> Intake::poll_sources() const {
   std::vector<PollSource> sources{{listener_->fd(), source_.get()}};
   sources.push_back({.fd = wake_.get(), .is_epoll = true});
   if (exits_ != nullptr) sources.push_back({program_->exits_fd()});
-  if (udp_) sources.push_back({udp_->fd(), &udp_->source()});
+  if (udp_ == nullptr) return sources;
+  for (const auto& port : udp_->ports()) {
+    sources.push_back({port.listener->fd(), port.source.get()});
+  }
   return sources;
 }
 

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/result.hpp"
@@ -58,7 +59,8 @@ class Intake {
   [[nodiscard]] std::optional<std::uint32_t> observer_ns_inode() const { return ns_inode_; }
   [[nodiscard]] std::optional<int> needed_capability() const;
 
-  [[nodiscard]] std::optional<std::string> udp_address() const;
+  // Where agents can send over UDP.
+  [[nodiscard]] std::vector<std::string> udp_addresses() const;
 
   void append_totals(Totals& totals) const;
 

@@ -31,6 +31,13 @@ BeatOrigin origin(const UdpConfig& options) {
                                  : BeatOrigin::NetworkUnverified;
 }
 
+void log_receive_buffer(const UdpIntake::Port& port) {
+  const std::size_t bytes = port.listener->buffer_bytes();
+  const bool is_less = bytes < UdpListener::kWantedBytes;
+  spdlog::info("UDP {}: a receive buffer of {} bytes{}", port.where, bytes,
+               is_less ? "; net.core.rmem_max allows no more without CAP_NET_ADMIN" : "");
+}
+
 }  // namespace
 
 Result<secure::Keys> read_key_files(const std::string& key_file,
@@ -47,13 +54,16 @@ Result<std::unique_ptr<UdpIntake>> UdpIntake::open(const UdpConfig& options, sec
   if (!options.port) return std::unique_ptr<UdpIntake>();
   std::unique_ptr<UdpIntake> intake(new UdpIntake);
   if (auto wrapped = intake->wrap(std::move(keys), threshold_ns); !wrapped) return wrapped.error();
-  if (auto listening = intake->listen(options); !listening) return listening.error();
   auto own = KernelOwnAddresses::open();
   if (!own) return own.error();
   intake->own_ = std::move(own).value();
-  intake->source_ = std::make_unique<UdpSource>(
-      *intake->listener_, *intake->wrapping_, *intake->own_, origin(options),
-      Horizon(start_ns, intake->listener_->queue_length()));
+  auto addresses = options.bind_addresses;
+  if (addresses.empty()) addresses.emplace_back(UdpConfig::kDefaultAddress);
+  for (const auto& ip : addresses) {
+    if (auto listening = intake->listen(ip, options, start_ns); !listening) {
+      return listening.error();
+    }
+  }
   return intake;
 }
 
@@ -72,30 +82,28 @@ Result<> UdpIntake::wrap(secure::Keys keys, std::uint64_t threshold_ns) {
   return ok();
 }
 
-Result<> UdpIntake::listen(const UdpConfig& options) {
-  const auto address = UdpAddress::of(options.bind_address, *options.port);
+Result<> UdpIntake::listen(const std::string& ip, const UdpConfig& options,
+                           std::uint64_t start_ns) {
+  const auto address = UdpAddress::of(ip, *options.port);
   if (!address) return address.error();
-  auto listener = UdpListener::open(address.value());
-  if (!listener) return listener.error();
-  listener_ = std::move(listener).value();
-  where_ = address.value().text();
-  log_receive_buffer();
+  auto opened = UdpListener::open(address.value());
+  if (!opened) return opened.error();
+  Port port{address.value().text(), std::move(opened).value(), nullptr};
+  log_receive_buffer(port);
   if (secure_ == nullptr && !address.value().is_loopback()) {
     spdlog::warn("plaintext UDP at {}: anybody who can send there can claim to be any agent",
-                 where_);
+                 port.where);
   }
+  port.source = std::make_unique<UdpSource>(*port.listener, *wrapping_, *own_, origin(options),
+                                            Horizon(start_ns, port.listener->queue_length()));
+  ports_.push_back(std::move(port));
   return ok();
 }
 
-void UdpIntake::log_receive_buffer() const {
-  const std::size_t bytes = listener_->buffer_bytes();
-  const bool is_less = bytes < UdpListener::kWantedBytes;
-  spdlog::info("UDP {}: a receive buffer of {} bytes{}", where_, bytes,
-               is_less ? "; net.core.rmem_max allows no more without CAP_NET_ADMIN" : "");
-}
-
 void UdpIntake::append_totals(Totals& totals) const {
-  append(totals, UdpListener::kDrops, listener_->drops());
+  std::uint64_t drops = 0;
+  for (const Port& port : ports_) drops += port.listener->drops();
+  append(totals, UdpListener::kDrops, drops);
   if (secure_ == nullptr) return;
   append(totals, secure::SenderTable::kSenders, secure_->senders().size());
   append(totals, secure::SenderTable::kForgotten, secure_->senders().forgotten());

@@ -1,4 +1,5 @@
-// UdpIntake: the UDP socket, its wrapping and its source.
+// UdpIntake: the UDP sockets, one for each address, their sources, and the wrapping of all: one
+// agent may send to either.
 //
 // Owns them. One thread.
 #pragma once
@@ -7,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
 #include "intake/config.hpp"
@@ -31,25 +33,25 @@ class UdpIntake {
                                                  std::uint64_t threshold_ns,
                                                  std::uint64_t start_ns);
 
-  [[nodiscard]] Source& source() { return *source_; }
-  [[nodiscard]] int fd() const { return listener_->fd(); }
-  [[nodiscard]] const std::string& where() const { return where_; }  // "127.0.0.1:4711"
+  struct Port {
+    std::string where;  // "127.0.0.1:4711"
+    std::unique_ptr<UdpListener> listener;
+    std::unique_ptr<UdpSource> source;
+  };
+  [[nodiscard]] const std::vector<Port>& ports() const { return ports_; }
 
   void append_totals(Totals& totals) const;
 
  private:
   UdpIntake() = default;
 
-  Result<> listen(const UdpConfig& options);
-  void log_receive_buffer() const;
+  Result<> listen(const std::string& ip, const UdpConfig& options, std::uint64_t start_ns);
   Result<> wrap(secure::Keys keys, std::uint64_t threshold_ns);
 
-  std::string where_;
-  std::unique_ptr<UdpListener> listener_;
   std::unique_ptr<secure::Wrapping> wrapping_;
   std::optional<KernelOwnAddresses> own_;
   secure::SecureWrapping* secure_ = nullptr;  // wrapping_, when it is one
-  std::unique_ptr<UdpSource> source_;
+  std::vector<Port> ports_;
 };
 
 }  // namespace hb::intake

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "observer/event.hpp"
 #include "observer/service_facts.hpp"
@@ -18,7 +19,7 @@ struct Ready {
   std::string socket;
   std::uint32_t pid = 0;                           // the observer's own
   std::optional<std::uint32_t> pid_ns_inode = {};  // and its PID namespace
-  std::optional<std::string> udp = {};             // where they can send over UDP too
+  std::vector<std::string> udp = {};               // where they can send over UDP too
 };
 
 // Order of calls: ready() once, write() for each event, loss() and reach() for each notice,

@@ -140,7 +140,10 @@ void put_totals(Line& line, const Totals& totals) {
 void JsonSink::ready(const Ready& observer) {
   put(line_, R"({{"event":"ready","socket":{},"pid":{})", quoted(observer.socket), observer.pid);
   put_field(line_, "pid_ns_inode", observer.pid_ns_inode);
-  if (observer.udp) put(line_, R"(,"udp":{})", quoted(*observer.udp));
+  if (!observer.udp.empty()) {
+    put(line_, R"(,"udp":{},"udp_addresses":{})", quoted(observer.udp.front()),
+        nlohmann::json(observer.udp).dump());
+  }
   write_line(line_);
 }
 

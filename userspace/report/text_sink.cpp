@@ -145,7 +145,7 @@ bool wants_colour(int fd) {
 void TextSink::ready(const Ready& observer) {
   put(line_, "ready: agents send to ");
   put_plain(line_, observer.socket);
-  if (observer.udp) put(line_, " and UDP {}", *observer.udp);
+  for (const auto& where : observer.udp) put(line_, " and UDP {}", where);
   put(line_, "  (observer pid {}", observer.pid);
   if (observer.pid_ns_inode) put(line_, ", namespace {}", *observer.pid_ns_inode);
   put(line_, ")");
