@@ -9,6 +9,7 @@
 #include <deque>
 
 #include "tests/kernel/attested_socket.hpp"
+#include "tests/kernel/now.hpp"
 
 namespace hb::test {
 namespace {
@@ -44,12 +45,14 @@ class Queue final : public Receiver {
 
 class StampedSourceTest : public ::testing::Test {
  protected:
-  // Stamps of this process with this content; the real queue takes some, and nobody reads that.
+  // Stamps of this process with this content; the real queue takes some, and nobody reads that. The
+  // source's clock is theirs from then on.
   void attempt(std::uint8_t content, int times) {
     const FrameBytes bytes = frame(content).bytes;
     for (int i = 0; i < times; i++) {
       ::send(sender_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
     }
+    now_ns_ = std::max(now_ns_, test::now_ns());
   }
 
   static Datagram frame(std::uint8_t content) {
