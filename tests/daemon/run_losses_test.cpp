@@ -152,6 +152,20 @@ TEST_F(QueueLosses, AreTold) {
   expect_told(observer, "queue_full", "--queue-length");
 }
 
+// The ring is still full of stamps when the first datagrams are received.
+TEST_F(QueueLosses, OfReceiptsAreTold) {
+  HB_NEEDS(queues_datagrams(), "datagrams that are queued");
+  ObserverProcess observer =
+      observe({"--correlate", "skb", "--ring-bytes", "4096", "--beats", "none"});
+  while_asleep(observer, [&] {
+    UnixAgent agent(socket_);
+    for (std::uint64_t nonce = 1; nonce <= 60; ++nonce) {
+      static_cast<void>(agent.send(frame_of(own_pid(), nonce)));
+    }
+  });
+  expect_told(observer, "receipts", "--correlate skb");
+}
+
 class UdpLosses : public UdpRun {};
 
 TEST_F(UdpLosses, OfDatagramsWithAnotherKeyAreTold) {
