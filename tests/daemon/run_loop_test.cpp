@@ -65,13 +65,13 @@ class Member final : public LoopMember {
   [[nodiscard]] bool has_files() const override { return true; }
   void reopen() override { ++reopened; }
   void tell_counters() override { ++told_counters; }
-  [[nodiscard]] std::optional<ExitCode> end() const override { return ends_with; }
+  [[nodiscard]] std::optional<ExitCode> ends_with() const override { return ending; }
 
   Words told;
   int ticks = 0;
   int reopened = 0;
   int told_counters = 0;
-  std::optional<ExitCode> ends_with;
+  std::optional<ExitCode> ending;
   int wake_fd = -1;
   std::uint64_t wake_at_ns = Source::kNever;
   std::function<void(const Event&)> on_event;
@@ -203,7 +203,7 @@ TEST_F(RunLoopTest, EndsWhenItsTimeIsOver) {
 
 TEST_F(RunLoopTest, EndsWhenAMemberWantsItToAfterItsTick) {
   source_.deliver(beat(7));
-  first_.ends_with = ExitCode::Failed;
+  first_.ending = ExitCode::Failed;
   EXPECT_EQ(run(), ExitCode::Failed);
   EXPECT_EQ(first_.told, Words{"beat 7"});
   EXPECT_EQ(first_.ticks, 1);

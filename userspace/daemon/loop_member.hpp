@@ -23,7 +23,7 @@ class LoopMember {
   virtual void tick(std::uint64_t /*now_ns*/) {}
 
   // After a tick(): the loop is to end with that code. The member has logged why.
-  [[nodiscard]] virtual std::optional<ExitCode> end() const { return std::nullopt; }
+  [[nodiscard]] virtual std::optional<ExitCode> ends_with() const { return std::nullopt; }
 
   // A descriptor that becomes readable when tick() has work (it may be an epoll descriptor), or -1;
   // and when tick() must be called in any case, on CLOCK_MONOTONIC.

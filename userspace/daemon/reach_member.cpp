@@ -100,7 +100,7 @@ void ReachMember::regain(bool rebound, std::uint64_t now_ns) {
   problem_.clear();
 }
 
-std::optional<ExitCode> ReachMember::end() const {
+std::optional<ExitCode> ReachMember::ends_with() const {
   if (!is_lost_ || config_.unreachable_ns == 0) return std::nullopt;
   if (checked_ns_ - lost_ns_ < config_.unreachable_ns) return std::nullopt;
   spdlog::error("agents could not reach {} for --unreachable-ms: ending", config_.path);

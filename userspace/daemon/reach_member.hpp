@@ -46,7 +46,7 @@ class ReachMember final : public LoopMember, public Reach {
 
   void handle(const Event&) override {}
   void tick(std::uint64_t now_ns) override;
-  [[nodiscard]] std::optional<ExitCode> end() const override;
+  [[nodiscard]] std::optional<ExitCode> ends_with() const override;
   [[nodiscard]] std::uint64_t wake_ns() const override { return checked_ns_ + period_ns(); }
   [[nodiscard]] Step step() const override { return Step::CheckingReach; }
 

@@ -169,7 +169,7 @@ std::optional<ExitCode> RunLoop::tick() {
   for (LoopMember* member : members_) {
     progress_.begin(member->step());
     member->tick(now_ns);
-    if (const auto end = member->end()) return end;
+    if (const auto end = member->ends_with()) return end;
   }
   return std::nullopt;
 }
