@@ -173,6 +173,37 @@ TEST_F(Reach, OfAnotherUserIsKeptAsWell) {
   stop(observer);
 }
 
+// The capabilities that it needed for that at the start are gone.
+TEST_F(Reach, OfASocketWithAGroupIsKeptAsWell) {
+  HB_NEEDS_ROOT();
+  constexpr gid_t kGroup = 4242;
+  std::filesystem::permissions(directory_.path("."), std::filesystem::perms(0755));
+  for (const Argv& user : {Argv{}, Argv{"--user", "nobody"}}) {
+    const std::string nested = directory_.path(user.empty() ? "roots/hb.sock" : "nobodys/hb.sock");
+    Argv arguments{"--socket-group", "4242", "--socket-mode", "0660", "--threshold-ms", "600000"};
+    arguments.insert(arguments.end(), user.begin(), user.end());
+    ObserverProcess observer(nested, arguments);
+    ASSERT_EQ(::unlink(nested.c_str()), 0);
+    expect_loss_of_path(observer);
+    expect_new_socket(observer);
+    struct stat made {};
+    ASSERT_EQ(::stat(nested.c_str(), &made), 0);
+    EXPECT_EQ(made.st_gid, kGroup);
+    EXPECT_EQ(made.st_mode & 07777, 0660U);
+    observer.stop();
+  }
+}
+
+// It said each time that agents could reach it again, and a hung one was never found.
+TEST_F(Reach, ThatIsLostAgainAndAgainEndsTheObserver) {
+  ObserverProcess observer = observe({"--threshold-ms", "1000", "--unreachable-ms", "2000"});
+  Child remover = Child::run([&] {
+    for (;; ::usleep(1'000)) ::unlink(socket_.c_str());
+  });
+  observer.expect_logged("or not for long");
+  EXPECT_EQ(observer.process().wait(), 1);
+}
+
 // It cannot search the directory after it has become that user.
 TEST_F(Reach, IsNotKnownWhereTheUserMayNotLook) {
   HB_NEEDS_ROOT();

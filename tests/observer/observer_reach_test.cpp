@@ -93,6 +93,31 @@ TEST_F(ReachTest, TimeInWhichNobodyReachedItIsNoTimeInWhichItRan) {
   }
 }
 
+// The time that the observer had run was counted back too far, and became huge: no grace was given,
+// and an honest agent was killed.
+TEST_F(ReachTest, TwoTimesInARowAreFollowedByAThresholdToo) {
+  observer_.note_reached();
+  for_the_next(1);
+  can_be_reached_again(now() - 1);
+  reach_.lost = true;
+  for_the_next(2 * kThreshold);
+  can_be_reached_again(now() - 2 * kThreshold);
+  EXPECT_EQ(for_the_next(kThreshold - 1), Words{});
+  EXPECT_EQ(for_the_next(1), Words{"stall 7/1"});
+}
+
+TEST_F(ReachTest, AfterTheObserverDidNotRunIsFollowedByAThresholdToo) {
+  for_the_next(kThreshold / 2);
+  observer_.note_reached();
+  clock_.advance(5 * kThreshold);  // stopped, and nobody could reach it when it ran again
+  poll_all();
+  reach_.lost = true;
+  for_the_next(2 * kThreshold);
+  can_be_reached_again(now() - 7 * kThreshold);
+  EXPECT_EQ(for_the_next(kThreshold - 1), Words{});
+  EXPECT_EQ(for_the_next(1 + kThreshold / 4), Words{"stall 7/1"});
+}
+
 TEST_F(ReachTest, ExitsAreReportedAllTheSame) {
   reach_.lost = true;
   exits_.end({.pid = 7, .generation_ns = 1, .at_ns = now(), .status = {}, .comm = {}});

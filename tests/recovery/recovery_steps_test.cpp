@@ -141,8 +141,25 @@ TEST_F(RecoveryAndReach, NothingIsDoneUntilTheyCan) {
   for (int i = 0; i < 30; ++i) pass(kSecond);
   EXPECT_EQ(means_->acts, 0U);
   reach_.lost = false;
-  pass(kSecond);
+  for (int i = 0; i < 3; ++i) pass(kSecond);
   EXPECT_EQ(means_->acts, 1U);
+}
+
+// systemd had started it anew meanwhile, and it could not be heard: it was restarted once more.
+TEST_F(RecoveryAndReach, AServiceThatIsBackIsLeftAlone) {
+  names_.know(kCgroup, "a.service");
+  first_beat_of(7, kCgroup);
+  recovery_->tick(clock_.now_ns());
+  reach_.lost = true;
+  on(crash_of(7));
+  for (int i = 0; i < 10; ++i) pass(kSecond);
+  reach_.lost = false;
+  pass(kSecond / 2);
+  EXPECT_EQ(means_->acts, 0U);
+  first_beat_of(8, kCgroup);
+  for (int i = 0; i < 10; ++i) pass(kSecond);
+  EXPECT_EQ(means_->acts, 0U);
+  EXPECT_EQ(listener_.changes, (Log{"a.service went_down", "a.service recovered_elsewhere"}));
 }
 
 // Its first beat cannot come: the attempt has not failed by that.

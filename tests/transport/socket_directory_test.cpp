@@ -149,6 +149,28 @@ TEST_F(SocketPath, IsFollowedToTheNewSocketWhenItsNameIsLost) {
   EXPECT_EQ(receive().size(), 1U);
 }
 
+// The file was there, nobody received from it, and it was taken for the observer's.
+TEST_F(SocketPath, IsFreeAgainAfterAFailure) {
+  HB_NEEDS_ROOT();
+  constexpr gid_t kGroup = 4242;
+  ASSERT_EQ(::chmod(directory_.path("").c_str(), 0755), 0);
+  const std::string place = strangers("theirs") + "/hb.sock";
+  auto opened = UnixListener::open();
+  ASSERT_TRUE(opened);
+  ASSERT_TRUE(opened.value()->bind({place, 0660, kGroup}));
+  Child stranger = Child::run([&] {  // who may not give a file to that group
+    if (::setresgid(kStranger, kStranger, kStranger) != 0) ::_exit(2);
+    if (::setresuid(kStranger, kStranger, kStranger) != 0) ::_exit(2);
+    ::unlink(place.c_str());
+    auto fresh = UnixListener::open();
+    if (!fresh || !opened.value()->claim_name()) ::_exit(3);
+    if (opened.value()->rebind(*fresh.value())) ::_exit(4);
+    if (std::filesystem::exists(place)) ::_exit(5);
+    if (opened.value()->check_name()) ::_exit(6);
+  });
+  EXPECT_EQ(stranger.wait(), 0);
+}
+
 TEST_F(SocketPath, IsNotTakenFromALiveSocket) {
   bind_well();
   ASSERT_EQ(::unlink(path_.c_str()), 0);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -61,6 +62,19 @@ bool is_same(const NamedFile& one, const NamedFile& other) {
          one.path.filename() == other.path.filename();
 }
 
+// The inodes of the files beside the audit file that have names of rotated ones.
+std::vector<Inode> rotated_inodes(const NamedFile& audit) {
+  std::vector<Inode> found;
+  const std::string stem = audit.path.filename().string() + ".";
+  std::error_code failed;
+  for (const auto& entry : fs::directory_iterator(audit.path.parent_path(), failed)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(stem) || !is_generation(name.substr(stem.size()))) continue;
+    if (const auto inode = inode_of(entry.path())) found.push_back(*inode);
+  }
+  return found;
+}
+
 // "log.1" of the audit file "log".
 bool is_rotated(const NamedFile& audit, const NamedFile& other) {
   if (!audit.directory || audit.directory != other.directory) return false;
@@ -86,6 +100,9 @@ class Files {
   }
 
   void check() const {
+    for (const NamedFile& file : files_) {
+      if (file.flag == kAudit) check_streams(file);
+    }
     for (std::size_t i = 0; i < files_.size(); ++i) {
       for (std::size_t j = i + 1; j < files_.size(); ++j) check(files_[i], files_[j]);
     }
@@ -108,6 +125,17 @@ class Files {
     if (is_same(one, other)) refuse(one, "is " + other.what + " too: give each its own");
     if (one.flag == kAudit && is_rotated(one, other)) refuse_rotated(other);
     if (other.flag == kAudit && is_rotated(other, one)) refuse_rotated(one);
+  }
+
+  // A stream has no path.
+  void check_streams(const NamedFile& audit) const {
+    const auto rotated = rotated_inodes(audit);
+    for (const NamedFile& file : files_) {
+      if (file.use != Use::Streamed) continue;
+      if (std::find(rotated.begin(), rotated.end(), file.inode) != rotated.end()) {
+        refuse_rotated(file);
+      }
+    }
   }
 
   static void refuse_rotated(const NamedFile& file) {

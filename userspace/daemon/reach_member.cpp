@@ -49,6 +49,7 @@ void ReachMember::tick(std::uint64_t now_ns) {
   const auto reached = check(now_ns);
   if (reached && is_lost_) regain(false, now_ns);
   if (!reached && !is_lost_) lose(reached.error(), now_ns);
+  if (is_lost_) end_if_over(now_ns);
   if (is_lost_) try_to_regain(now_ns);
   look_after_former(now_ns);
 }
@@ -56,13 +57,19 @@ void ReachMember::tick(std::uint64_t now_ns) {
 Result<> ReachMember::check(std::uint64_t now_ns) {
   checked_ns_ = now_ns;
   auto reached = may_look_ ? intake_.check_reach(now_ns) : ok();
-  if (reached && !is_lost_) reached_ns_ = now_ns;
+  if (reached && !is_lost_) {
+    reached_ns_ = now_ns;
+    observer_.note_reached();
+  }
   return reached;
 }
 
 void ReachMember::lose(const Error& why, std::uint64_t now_ns) {
+  const std::uint64_t held_ns = now_ns - regained_ns_;
+  if (first_lost_ns_ == 0 || held_ns > std::max(2 * config_.threshold_ns, kLongestPeriod_ns)) {
+    first_lost_ns_ = now_ns;
+  }
   is_lost_ = true;
-  lost_ns_ = now_ns;
   ++unreachable_;
   spdlog::error("agents cannot reach {}: {}; nobody is reported as silent until they can",
                 config_.path, why.message);
@@ -95,16 +102,21 @@ void ReachMember::regain(bool rebound, std::uint64_t now_ns) {
          .since_ns = observer_.since_start(reached_ns_),
          .observer_ns = observer_.since_start(now_ns)});
   observer_.was_unreachable(reached_ns_, now_ns);
+  observer_.note_reached();
   is_lost_ = false;
-  reached_ns_ = now_ns;
+  reached_ns_ = regained_ns_ = now_ns;
   problem_.clear();
 }
 
+void ReachMember::end_if_over(std::uint64_t now_ns) {
+  if (config_.unreachable_ns == 0 || now_ns - first_lost_ns_ < config_.unreachable_ns) return;
+  is_over_ = true;
+  spdlog::error("agents could not reach {}, or not for long, for --unreachable-ms: ending",
+                config_.path);
+}
+
 std::optional<ExitCode> ReachMember::ends_with() const {
-  if (!is_lost_ || config_.unreachable_ns == 0) return std::nullopt;
-  if (checked_ns_ - lost_ns_ < config_.unreachable_ns) return std::nullopt;
-  spdlog::error("agents could not reach {} for --unreachable-ms: ending", config_.path);
-  return ExitCode::Failed;
+  return is_over_ ? std::optional(ExitCode::Failed) : std::nullopt;
 }
 
 void ReachMember::look_after_former(std::uint64_t now_ns) {

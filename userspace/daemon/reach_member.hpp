@@ -3,7 +3,8 @@
 //
 // When they cannot, it says so in the log and in the stream at once, and tries to give the path to
 // a new socket at each check. Until they can, no agent is called silent (Reach); then the observer
-// is told for how long they could not. After Config::unreachable_ns in vain, the loop ends.
+// is told for how long they could not. After Config::unreachable_ns in vain, the loop ends. Losses
+// that follow each other too soon for a hung agent to be found in between are one.
 //
 // A member of the run loop: one thread. Borrows all that it is given.
 #pragma once
@@ -28,6 +29,7 @@ class ReachMember final : public LoopMember, public Reach {
   struct Config {
     std::string path;                  // of the socket
     std::uint64_t unreachable_ns = 0;  // 0: it never ends the loop
+    std::uint64_t threshold_ns = 0;    // in which a hung agent is found
   };
   using Tell = std::function<void(const ReachChange&)>;
 
@@ -59,6 +61,7 @@ class ReachMember final : public LoopMember, public Reach {
  private:
   [[nodiscard]] std::uint64_t period_ns() const;
   Result<> check(std::uint64_t now_ns);
+  void end_if_over(std::uint64_t now_ns);
   void lose(const Error& why, std::uint64_t now_ns);
   void try_to_regain(std::uint64_t now_ns);
   void regain(bool rebound, std::uint64_t now_ns);
@@ -73,8 +76,10 @@ class ReachMember final : public LoopMember, public Reach {
   std::uint64_t checked_ns_ = 0;
   std::uint64_t reached_ns_ = 0;  // the last check that succeeded
   bool is_lost_ = false;
-  std::uint64_t lost_ns_ = 0;  // when that was noticed
-  std::string problem_;        // why it cannot be regained, as logged
+  std::uint64_t regained_ns_ = 0;
+  std::uint64_t first_lost_ns_ = 0;  // when the first of the present series of losses was noticed
+  bool is_over_ = false;             // the series has lasted for Config::unreachable_ns
+  std::string problem_;              // why it cannot be regained, as logged
 
   // The former socket, see Intake::rebind().
   std::uint64_t former_received_ = 0;

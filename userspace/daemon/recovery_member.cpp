@@ -38,6 +38,7 @@ Recovery::Config config_of(const RecoveryConfig& options, Policies policies,
   Recovery::Config config;
   config.core_dumps = &core_dumps;
   config.reach = observer.reach;
+  config.threshold_ns = observer.threshold_ms * kNsPerMs;
   RecoveryPolicy::Config& policy = config.policy;
   policy.signals = !options.may_run_commands();
   policy.accept_unauthenticated = options.accept_unauthenticated;

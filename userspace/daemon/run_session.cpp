@@ -61,7 +61,9 @@ RunLoop::Config loop_config(const RunConfig& options, std::uint64_t now_ns) {
 }
 
 ReachMember::Config reach_config(const RunConfig& options) {
-  return {.path = options.socket.path, .unreachable_ns = options.unreachable_ms * kNsPerMs};
+  return {.path = options.socket.path,
+          .unreachable_ns = options.unreachable_ms * kNsPerMs,
+          .threshold_ns = options.threshold_ns()};
 }
 
 std::optional<uid_t> run_as_uid(const RunConfig& options) {
@@ -74,14 +76,21 @@ SocketPlace socket_place(const RunConfig& options) {
   return place;
 }
 
+// With it a new socket can be bound. Root's would let the process become root's again.
+std::optional<gid_t> file_group(const RunConfig& options) {
+  return options.socket.group == gid_t{0} ? std::nullopt : options.socket.group;
+}
+
 Result<> shed_privileges(const RunConfig& options, const intake::Intake& intake) {
   KeptPrivileges kept = RecoveryMember::needed_privileges(options.recovery);
   if (const auto needed = intake.needed_capability()) kept.capabilities.push_back(*needed);
   if (options.user) {
-    if (auto became = become_user(*options.user); !became) return became;
+    if (auto became = become_user(*options.user, file_group(options)); !became) return became;
+  } else if (const auto group = file_group(options)) {
+    keep_file_group(*group);
   }
   if (auto dropped = drop_privileges(kept); !dropped) return dropped;
-  return options.user ? confirm_user(*options.user) : ok();
+  return options.user ? confirm_user(*options.user, file_group(options)) : ok();
 }
 
 // It is an error if an explicit --nice cannot be set, but not if the default cannot.
@@ -250,13 +259,14 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
   reach.begin(clock.now_ns());
   observer.watch(reach);
 
+  // Before agents are told that they can send, all that it needs has been taken.
+  RunLoop loop(observer, clock, intake.poll_sources(), signals, *sink, out, watchdog.progress(),
+               loop_config(options, clock.now_ns()));
   sink->ready({options.socket.path, static_cast<std::uint32_t>(::getpid()),
                intake.observer_ns_inode(), intake.udp_addresses()});
   say_if_unwritten(out);
   out.never_wait(kStreamBytes);
   never_wait_for_log();
-  RunLoop loop(observer, clock, intake.poll_sources(), signals, *sink, out, watchdog.progress(),
-               loop_config(options, clock.now_ns()));
   loop.add(reach);
   for (LoopMember* member : members.all()) loop.add(*member);
   loop.add(losses);

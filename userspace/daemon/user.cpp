@@ -26,7 +26,7 @@ std::vector<gid_t> groups_of(const std::string& name, gid_t gid) {
   return groups;
 }
 
-bool is_user(const User& user) {
+bool is_user(const User& user, std::optional<gid_t> file_group) {
   uid_t real = 0;
   uid_t effective = 0;
   uid_t saved = 0;
@@ -36,14 +36,14 @@ bool is_user(const User& user) {
   return ::getresuid(&real, &effective, &saved) == 0 &&
          ::getresgid(&real_group, &effective_group, &saved_group) == 0 && real == user.uid &&
          effective == user.uid && saved == user.uid && real_group == user.gid &&
-         effective_group == user.gid && saved_group == user.gid;
+         effective_group == user.gid && saved_group == file_group.value_or(user.gid);
 }
 
 // 0, or errno. Groups first, as changing them needs privilege.
-int change_ids(const User& user) {
+int change_ids(const User& user, gid_t saved_group) {
   if (::prctl(PR_SET_KEEPCAPS, 1UL, 0UL, 0UL, 0UL) != 0) return errno;
   if (::setgroups(user.groups.size(), user.groups.data()) != 0) return errno;
-  if (::setresgid(user.gid, user.gid, user.gid) != 0) return errno;
+  if (::setresgid(user.gid, user.gid, saved_group) != 0) return errno;
   if (::setresuid(user.uid, user.uid, user.uid) != 0) return errno;
   return ::prctl(PR_SET_KEEPCAPS, 0UL, 0UL, 0UL, 0UL) == 0 ? 0 : errno;
 }
@@ -106,17 +106,23 @@ Result<User> find_user(const std::string& text) {
                text + ":GID"};
 }
 
-Result<> become_user(const User& user) {
-  if (is_user(user)) return ok();
-  const int code = change_ids(user);
+Result<> become_user(const User& user, std::optional<gid_t> file_group) {
+  if (is_user(user, std::nullopt) || is_user(user, file_group)) return ok();
+  const int code = change_ids(user, file_group.value_or(user.gid));
   if (code == 0) return ok();
   return os_error(code, "cannot become user " + user.name + " (start as root, or without --user)");
 }
 
-Result<> confirm_user(const User& user) {
+Result<> confirm_user(const User& user, std::optional<gid_t> file_group) {
   const bool is_root_again = ::setresuid(0, 0, 0) == 0 || ::setresgid(0, 0, 0) == 0;
-  if (!is_root_again && is_user(user)) return ok();
+  const bool is_user_now = is_user(user, std::nullopt) || is_user(user, file_group);
+  if (!is_root_again && is_user_now) return ok();
   return Error{"user " + user.name + " could still become root again", EPERM};
+}
+
+void keep_file_group(gid_t group) {
+  [[maybe_unused]] const int refused =
+      ::setresgid(static_cast<gid_t>(-1), static_cast<gid_t>(-1), group);
 }
 
 }  // namespace hb::daemon

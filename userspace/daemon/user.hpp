@@ -29,10 +29,14 @@ struct User {
 [[nodiscard]] Result<User> find_user(const std::string& text);
 
 // Sets real, effective and saved ids and the groups; does nothing if they are the user's already.
-// Keeps permitted capabilities: drop_privileges() must follow.
-[[nodiscard]] Result<> become_user(const User& user);
+// Keeps permitted capabilities: drop_privileges() must follow. `file_group`: see keep_file_group().
+[[nodiscard]] Result<> become_user(const User& user, std::optional<gid_t> file_group = {});
 
 // After drop_privileges(): an Error if the process could become root again.
-[[nodiscard]] Result<> confirm_user(const User& user);
+[[nodiscard]] Result<> confirm_user(const User& user, std::optional<gid_t> file_group = {});
+
+// As the saved group id, it lets the process make files of that group without a capability
+// (setfsgid(2)); an exec takes it away. Does nothing where that is not permitted.
+void keep_file_group(gid_t group);
 
 }  // namespace hb::daemon

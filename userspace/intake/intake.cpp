@@ -82,12 +82,13 @@ Result<> Intake::bind(const SocketPlace& place) {
 }
 
 Result<> Intake::check_reach(std::uint64_t now_ns) {
-  return self_beat_->check(read_self_beat_ns(), now_ns);
+  return self_beat_->check(ring_read(), now_ns);
 }
 
-std::uint64_t Intake::read_self_beat_ns() const {
-  if (stamped_ != nullptr) return stamped_->self_beat_ns();
-  return ring_ != nullptr ? ring_->self_beat_ns() : 0;
+SelfBeat::RingRead Intake::ring_read() const {
+  if (stamped_ != nullptr) return {stamped_->self_beat_ns(), stamped_->ring_reads()};
+  return ring_ != nullptr ? SelfBeat::RingRead{ring_->self_beat_ns(), ring_->ring_reads()}
+                          : SelfBeat::RingRead{0, 0};
 }
 
 Result<> Intake::rebind() {

@@ -74,7 +74,7 @@ class Intake {
   void watch_exits();
   Result<> open_wake();
   Result<> wake_for(int fd);
-  [[nodiscard]] std::uint64_t read_self_beat_ns() const;
+  [[nodiscard]] SelfBeat::RingRead ring_read() const;
   void attest_by_procfs(std::uint64_t start_ns);
 
   std::unique_ptr<kernel::StampProgram> program_;

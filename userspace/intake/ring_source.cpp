@@ -55,6 +55,7 @@ std::optional<Reception> RingSource::next(std::uint64_t now_ns) {
   }
   look_ahead(now_ns);
   ring_.release();
+  ring_reads_++;
   if (auto failed = discard_refused()) return ReceiveFailed{std::move(*failed)};
   if (const auto truncated = truncations_.next(now_ns)) return *truncated;
   return std::nullopt;

@@ -35,6 +35,8 @@ class RingSource final : public Source {
 
   // When the latest self-beat that was read had been sent; 0: none was read.
   [[nodiscard]] std::uint64_t self_beat_ns() const { return self_beat_ns_; }
+  // How often the ring was read, to its end or to a bound.
+  [[nodiscard]] std::uint64_t ring_reads() const { return ring_reads_; }
 
  private:
   void look_ahead(std::uint64_t now_ns);
@@ -55,6 +57,7 @@ class RingSource final : public Source {
   std::uint64_t frames_ = 0;
   std::uint64_t malformed_ = 0;
   std::uint64_t self_beat_ns_ = 0;
+  std::uint64_t ring_reads_ = 0;
   std::array<Datagram, 64> discarded_;
 };
 

@@ -39,30 +39,32 @@ Result<SelfBeat> SelfBeat::open(const kernel::StampProgram* program, const UnixL
   return made;
 }
 
-Result<> SelfBeat::check(std::uint64_t read_ns, std::uint64_t now_ns) {
-  if (program_ == nullptr) return listener_->check_name();
+// The path is looked at first, so that nobody who turns it gets anything.
+Result<> SelfBeat::check(const RingRead& read, std::uint64_t now_ns) {
+  if (auto named = listener_->check_name(); !named) return named;
+  if (program_ == nullptr) return ok();
   const std::uint64_t seen = program_->self_beats();
   const std::uint64_t lost = program_->self_beats_lost();
   const int code = send();
   if (program_->self_beats() != seen) {
     if (program_->self_beats_lost() != lost) return ok();  // the ring is full: it is a busy one
-    return is_read(read_ns, now_ns);
+    return is_read(read, now_ns);
   }
-  if (auto named = listener_->check_name(); !named) return named;
   if (is_about_us(code)) return ok();
   const std::string what = "a datagram to the socket does not come to the kernel program";
   return code != 0 ? os_error(code, what) : Error{what};
 }
 
 // The stamp of this one will be read later. If those of earlier ones are not, the ring is stuck.
-Result<> SelfBeat::is_read(std::uint64_t read_ns, std::uint64_t now_ns) {
-  if (read_ns >= unread_since_ns_) {
+Result<> SelfBeat::is_read(const RingRead& read, std::uint64_t now_ns) {
+  if (read.self_beat_ns >= unread_since_ns_) {
     unread_since_ns_ = now_ns;
-    unread_ = 0;
+    unread_since_times_ = read.times;
     return ok();
   }
-  if (++unread_ <= kMostUnread) return ok();
-  return Error{"stamps are not read from the ring any more"};
+  const bool is_stuck =
+      read.times - unread_since_times_ > kMostReads && now_ns - unread_since_ns_ > kUnread_ns;
+  return is_stuck ? Result<>(Error{"stamps are not read from the ring any more"}) : ok();
 }
 
 int SelfBeat::send() const {

@@ -23,27 +23,34 @@ class SelfBeat {
   static Result<SelfBeat> open(const kernel::StampProgram* program, const UnixListener& listener,
                                const std::string& path);
 
-  // Sends one. `read_ns`: when the latest self-beat that was read from the ring had been sent (0:
-  // none was), `now_ns`: on the same clock, CLOCK_MONOTONIC. The Error says why agents cannot reach
-  // the observer; its code is EACCES where this user may not look.
-  Result<> check(std::uint64_t read_ns, std::uint64_t now_ns);
+  // How far the ring has been read.
+  struct RingRead {
+    std::uint64_t self_beat_ns;  // when the latest self-beat in it had been sent; 0: none was read
+    std::uint64_t times;         // how often it has been read
+  };
+
+  // Sends one, if the path leads here. `now_ns`: on CLOCK_MONOTONIC. The Error says why agents
+  // cannot reach the observer; its code is EACCES where this user may not look.
+  Result<> check(const RingRead& read, std::uint64_t now_ns);
 
  private:
-  // A stamp that is not read before this many further self-beats is not read at all.
-  static constexpr int kMostUnread = 8;
+  // A stamp that is not read although the ring was read so often since is not read at all, if
+  // that took so long.
+  static constexpr std::uint64_t kMostReads = 8;
+  static constexpr std::uint64_t kUnread_ns = 2'000'000'000;
 
   SelfBeat(const kernel::StampProgram* program, const UnixListener& listener, Fd sender)
       : program_(program), listener_(&listener), sender_(std::move(sender)) {}
 
   [[nodiscard]] int send() const;
-  [[nodiscard]] Result<> is_read(std::uint64_t read_ns, std::uint64_t now_ns);
+  [[nodiscard]] Result<> is_read(const RingRead& read, std::uint64_t now_ns);
 
   const kernel::StampProgram* program_;
   const UnixListener* listener_;
   Fd sender_;
   sockaddr_un address_{};
   std::uint64_t unread_since_ns_ = 0;  // the oldest one whose stamp was not read; 0: there is none
-  int unread_ = 0;                     // checks since then
+  std::uint64_t unread_since_times_ = 0;  // RingRead::times then
 };
 
 }  // namespace hb::intake

@@ -141,6 +141,7 @@ void StampedSource::read_ring(std::uint64_t now_ns) {
     ring.pop();
   }
   ring.release();
+  ring_reads_++;
   is_behind_ = records == kRecordsPerCall;
 }
 

@@ -49,6 +49,8 @@ class StampedSource final : public Source {
 
   // When the latest self-beat that was read had been sent; 0: none was read.
   [[nodiscard]] std::uint64_t self_beat_ns() const { return self_beat_ns_; }
+  // How often the ring was read, to its end or to a bound.
+  [[nodiscard]] std::uint64_t ring_reads() const { return ring_reads_; }
 
  private:
   static constexpr std::size_t kBatch = 64;  // datagrams per recvmmsg(2)
@@ -86,6 +88,7 @@ class StampedSource final : public Source {
   std::uint64_t wrong_length_ = 0;
   std::uint64_t malformed_ = 0;
   std::uint64_t self_beat_ns_ = 0;
+  std::uint64_t ring_reads_ = 0;
 };
 
 }  // namespace hb::intake

@@ -62,10 +62,13 @@ class ClockWatch {
     return gap;
   }
 
+  // Agents can reach the observer now.
+  void note_reached() { reached_ran_ns_ = ran_ns_; }
+
   // A gap of another kind: the observer ran, but nobody could reach it. It counts for every
-  // threshold, and not as time in which it ran.
+  // threshold, and what came since note_reached() not as time in which it ran.
   Gap unreachable(std::uint64_t began_ns, std::uint64_t ended_ns) {
-    ran_ns_ -= std::min(ran_ns_, ended_ns - began_ns);
+    ran_ns_ = std::min(ran_ns_, reached_ran_ns_);
     return {.began_ns = began_ns, .ended_ns = ended_ns, .length_ns = kNever, .ran_ns = ran_ns_};
   }
 
@@ -120,7 +123,8 @@ class ClockWatch {
   std::uint64_t suspended_ns_;
   std::uint64_t looked_ns_ = 0;
   std::uint64_t expected_ns_ = kNever;
-  std::uint64_t ran_ns_ = 0;  // in all, gaps excluded
+  std::uint64_t ran_ns_ = 0;          // in all, gaps excluded
+  std::uint64_t reached_ran_ns_ = 0;  // of that, until agents were last known to reach it
   std::optional<ClockJump> jump_;
 
   // The end of the open gap: what was sent before it may still come. 0: none is open.

@@ -60,7 +60,9 @@ class Grace {
   // A gap within the grace of the one before continues its series; otherwise a new series begins.
   void extend(const Gap& gap) {
     if (gap.began_ns >= judge_from_ns_) ran_before_ns_ = gap.ran_ns;
-    if (gap.ran_ns - ran_before_ns_ >= threshold_ns_) return;
+    // It may be less than before: time in which nobody could reach the observer does not count.
+    const std::uint64_t ran_ns = gap.ran_ns > ran_before_ns_ ? gap.ran_ns - ran_before_ns_ : 0;
+    if (ran_ns >= threshold_ns_) return;
     judge_from_ns_ = saturating_add(gap.ended_ns, threshold_ns_);
   }
 

@@ -90,6 +90,8 @@ class Observer {
   // At most one. Without it agents are taken to reach the observer always.
   void watch(Reach& reach) { reach_ = &reach; }
 
+  // Agents can reach the observer: it was checked just now.
+  void note_reached() { clock_watch_.note_reached(); }
   // Agents could not reach the observer from `began_ns` to `ended_ns`, and can again: no agent is
   // reported as silent before one more of its thresholds has passed (Grace).
   void was_unreachable(std::uint64_t began_ns, std::uint64_t ended_ns);

@@ -339,6 +339,13 @@ bool Recovery::keep(const AuditRecord& record) {
   return false;
 }
 
+// Once more when they can again.
+void Recovery::wait_for_reach(std::uint64_t now_ns) {
+  const bool is_lost = config_.reach != nullptr && config_.reach->is_lost();
+  if (is_lost || was_lost_) services_.wait_longer(now_ns, config_.threshold_ns);
+  was_lost_ = is_lost;
+}
+
 void Recovery::tick(std::uint64_t now_ns) {
   while (auto ended = means_->next(now_ns)) {
     if (auto* report = std::get_if<RecoveryReport>(&*ended)) {
@@ -347,7 +354,7 @@ void Recovery::tick(std::uint64_t now_ns) {
       deny(std::get<DeniedAct>(std::move(*ended)), now_ns);
     }
   }
-  if (config_.reach != nullptr && config_.reach->is_lost()) services_.wait_longer(now_ns);
+  wait_for_reach(now_ns);
   services_.tick(now_ns);
   drive(now_ns);
 }

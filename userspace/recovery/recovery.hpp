@@ -12,8 +12,8 @@
 // record can be written, either nothing is acted upon (audit_required), or it is, and the loss is
 // counted and told. In a dry run everything happens but the act, and the service is left as it is.
 //
-// While agents cannot reach the observer nothing is done, and a restarted agent has more time to
-// beat.
+// While agents cannot reach the observer nothing is done, nor for one threshold afterwards: a
+// process that was restarted meanwhile may not have been heard.
 //
 // Only so many refusals a second are recorded, the others are counted: a record takes the disk's
 // time, and whoever may beat can cause as many refusals as he likes. Acts have the budget.
@@ -108,6 +108,7 @@ class Recovery {
     Services::Config services;
     const CoreDumps* core_dumps = nullptr;  // borrowed; nullptr: none is known of
     Reach* reach = nullptr;                 // borrowed; nullptr: agents reach the observer always
+    std::uint64_t threshold_ns = 0;         // in which agents beat when they can reach it again
     bool dry_run = false;
     bool audit_required = false;
   };
@@ -174,6 +175,7 @@ class Recovery {
   void deny(DeniedAct denied, std::uint64_t now_ns);
   void end(RecoveryReport report, std::uint64_t now_ns);
   void tell_changes();
+  void wait_for_reach(std::uint64_t now_ns);
   void wait_for_running(std::uint64_t until_ns);
 
   // Whether the record was kept, or none is wanted.
@@ -196,6 +198,7 @@ class Recovery {
   bool exhausted_ = false;
   bool without_audit_ = false;
   bool unprepared_ = false;
+  bool was_lost_ = false;  // at the last tick agents could not reach the observer
 };
 
 }  // namespace hb

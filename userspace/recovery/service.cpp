@@ -171,9 +171,19 @@ void Service::begun(std::uint64_t now_ns) {
   is_running_ = true;
 }
 
-void Service::wait_longer(std::uint64_t now_ns) {
-  if (state_ != ServiceState::Verifying || evidence_) return;
-  due_ns_ = now_ns + rules_->verify_ns;
+void Service::wait_longer(std::uint64_t now_ns, std::uint64_t grace_ns) {
+  switch (state_) {
+    case ServiceState::Settling:
+    case ServiceState::Down:
+      due_ns_ = std::max(due_ns_, now_ns + std::max(rules_->settle_ns, grace_ns));
+      return;
+    case ServiceState::Verifying:
+      if (!evidence_) due_ns_ = now_ns + rules_->verify_ns;
+      return;
+    case ServiceState::Healthy:
+    case ServiceState::Recovering:
+    case ServiceState::GivenUp: return;
+  }
 }
 
 // At the same instants for all services: the observer is woken for many at once.

@@ -176,8 +176,9 @@ class Service {
   // Time has passed. When wake_ns() has come.
   News tick(std::uint64_t now_ns);
   [[nodiscard]] std::uint64_t wake_ns() const;
-  // Its processes cannot be heard: the time in which one must beat after an attempt begins anew.
-  void wait_longer(std::uint64_t now_ns);
+  // Its processes cannot be heard: whatever time they have to beat begins anew, and no attempt is
+  // begun before `grace_ns` from now.
+  void wait_longer(std::uint64_t now_ns, std::uint64_t grace_ns);
 
   // Whether this process is one of those that are down.
   [[nodiscard]] bool is_down(const ProcessKey& process) const;

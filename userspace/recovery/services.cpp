@@ -61,8 +61,8 @@ void Services::tick(std::uint64_t now_ns) {
   may_be_idle_ = true;
 }
 
-void Services::wait_longer(std::uint64_t now_ns) {
-  for (const auto& served : served_) served->service.wait_longer(now_ns);
+void Services::wait_longer(std::uint64_t now_ns, std::uint64_t grace_ns) {
+  for (const auto& served : served_) served->service.wait_longer(now_ns, grace_ns);
 }
 
 std::uint64_t Services::wake_ns() const {

@@ -73,7 +73,7 @@ class Services {
   [[nodiscard]] Taken fail(const Stall& stall, bool may_begin, std::uint64_t now_ns);
   void tick(std::uint64_t now_ns);
   // See Service::wait_longer().
-  void wait_longer(std::uint64_t now_ns);
+  void wait_longer(std::uint64_t now_ns, std::uint64_t grace_ns);
   [[nodiscard]] std::uint64_t wake_ns() const;
 
   // What has changed since the last call. Before tick() is called again.

@@ -181,13 +181,10 @@ class Walk {
 
 }  // namespace
 
+// Only from a working directory that can be searched: otherwise it could not be changed back.
 SocketDirectory::WorkingDirectory::WorkingDirectory(const Fd& directory)
     : before_(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)) {
-  if (!before_) {
-    code_ = errno;
-  } else if (::fchdir(directory.get()) != 0) {
-    code_ = errno;
-  }
+  if (!before_ || ::fchdir(before_.get()) != 0 || ::fchdir(directory.get()) != 0) code_ = errno;
 }
 
 SocketDirectory::WorkingDirectory::~WorkingDirectory() {
@@ -214,6 +211,12 @@ Result<SocketDirectory> SocketDirectory::open(const std::string& path,
   opened.address_ = address.value();
   opened.short_address_ = unix_address(opened.name_).value();
   return opened;
+}
+
+// /dev/fd is /proc/self/fd, whose entries lead to what is open.
+sockaddr_un SocketDirectory::address_by_descriptor() const {
+  const auto made = unix_address("/dev/fd/" + std::to_string(directory_.get()) + "/" + name_);
+  return made ? made.value() : short_address_;
 }
 
 bool SocketDirectory::is_named() const {

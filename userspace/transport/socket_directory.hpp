@@ -41,12 +41,12 @@ class SocketDirectory {
   // Calls `call(address)`, with the socket's address for bind(2) or connect(2), which know no
   // directory descriptors; returns 0 or the errno. The address is the whole path where only root
   // and we can change where it leads, else the name alone, for the time of which the directory is
-  // the working directory.
+  // the working directory; or, where we could not come back from there, a path by the descriptor.
   template <typename F>
   [[nodiscard]] int with_address(F&& call) const {
     if (leads_one_way_) return call(address_) == 0 ? 0 : errno;
     const WorkingDirectory here(directory_);
-    if (here.code() != 0) return here.code();
+    if (here.code() != 0) return call(address_by_descriptor()) == 0 ? 0 : errno;
     return call(short_address_) == 0 ? 0 : errno;
   }
 
@@ -65,6 +65,7 @@ class SocketDirectory {
   };
 
   SocketDirectory() = default;
+  [[nodiscard]] sockaddr_un address_by_descriptor() const;
 
   Fd directory_;
   std::string path_;

@@ -152,8 +152,11 @@ Result<> UnixListener::make_file_of_group(const Fd& socket, gid_t group) {
     }
   }
   if (::geteuid() == 0 && is_not_ours(directory)) {
-    return Error{"the directory of " + place_.path + " belongs to user " +
-                     std::to_string(directory.st_uid) + " and has the setgid bit: chmod g-s it",
+    const std::string owner =
+        "the directory of " + place_.path + " belongs to user " + std::to_string(directory.st_uid);
+    if (has_setgid_bit(directory))
+      return Error{owner + " and has the setgid bit: chmod g-s it", EPERM};
+    return Error{owner + ", and a file of group " + std::to_string(group) + " cannot be made there",
                  EPERM};
   }
   if (auto made = make_file(socket, place_.mode & ~mode_t{S_IRWXG}); !made) return made;
@@ -176,9 +179,7 @@ Result<> UnixListener::remember() {
     const int code = errno;
     return os_error(code, "cannot look at the socket just made, " + place_.path);
   }
-  has_file_ = true;
-  device_ = made.st_dev;
-  inode_ = made.st_ino;
+  file_ = {.exists = true, .device = made.st_dev, .inode = made.st_ino};
   return ok();
 }
 
@@ -203,12 +204,22 @@ Result<> UnixListener::check_name() const {
   const int refused = ::lstat(place_.path.c_str(), &seen);
   const int code = errno;
   if (refused != 0) return os_error(code, "cannot find the socket " + place_.path);
-  if (has_file_ && is_ours(seen)) return ok();
+  if (file_.exists && is_ours(seen)) return ok();
   return Error{place_.path + " is another file than the socket that was bound there", ESTALE};
 }
 
 Result<> UnixListener::rebind(UnixListener& fresh) {
-  if (auto made = make_file_at_place(fresh.socket_); !made) return made;
+  const File before = file_;
+  auto rebound = make_file_at_place(fresh.socket_);
+  if (rebound) rebound = put_in_place(fresh);
+  if (!rebound) {
+    [[maybe_unused]] const auto removed = withdraw();  // what has just been made
+    file_ = before;
+  }
+  return rebound;
+}
+
+Result<> UnixListener::put_in_place(UnixListener& fresh) {
   Fd former(::fcntl(socket_.get(), F_DUPFD_CLOEXEC, 0));
   int code = errno;
   if (!former) return os_error(code, "cannot keep the former socket");
@@ -269,7 +280,7 @@ void UnixListener::arm(std::span<Datagram> batch) {
 }
 
 Result<> UnixListener::withdraw() {
-  if (!std::exchange(has_file_, false)) return ok();
+  if (!std::exchange(file_.exists, false)) return ok();
   const int directory = directory_->fd();
   const char* name = directory_->name().c_str();
   struct stat seen {};
@@ -286,7 +297,7 @@ Result<> UnixListener::withdraw() {
 }
 
 bool UnixListener::is_ours(const struct stat& file) const {
-  return file.st_dev == device_ && file.st_ino == inode_;
+  return file.st_dev == file_.device && file.st_ino == file_.inode;
 }
 
 }  // namespace hb

@@ -63,7 +63,7 @@ class UnixListener final : public Receiver {
   // The path does not lead here any more. First claim_name() makes it free to bind, with the same
   // rules as at the start; then `fresh`, which was opened like this one and is not bound, gets the
   // name, and its socket this one's descriptor number. Connected senders still have the former
-  // socket: it is received from as well, until close_former().
+  // socket: it is received from as well, until close_former(). After an Error nothing has changed.
   Result<> claim_name();
   Result<> rebind(UnixListener& fresh);
   [[nodiscard]] int former_fd() const { return former_.get(); }  // -1: there is none
@@ -94,6 +94,7 @@ class UnixListener final : public Receiver {
   Result<> make_file(const Fd& socket, mode_t mode);
   Result<> make_file_of_group(const Fd& socket, gid_t group);
   Result<> remember();
+  Result<> put_in_place(UnixListener& fresh);
   Result<> give_to(gid_t group);
   [[nodiscard]] bool is_ours(const struct stat& file) const;
   void arm(std::span<Datagram> batch);
@@ -107,9 +108,14 @@ class UnixListener final : public Receiver {
   SocketPlace place_;
   std::unique_ptr<SocketDirectory> directory_;
   std::optional<PathClaim> claim_;  // after directory_, which it borrows
-  bool has_file_ = false;           // to be removed
-  dev_t device_ = 0;                // of that file
-  ino_t inode_ = 0;
+
+  // The socket's file.
+  struct File {
+    bool exists = false;  // it is to be removed
+    dev_t device = 0;
+    ino_t inode = 0;
+  };
+  File file_;
 
   std::array<iovec, kMaxBatch> vectors_{};
   std::array<Control, kMaxBatch> controls_{};
