@@ -169,6 +169,7 @@ TEST_F(User, IsAnotherWhoseNameIsTheNumber) {
 
 // The socket's group remains the saved group id: a new socket can be made with it.
 TEST_F(User, MayBeTwoNumbersThatAreNobodys) {
+  leave_out_leak_check();
   ObserverProcess observer(nested_, {"--user", "3999999998:3999999997", "--socket-group", "4242"});
   const pid_t pid = observer.process().pid();
   EXPECT_EQ(status_line(pid, "Uid"), four_times(3999999998));
