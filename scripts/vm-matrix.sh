@@ -13,7 +13,7 @@ usage: vm-matrix.sh [options] [-- COMMAND...]
   --build DIR           where the binaries were built            (default: build/release)
   --out DIR             where results go                         (default: BUILD/vm-matrix)
   --jobs N              guests at once                           (default: one per core)
-  --timeout SECS        a guest that takes longer is ended       (default: 600)
+  --timeout SECS        a guest that takes longer is ended       (default: 800)
   --allow-missing NAME  a row whose kernel cannot be fetched is no failure (repeatable)
   --add PATH            pack this absolute file (with its libraries) or folder as well (repeatable)
   --refresh             fetch the newest kernels now, not once a day
@@ -43,7 +43,7 @@ source "$here/vm/steps.sh"
 # shellcheck source=vm/report.sh
 source "$here/vm/report.sh"
 
-build=${here%/*}/build/release out='' jobs=$(nproc) deadline=600 refresh=0 list=0
+build=${here%/*}/build/release out='' jobs=$(nproc) deadline=800 refresh=0 list=0
 kAccel="" rows=() allow_missing=() extra=() command=()
 
 parse_arguments() {
