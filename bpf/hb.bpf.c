@@ -141,9 +141,9 @@ static __always_inline struct ring_state ring_state(void)
 }
 
 static __always_inline bool is_self_beat(const struct hb_stamp *stamp,
-					 const struct hb_observer *by)
+					 const struct hb_observer *self)
 {
-	return by->initial_tgid && stamp->initial_tgid == by->initial_tgid &&
+	return self->initial_tgid && stamp->initial_tgid == self->initial_tgid &&
 	       *(const __u64 *)stamp->frame == HB_SELF_BEAT_MAGIC;
 }
 

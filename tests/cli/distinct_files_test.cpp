@@ -115,6 +115,19 @@ TEST_F(DistinctFiles, AreDemandedOfTheStandardStreams) {
   EXPECT_FALSE(fs::exists(in("x.lock")));
 }
 
+// The rotation renamed the live stream, and the next one would have taken it away.
+TEST_F(DistinctFiles, AreDemandedOfRotatedAuditFilesAndStandardStreams) {
+  make("log.1");
+  const Fd out(::open(in("log.1").c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+  Process observer(
+      hb_ebpf({"run", "--attest", "procfs", "--socket", in("x"), "--recovery-exec", "/bin/true",
+               "--recovery-audit-file", in("log"), "--shutdown-after-secs", "1"}),
+      {.out = out.get()});
+  EXPECT_EQ(observer.wait(), 2);
+  const std::string errors = observer.errors();
+  EXPECT_NE(errors.find("standard output: has a name that"), std::string::npos) << errors;
+}
+
 TEST_F(DistinctFiles, MayBothBeStandardStreams) {
   make("out");
   Process observer({"sh", "-c", "exec \"$@\" >>\"$0\" 2>&1", in("out"), hb_ebpf({})[0], "run",

@@ -364,6 +364,10 @@ TEST(JsonLines, ABeatCostsNoAllocation) {
   const std::size_t before = allocations();
   for (int i = 0; i < 100; ++i) json_sink.write(event);
   for (int i = 0; i < 100; ++i) text_sink.write(event);
+  Beat of_another_host = kBeat;
+  of_another_host.host.bytes.fill(0xff);  // as long as an address can be
+  json_sink.write(of_another_host);
+  text_sink.write(of_another_host);
   EXPECT_EQ(allocations(), before);
 }
 

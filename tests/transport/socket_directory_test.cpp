@@ -88,6 +88,26 @@ TEST_F(SocketPath, LeavesTheWorkingDirectoryAlone) {
   EXPECT_EQ(std::filesystem::current_path(), before);
 }
 
+// With --user, an observer that was started in root's home could not bind anew.
+TEST_F(SocketPath, NeedsNoWorkingDirectoryThatCanBeSearched) {
+  HB_NEEDS_ROOT();
+  ASSERT_EQ(::chmod(directory_.path("").c_str(), 0755), 0);
+  const std::string closed = directory("closed");
+  ASSERT_EQ(::chmod(closed.c_str(), 0700), 0);
+  const std::string place = strangers("theirs") + "/hb.sock";
+  ASSERT_EQ(refusal(place), "");  // by root, in a directory that is not root's
+  Child user = Child::run([&] {
+    if (::chdir(closed.c_str()) != 0) ::_exit(2);
+    if (::setresuid(kStranger, kStranger, kStranger) != 0) ::_exit(2);
+    ::unlink(place.c_str());
+    auto fresh = UnixListener::open();
+    if (!fresh || !listener_->claim_name()) ::_exit(3);
+    if (!listener_->rebind(*fresh.value())) ::_exit(4);
+    if (!listener_->check_name()) ::_exit(5);
+  });
+  EXPECT_EQ(user.wait(), 0);
+}
+
 TEST_F(SocketPath, StaysWithADirectoryThatWasMoved) {
   const std::string before = directory("before");
   ASSERT_EQ(refusal(before + "/hb.sock"), "");

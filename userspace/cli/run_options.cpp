@@ -77,8 +77,8 @@ void declare_tracking(CLI::App& run, RunConfig& o) {
   add_choice<OriginPrecedence>(
       run, "--origin-precedence", o.origin_precedence,
       {{"first", OriginPrecedence::First}, {"strongest", OriginPrecedence::Strongest}},
-      "Whose a pid is that was claimed over UDP before the kernel attests it: the first's until it "
-      "is silent, or the attested one's [first]");
+      "When the kernel attests a beat for a pid that is in use over UDP: keep the UDP agent until "
+      "it is silent (first), or take the attested process at once (strongest) [first]");
   add_choice<Eviction>(
       run, "--eviction", o.eviction,
       {{"strict", Eviction::Strict}, {"balanced", Eviction::Balanced}},

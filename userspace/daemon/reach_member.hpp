@@ -29,7 +29,7 @@ class ReachMember final : public LoopMember, public Reach {
   struct Config {
     std::string path;                  // of the socket
     std::uint64_t unreachable_ns = 0;  // 0: it never ends the loop
-    std::uint64_t threshold_ns = 0;    // in which a hung agent is found
+    std::uint64_t threshold_ns = 0;    // the default: a path that is kept for two is regained
   };
   using Tell = std::function<void(const ReachChange&)>;
 

@@ -179,7 +179,8 @@ std::string why(RecoveryRefusal reason, const Stall& stall) {
 
 std::string who(const Stall& stall) {
   const std::string comm = stall.comm.is_known() ? " " + printable(stall.comm.view()) : "";
-  const std::string host = stall.host.is_this_host() ? "" : " at " + host_text(stall.host);
+  const std::string host =
+      stall.host.is_this_host() ? "" : " at " + std::string(host_text(stall.host).view());
   return "agent " + std::to_string(stall.pid) + host + comm + " (" + name(stall.cause) + ")";
 }
 

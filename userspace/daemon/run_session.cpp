@@ -259,7 +259,7 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
   reach.begin(clock.now_ns());
   observer.watch(reach);
 
-  // Before agents are told that they can send, all that it needs has been taken.
+  // Before `ready`: it takes the spare descriptors.
   RunLoop loop(observer, clock, intake.poll_sources(), signals, *sink, out, watchdog.progress(),
                loop_config(options, clock.now_ns()));
   sink->ready({options.socket.path, static_cast<std::uint32_t>(::getpid()),

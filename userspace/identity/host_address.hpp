@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace hb {
@@ -11,6 +12,8 @@ struct HostAddress {
   // link-local one has its scope (the index of the interface) in bytes 4 to 7, which are 0 in the
   // address itself: two links may have hosts with the same one. All zero: this host.
   std::array<std::uint8_t, 16> bytes{};
+  static constexpr std::size_t kScopeAt = 4;  // in network byte order too
+  static constexpr std::size_t kIpv4At = 12;
 
   [[nodiscard]] bool is_this_host() const { return *this == HostAddress{}; }
 

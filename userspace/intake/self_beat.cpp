@@ -47,7 +47,7 @@ Result<> SelfBeat::check(const RingRead& read, std::uint64_t now_ns) {
   const std::uint64_t lost = program_->self_beats_lost();
   const int code = send();
   if (program_->self_beats() != seen) {
-    if (program_->self_beats_lost() != lost) return ok();  // the ring is full: it is a busy one
+    if (program_->self_beats_lost() != lost) return ok();  // seen, but the ring is full
     return is_read(read, now_ns);
   }
   if (is_about_us(code)) return ok();
@@ -55,7 +55,7 @@ Result<> SelfBeat::check(const RingRead& read, std::uint64_t now_ns) {
   return code != 0 ? os_error(code, what) : Error{what};
 }
 
-// The stamp of this one will be read later. If those of earlier ones are not, the ring is stuck.
+// Whether the stamps of earlier ones have been read; that of this one will be later.
 Result<> SelfBeat::is_read(const RingRead& read, std::uint64_t now_ns) {
   if (read.self_beat_ns >= unread_since_ns_) {
     unread_since_ns_ = now_ns;

@@ -12,6 +12,7 @@
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
+#include "base/units.hpp"
 #include "kernel/stamp_program.hpp"
 #include "transport/unix_listener.hpp"
 
@@ -34,10 +35,11 @@ class SelfBeat {
   Result<> check(const RingRead& read, std::uint64_t now_ns);
 
  private:
-  // A stamp that is not read although the ring was read so often since is not read at all, if
-  // that took so long.
+  // The ring is stuck if the stamp of a self-beat has not been read from it for longer than
+  // kUnread_ns and in more than kMostReads readings. (The time alone would not do: between two
+  // readings the observer may be busy for long.)
   static constexpr std::uint64_t kMostReads = 8;
-  static constexpr std::uint64_t kUnread_ns = 2'000'000'000;
+  static constexpr std::uint64_t kUnread_ns = 2 * kNsPerSecond;
 
   SelfBeat(const kernel::StampProgram* program, const UnixListener& listener, Fd sender)
       : program_(program), listener_(&listener), sender_(std::move(sender)) {}

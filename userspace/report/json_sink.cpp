@@ -32,7 +32,7 @@ std::string quoted(const std::string& text) {
 
 // Only where the pid is one of another host.
 void put_host(Line& line, const HostAddress& host) {
-  if (!host.is_this_host()) put(line, R"(,"host":"{}")", host_text(host));
+  if (!host.is_this_host()) put(line, R"(,"host":"{}")", host_text(host).view());
 }
 
 void put_event(Line& line, const Beat& e) {

@@ -43,7 +43,7 @@ void put_known(Line& line, const char* what, const std::optional<T>& value) {
 }
 
 void put_host(Line& line, const HostAddress& host) {
-  if (!host.is_this_host()) put(line, "  at {}", host_text(host));
+  if (!host.is_this_host()) put(line, "  at {}", host_text(host).view());
 }
 
 // Paths and names may contain bytes that must not be interpreted by a terminal.

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 #include <sys/un.h>
 
+#include <cerrno>
 #include <optional>
 #include <string>
 

@@ -16,8 +16,8 @@ Error no_address(const std::string& text) {
       EINVAL};
 }
 
-constexpr std::size_t kScopeAt = 4;  // of HostAddress::bytes
-constexpr std::size_t kIpv4At = 12;
+constexpr std::size_t kScopeAt = HostAddress::kScopeAt;
+constexpr std::size_t kIpv4At = HostAddress::kIpv4At;
 constexpr std::uint16_t kDiscardPort = 9;
 
 HostAddress mapped(const in_addr& v4) {
