@@ -39,7 +39,7 @@ class Sink final : public EventSink {
     told.push_back(words(event));
     if (writes) out_.write(told.back() + "\n");
   }
-  void loss(const Loss& /*loss*/) override {}
+  bool loss(const Loss& /*loss*/) override { return true; }
   void reach(const ReachChange& /*change*/) override {}
   void stopped(const Totals& /*totals*/) override {}
 

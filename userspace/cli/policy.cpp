@@ -178,7 +178,10 @@ void print_text(const PolicyOptions& options, const Explained& process, const Po
   if (options.file.empty()) return;
   for (const auto& policy : policies.all()) {
     const char* key = policy->match.mismatch(process.facts, process.who);
-    if (key == nullptr) return out.write("policy " + policy->name + "\n" + describe(*policy));
+    if (key == nullptr) {
+      out.write("policy " + policy->name + "\n" + describe(*policy));
+      return;
+    }
     out.write(fmt::format("not {} ({}): another {}\n", policy->name, whom(policy->match), key));
   }
   out.write("no policy matches it: nothing is done about it\n");

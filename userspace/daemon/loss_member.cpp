@@ -2,7 +2,11 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "base/units.hpp"
+#include "report/append_file.hpp"
 #include "report/line_writer.hpp"
 
 namespace hb::daemon {
@@ -19,10 +23,12 @@ void log(const Loss& loss) {
 void LossMember::tick(std::uint64_t now_ns) {
   if (now_ns < looked_ns_ + kPause_ns) return;
   looked_ns_ = now_ns;
+  tell_stream_again();
   for (const Loss& loss : report_.look(totals(), now_ns)) say(loss);
 }
 
 void LossMember::finish(std::uint64_t now_ns) {
+  tell_stream_again();
   for (const Loss& loss : report_.finish(totals(), now_ns)) say(loss);
 }
 
@@ -32,10 +38,30 @@ const Totals& LossMember::totals() {
   return totals_;
 }
 
-// Gaps of the stream and of the log are reported there, in place of the missing lines.
-void LossMember::say(const Loss& loss) const {
+// Gaps of the stream, of the log and of the export file are reported there, in place of the missing
+// lines.
+void LossMember::say(const Loss& loss) {
   if (loss.reason != LineWriter::kLogLinesLost.loss) log(loss);
-  if (loss.reason != LineWriter::kEventsLost.loss) tell_(loss);
+  if (loss.reason != LineWriter::kEventsLost.loss) tell_stream(loss);
+  if (loss.reason != AppendFile::kLost.loss) note_(loss);
+}
+
+// Together with what is still untold for this reason.
+void LossMember::tell_stream(Loss loss) {
+  const auto earlier = std::find_if(untold_.begin(), untold_.end(),
+                                    [&](const Loss& one) { return one.reason == loss.reason; });
+  if (earlier != untold_.end()) {
+    loss.count += earlier->count;
+    loss.since_ns = earlier->since_ns;
+    untold_.erase(earlier);
+  }
+  if (!tell_(loss)) untold_.push_back(loss);
+}
+
+void LossMember::tell_stream_again() {
+  for (const Loss& loss : std::exchange(untold_, {})) {
+    if (!tell_(loss)) untold_.push_back(loss);
+  }
 }
 
 }  // namespace hb::daemon

@@ -246,12 +246,11 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
   const auto count = [&](Totals& totals) {
     append_totals(totals, observer, intake, members, out, watchdog, reach);
   };
-  LossMember losses(observer.start_ns(), count, [&](const Loss& loss) {
-    sink->loss(loss);
-    // A notice of lost export lines would be lost there too.
-    const bool is_of_export_file = loss.reason == AppendFile::kLost.loss;
-    if (members.exporter && !is_of_export_file) members.exporter->handle(loss);
-  });
+  LossMember losses(
+      observer.start_ns(), count, [&](const Loss& loss) { return sink->loss(loss); },
+      [&](const Loss& loss) {
+        if (members.exporter) members.exporter->handle(loss);
+      });
   CountersMember counters(count);
   out.tell_gaps_with(
       [&](const LineWriter::Gap& gap) { tell_gap(*sink, out, gap, observer, clock); });

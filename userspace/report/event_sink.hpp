@@ -31,7 +31,8 @@ class EventSink {
   virtual void ready(const Ready& observer) = 0;
   virtual void write(const Event& event) = 0;
   // May be called by the LineWriter inside of another call's write (LineWriter::tell_gaps_with).
-  virtual void loss(const Loss& loss) = 0;
+  // False: it could not be written, and has to be told again.
+  virtual bool loss(const Loss& loss) = 0;
   virtual void reach(const ReachChange& change) = 0;
   virtual void stopped(const Totals& totals) = 0;
 
@@ -51,7 +52,7 @@ class SilentSink final : public EventSink {
  public:
   void ready(const Ready&) override {}
   void write(const Event&) override {}
-  void loss(const Loss&) override {}
+  bool loss(const Loss&) override { return true; }
   void reach(const ReachChange&) override {}
   void stopped(const Totals&) override {}
 };

@@ -156,7 +156,7 @@ void JsonSink::write(const Event& event) {
 
 // In its own buffer, as line_ may contain an unfinished line. A notice in place of lost lines may
 // come while the next line is being written.
-void JsonSink::loss(const Loss& loss) {
+bool JsonSink::loss(const Loss& loss) {
   Line line;
   put(line,
       R"({{"event":"loss","reason":"{}","count":{},"since_ns":{},"total":{},"observer_ns":{})",
@@ -164,7 +164,7 @@ void JsonSink::loss(const Loss& loss) {
   if (loss.pid) put(line, R"(,"pid":{})", *loss.pid);
   if (loss.reason != LineWriter::kEventsLost.loss) return write_line(line);
   put_end(line, writing_ ? seq_ - 1 : seq_);
-  out_.write({line.data(), line.size()});
+  return out_.write({line.data(), line.size()});
 }
 
 void JsonSink::reach(const ReachChange& change) {
@@ -182,12 +182,13 @@ void JsonSink::stopped(const Totals& totals) {
   write_line(line_);
 }
 
-void JsonSink::write_line(Line& line) {
+bool JsonSink::write_line(Line& line) {
   put_end(line, ++seq_);
   writing_ = true;
-  out_.write({line.data(), line.size()});
+  const bool written = out_.write({line.data(), line.size()});
   writing_ = false;
   line.clear();
+  return written;
 }
 
 void JsonSink::put_end(Line& line, std::uint64_t seq) const {

@@ -25,12 +25,12 @@ class JsonSink final : public EventSink {
 
   void ready(const Ready& observer) override;
   void write(const Event& event) override;
-  void loss(const Loss& loss) override;
+  bool loss(const Loss& loss) override;
   void reach(const ReachChange& change) override;
   void stopped(const Totals& totals) override;
 
  private:
-  void write_line(fmt::memory_buffer& line);
+  bool write_line(fmt::memory_buffer& line);  // false: it was lost
   void put_end(fmt::memory_buffer& line, std::uint64_t seq) const;
 
   LineWriter& out_;

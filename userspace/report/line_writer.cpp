@@ -36,9 +36,11 @@ void LineWriter::never_wait(std::size_t bytes) {
   if (!ending_) buffer_.emplace(bytes);
 }
 
-void LineWriter::write(std::string_view line) {
+bool LineWriter::write(std::string_view line) {
   if (!telling_) tell_gap();
-  if (closed_ || losing_ || !put(line)) lose(1);
+  if (!closed_ && !losing_ && put(line)) return true;
+  lose(1);
+  return false;
 }
 
 // Appends behind the lines that are in the buffer.

@@ -45,8 +45,8 @@ class LineWriter {
   // From now on write() does not block, and buffers at most `bytes`. Allocates.
   void never_wait(std::size_t bytes);
 
-  // `line` ends with its newline.
-  void write(std::string_view line);
+  // `line` ends with its newline. False: it was lost.
+  bool write(std::string_view line);
 
   [[nodiscard]] bool has_waiting() const { return buffer_ && !buffer_->empty(); }
   [[nodiscard]] int fd() const { return outlet_.fd(); }

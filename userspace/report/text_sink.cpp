@@ -160,14 +160,14 @@ void TextSink::write(const Event& event) {
 }
 
 // In its own buffer, as line_ may contain an unfinished line.
-void TextSink::loss(const Loss& loss) {
+bool TextSink::loss(const Loss& loss) {
   Line line;
   put_head(line, loss.observer_ns, "LOSS", colour_ ? kRed : nullptr);
   put(line, "{} {} since {}.{:06}, {} in all", loss.reason, loss.count,
       loss.since_ns / kNsPerSecond, loss.since_ns % kNsPerSecond / kNsPerUs, loss.total);
   put_known(line, "pid", loss.pid);
   line.push_back('\n');
-  out_.write({line.data(), line.size()});
+  return out_.write({line.data(), line.size()});
 }
 
 void TextSink::reach(const ReachChange& change) {

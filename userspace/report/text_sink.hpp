@@ -21,7 +21,7 @@ class TextSink final : public EventSink {
 
   void ready(const Ready& observer) override;
   void write(const Event& event) override;
-  void loss(const Loss& loss) override;
+  bool loss(const Loss& loss) override;
   void reach(const ReachChange& change) override;
   void stopped(const Totals& totals) override;
 
