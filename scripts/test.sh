@@ -61,7 +61,8 @@ tell_privileged_tiers_cannot_run() {
   fi
 }
 
-# Tests use their own processes and sockets, so they run in parallel.
+# Tests use their own processes and sockets, so they run in parallel: two for each core, as most of
+# them wait most of the time.
 run_tests() {
   local preset=$1 why selection=() left_out='' command=("${as_root[@]}") status=0
   if ((${#tiers[@]})); then
@@ -77,7 +78,7 @@ run_tests() {
   fi
   # One -LE: with several, ctest excludes only tests that match all of them.
   if [[ -n $left_out ]]; then selection+=(-LE "^($left_out)\$"); fi
-  "${command[@]}" ctest --preset "$preset" --parallel "$(nproc)" "${selection[@]}" || status=$?
+  "${command[@]}" ctest --preset "$preset" --parallel "$((2 * $(nproc)))" "${selection[@]}" || status=$?
   # The next one may be run without sudo.
   if ((${#command[@]})); then sudo chown -R "$(id -u):$(id -g)" "build/$preset"; fi
   return "$status"
