@@ -9,7 +9,7 @@ set -euo pipefail
 packages_for() {
   case $1 in
     build)
-      echo cmake ninja-build g++ pkgconf clang llvm bpftool libbpf-dev libcap-dev \
+      echo cmake ninja-build g++ pkgconf clang llvm bpftool libbpf-dev libcap-dev libseccomp-dev \
         libcli11-dev libspdlog-dev libfmt-dev libtomlplusplus-dev nlohmann-json3-dev libssl-dev
       ;;
     test)

@@ -117,6 +117,9 @@ void declare_process(CLI::App& run, RunConfig& o) {
              "End with exit code 5 when the loop is stuck for so long; 0: no watchdog");
   add_number(run, "--unreachable-ms", o.unreachable_ms, 0, kMsPerDay,
              "End with exit code 1 when agents cannot reach the socket for so long; 0: never");
+  run.add_flag("--no-sandbox", o.no_sandbox,
+               "Keep the system calls that the observer does not need (seccomp); commands of "
+               "recovery keep them anyway");
 }
 
 }  // namespace

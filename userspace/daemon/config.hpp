@@ -104,6 +104,7 @@ struct RunConfig {
   std::optional<int> nice;  // unset: the highest priority that is permitted
   std::uint64_t self_watchdog_ms = 10'000;
   std::uint64_t unreachable_ms = 30'000;
+  bool no_sandbox = false;
 
   RecoveryConfig recovery;
 

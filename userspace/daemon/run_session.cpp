@@ -19,6 +19,7 @@
 #include "daemon/recovery_member.hpp"
 #include "daemon/reload_member.hpp"
 #include "daemon/run_loop.hpp"
+#include "daemon/sandbox.hpp"
 #include "report/json_sink.hpp"
 #include "report/run_stamp.hpp"
 #include "report/text_sink.hpp"
@@ -100,6 +101,14 @@ Result<> take_priority(const RunConfig& options) {
   if (options.nice) return Error{"--nice: " + taken.error().message, taken.error().code};
   spdlog::info("{}: other processes may delay the observer", taken.error().message);
   return ok();
+}
+
+// After the last thread has been made. Not where commands may run, as they would inherit it.
+Result<> enter_sandbox(const RunConfig& options) {
+  if (options.no_sandbox || options.recovery.may_run_commands()) return ok();
+  auto entered = Sandbox::enter();
+  if (entered) return entered;
+  return Error{entered.error().message + " (--no-sandbox does without)", entered.error().code};
 }
 
 // The watchdog's thread inherits the remaining capabilities and the priority.
@@ -205,6 +214,7 @@ void append_totals(Totals& totals, const Observer& observer, const intake::Intak
   append(totals, LineWriter::kLogLinesLost, log != nullptr ? log->lost() : 0);
   append(totals, Watchdog::kInterrupts, watchdog.interrupts());
   reach.append_totals(totals);
+  Sandbox::append_totals(totals);
 }
 
 // The line in place of lost ones.
@@ -252,9 +262,11 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
         if (members.exporter) members.exporter->handle(loss);
       });
   CountersMember counters(count);
+  Sandbox sandbox;
   out.tell_gaps_with(
       [&](const LineWriter::Gap& gap) { tell_gap(*sink, out, gap, observer, clock); });
   if (auto started = start_watchdog(watchdog); !started) return started.error();
+  if (auto entered = enter_sandbox(options); !entered) return entered.error();
   reach.begin(clock.now_ns());
   observer.watch(reach);
 
@@ -270,6 +282,7 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
   for (LoopMember* member : members.all()) loop.add(*member);
   loop.add(losses);
   loop.add(counters);
+  loop.add(sandbox);
   const ExitCode code = loop.run();
   watchdog.progress().begin(Step::AwaitingCommands);
   if (members.recovery) members.recovery->finish();
@@ -280,6 +293,7 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
   end_log();
   loop.finish();
   losses.finish(clock.now_ns());
+  sandbox.finish();
   if (members.exporter) members.exporter->end();
   Totals totals;
   count(totals);

@@ -24,12 +24,14 @@ constexpr int kInterrupt = SIGURG;
 
 void do_nothing(int /*signal*/) {}
 
-// While it exists, all signals are blocked, also in threads that are created.
+// While it exists, all signals are blocked, also in threads that are created, but SIGSYS: a system
+// call that the sandbox refuses would end the process.
 class AllBlocked {
  public:
   AllBlocked() {
     sigset_t all;
     ::sigfillset(&all);
+    ::sigdelset(&all, SIGSYS);
     ::pthread_sigmask(SIG_SETMASK, &all, &before_);
   }
   AllBlocked(const AllBlocked&) = delete;

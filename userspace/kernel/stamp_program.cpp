@@ -118,6 +118,8 @@ void explain(const std::string& what, bool is_last) {
 
 }  // namespace
 
+const std::uint32_t kRunningBpfCommand = BPF_OBJ_GET_INFO_BY_FD;
+
 void set_explain(Explain explain) { explain_to = explain; }
 
 const char* name(ReadMethod method) {

@@ -57,6 +57,9 @@ struct Config {
   std::size_t agents_per_owner = 0;  // for which a uid or cgroup has a budget; 0: none
 };
 
+// The only command of bpf(2) that is used after open(): BPF_OBJ_GET_INFO_BY_FD, by counters().
+extern const std::uint32_t kRunningBpfCommand;
+
 // How the program reads the kernel's memory; see bpf/identity.bpf.h.
 enum class ReadMethod : std::uint8_t { DirectLoads, ProbeRead };
 [[nodiscard]] const char* name(ReadMethod method);

@@ -104,7 +104,8 @@ ForkedProcess::ForkedProcess(ForkedProcess&& other) noexcept
 ForkedProcess::~ForkedProcess() {
   if (pid_ < 0) return;
   pollfd polled{pidfd_.get(), POLLIN, 0};
-  if (::poll(&polled, 1, kLastPatience_ms) <= 0) ::kill(pid_, SIGKILL);
+  // Where a sandbox refuses the signal, it ends with us (PR_SET_PDEATHSIG).
+  if (::poll(&polled, 1, kLastPatience_ms) <= 0 && ::kill(pid_, SIGKILL) != 0) return;
   reap(pidfd_);
 }
 

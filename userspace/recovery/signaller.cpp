@@ -91,7 +91,8 @@ Signaller::Signaller(pid_t pid, Fd pidfd, Fd socket, Fd epoll)
 Signaller::~Signaller() {
   socket_.reset();
   pollfd polled{pidfd_.get(), POLLIN, 0};
-  if (::poll(&polled, 1, kLastPatience_ms) <= 0) ::kill(pid_, SIGKILL);
+  // Where a sandbox refuses the signal, it ends with us (PR_SET_PDEATHSIG).
+  if (::poll(&polled, 1, kLastPatience_ms) <= 0 && ::kill(pid_, SIGKILL) != 0) return;
   reap(pidfd_);
 }
 

@@ -235,6 +235,8 @@ void run_signaller(Fd socket, const PrepareSignaller& prepare) {
   if (!child_ends) give_up(socket, child_ends.error());
   const auto authority = prepare();
   if (!authority) give_up(socket, authority.error());
+  // After the change of uid, which takes it away.
+  ::prctl(PR_SET_PDEATHSIG, static_cast<unsigned long>(SIGKILL), 0UL, 0UL, 0UL);
   SignallerHello hello;
   hello.authority = authority.value();
   if (!send_all(socket, &hello, sizeof(hello))) ::_exit(0);

@@ -1,0 +1,248 @@
+// What the sandbox refuses, and that the observer works on. First in a process that does nothing
+// else; then in a running observer, whose loop is made to call what somebody would who has taken it
+// over.
+#include "daemon/sandbox.hpp"
+
+#include <gtest/gtest.h>
+#include <linux/bpf.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "tests/support/attest_fixture.hpp"
+#include "tests/support/child.hpp"
+
+namespace hb::test {
+namespace {
+
+struct Call {
+  const char* name;
+  long number;
+  std::vector<unsigned long> arguments = {};
+};
+
+constexpr unsigned long kNowhere = 0;
+
+// Each would fail with another error, or succeed, without a sandbox.
+std::vector<Call> calls_of_an_intruder() {
+  return {
+      {"execve", SYS_execve, {kNowhere}},
+      {"execveat", SYS_execveat, {0, kNowhere}},
+      {"fork", SYS_fork},
+      {"clone", SYS_clone, {SIGCHLD}},
+      {"clone3", SYS_clone3, {kNowhere, 0}},
+      {"ptrace", SYS_ptrace, {PTRACE_ATTACH, 1}},
+      {"process_vm_writev", SYS_process_vm_writev, {1}},
+      {"kill", SYS_kill, {1, 0}},
+      {"tgkill", SYS_tgkill, {1, 1, 0}},
+      {"pidfd_send_signal", SYS_pidfd_send_signal, {0, 0}},
+      {"bpf: a program", SYS_bpf, {BPF_PROG_LOAD, kNowhere, 0}},
+      {"bpf: a map", SYS_bpf, {BPF_MAP_UPDATE_ELEM, kNowhere, 0}},
+      {"perf_event_open", SYS_perf_event_open, {kNowhere}},
+      {"socket: IPv4", SYS_socket, {AF_INET, SOCK_STREAM, 0}},
+      {"socket: netlink", SYS_socket, {AF_NETLINK, SOCK_RAW, 0}},
+      {"mount", SYS_mount, {kNowhere}},
+      {"setns", SYS_setns, {0, 0}},
+      {"unshare", SYS_unshare, {CLONE_NEWUSER}},
+      {"io_uring_setup", SYS_io_uring_setup, {1, kNowhere}},
+      {"setuid", SYS_setuid, {0}},
+      {"prctl", SYS_prctl, {PR_SET_DUMPABLE, 1}},
+      {"memory that can be executed",
+       SYS_mmap,
+       {0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, ~0UL, 0}},
+      {"mprotect", SYS_mprotect, {0, 4096, PROT_EXEC}},
+  };
+}
+
+unsigned long argument(const Call& call, std::size_t index) {
+  return index < call.arguments.size() ? call.arguments[index] : 0;
+}
+
+bool is_refused(const Call& call) {
+  errno = 0;
+  const long result =
+      ::syscall(call.number, argument(call, 0), argument(call, 1), argument(call, 2),
+                argument(call, 3), argument(call, 4), argument(call, 5));
+  return result == -1 && errno == EPERM;
+}
+
+// What it returns is the exit code of a child that is in the sandbox.
+template <typename Work>
+int in_sandbox(Work&& work) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) ::_exit(100);
+    if (!daemon::Sandbox::enter()) ::_exit(101);
+    ::_exit(work());
+  }
+  int status = 0;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 200 + WTERMSIG(status);
+}
+
+constexpr int kGood = 0;
+constexpr int kBad = 1;
+
+TEST(Sandbox, RefusesAndCounts) {
+  for (const Call& call : calls_of_an_intruder()) {
+    EXPECT_EQ(in_sandbox([&] {
+                const bool refused = is_refused(call) && daemon::Sandbox::denied() == 1;
+                return refused ? kGood : kBad;
+              }),
+              kGood)
+        << call.name;
+  }
+}
+
+TEST(Sandbox, LeavesWhatTheLoopNeeds) {
+  EXPECT_EQ(in_sandbox([] {
+              int ends[2];
+              if (::socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) != 0) return kBad;
+              if (::write(ends[0], "x", 1) != 1) return kBad;
+              void* memory =
+                  ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+              return memory != MAP_FAILED && daemon::Sandbox::denied() == 0 ? kGood : kBad;
+            }),
+            kGood);
+}
+
+// One thread of a process, which is made to call something else than it wanted to.
+class Captive {
+ public:
+  explicit Captive(pid_t pid) : pid_(pid) {
+    is_traced_ = ::ptrace(PTRACE_SEIZE, pid_, nullptr, PTRACE_O_TRACESYSGOOD) == 0 &&
+                 ::ptrace(PTRACE_INTERRUPT, pid_, nullptr, nullptr) == 0 && wait();
+  }
+  ~Captive() { ::ptrace(PTRACE_DETACH, pid_, nullptr, nullptr); }
+  Captive(const Captive&) = delete;
+  Captive& operator=(const Captive&) = delete;
+
+  [[nodiscard]] bool is_traced() const { return is_traced_; }
+
+  // Whether the call is refused with SIGSYS. It is made in place of a ppoll(2), which then returns
+  // EINTR.
+  bool is_refused(const Call& call) {
+    if (!run_to_poll()) return false;
+    const user_regs_struct before = registers();
+    user_regs_struct other = before;
+    other.orig_rax = static_cast<unsigned long>(call.number);
+    other.rdi = argument(call, 0);
+    other.rsi = argument(call, 1);
+    other.rdx = argument(call, 2);
+    other.r10 = argument(call, 3);
+    other.r8 = argument(call, 4);
+    other.r9 = argument(call, 5);
+    ::ptrace(PTRACE_SETREGS, pid_, nullptr, &other);
+    if (!run_to_system_call()) return false;  // its end
+    const bool refused = run_to_signal();
+    if (refused) return_after_handler(before, -EINTR);
+    return refused;
+  }
+
+ private:
+  bool wait() { return ::waitpid(pid_, &status_, __WALL) == pid_ && WIFSTOPPED(status_); }
+
+  bool resume(int signal = 0) {
+    return ::ptrace(PTRACE_SYSCALL, pid_, nullptr, signal) == 0 && wait();
+  }
+
+  [[nodiscard]] user_regs_struct registers() const {
+    user_regs_struct all{};
+    ::ptrace(PTRACE_GETREGS, pid_, nullptr, &all);
+    return all;
+  }
+
+  // To where a call begins or ends.
+  bool run_to_system_call() {
+    for (int i = 0; i < kMostStops && resume(); ++i) {
+      if (WSTOPSIG(status_) == (SIGTRAP | 0x80)) return true;
+    }
+    return false;
+  }
+
+  // The register has -ENOSYS where a call begins.
+  bool run_to_poll() {
+    for (int i = 0; i < kMostStops && run_to_system_call(); ++i) {
+      const user_regs_struct now = registers();
+      if (now.orig_rax == SYS_ppoll && now.rax == static_cast<unsigned long>(-ENOSYS)) return true;
+    }
+    return false;
+  }
+
+  // The next stop is for SIGSYS.
+  bool run_to_signal() { return resume() && WSTOPSIG(status_) == SIGSYS; }
+
+  // The handler runs, and returns by a system call, rt_sigreturn(2), the only one it makes.
+  void return_after_handler(user_regs_struct from, int result) {
+    if (!resume(SIGSYS) || !run_to_system_call()) return;
+    from.rax = static_cast<unsigned long>(result);
+    from.orig_rax = ~0UL;  // no system call is to be begun again
+    ::ptrace(PTRACE_SETREGS, pid_, nullptr, &from);
+  }
+
+  static constexpr int kMostStops = 1'000;
+
+  const pid_t pid_;
+  int status_ = 0;
+  bool is_traced_ = false;
+};
+
+class SandboxOfAnObserver : public Attest {
+ protected:
+  void SetUp() override {
+    HB_NEEDS_ROOT();
+    Attest::SetUp();
+  }
+};
+
+TEST_F(SandboxOfAnObserver, RefusesWhatAnIntruderWouldCall) {
+  ObserverProcess observer(socket_, {"--threshold-ms", "60000"});
+  std::uint64_t refused = 0;
+  for (const Call& call : calls_of_an_intruder()) {
+    Captive loop(observer.process().pid());
+    if (!loop.is_traced()) observer.give_up(std::string("cannot trace it: ") + call.name);
+    EXPECT_TRUE(loop.is_refused(call)) << call.name;
+    ++refused;
+  }
+  ASSERT_TRUE(send_claim(socket_, own_pid()));
+  observer.expect("beat");
+  observer.expect_logged("the sandbox has refused");
+  EXPECT_EQ(observer.stop()["sandbox_denied_total"], refused);
+}
+
+TEST_F(SandboxOfAnObserver, IsThatOfItsWatchdogToo) {
+  ObserverProcess observer(socket_);
+  const std::string threads = "/proc/" + std::to_string(observer.process().pid()) + "/task";
+  std::size_t count = 0;
+  for (const auto& thread : std::filesystem::directory_iterator(threads)) {
+    std::ifstream status(thread.path() / "status");
+    const std::string all{std::istreambuf_iterator<char>(status), {}};
+    EXPECT_NE(all.find("\nSeccomp:\t2\n"), std::string::npos) << all;
+    ++count;
+  }
+  EXPECT_EQ(count, 2U);
+}
+
+TEST_F(SandboxOfAnObserver, IsLeftOutWhereCommandsMayRun) {
+  ObserverProcess observer(socket_, {"--recovery-exec", "/bin/true"});
+  std::ifstream status("/proc/" + std::to_string(observer.process().pid()) + "/status");
+  const std::string all{std::istreambuf_iterator<char>(status), {}};
+  EXPECT_EQ(all.find("\nSeccomp:\t2\n"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace hb::test
