@@ -8,6 +8,7 @@ namespace hb::test {
 namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
+constexpr std::uint64_t kSnapshotAge = 700'000'000;
 constexpr std::uint64_t kTerminal = ~std::uint64_t{0};
 
 class Rates : public ::testing::Test {
@@ -16,7 +17,8 @@ class Rates : public ::testing::Test {
   void take(std::uint64_t second, std::uint64_t nonce, const std::string& run = "a") {
     Json json = document_json();
     json["run"] = run;
-    json["uptime_ns"] = second * kSecond;
+    json["uptime_ns"] = second * kSecond + kSnapshotAge;
+    json["snapshot_age_ns"] = kSnapshotAge;
     json["counters"]["beats_total"] = 10 * nonce;
     Json agent = agent_json(7);
     agent["nonce"] = nonce;
@@ -82,6 +84,23 @@ TEST_F(Rates, KnowNothingOfATerminalNonce) {
   take(1, 5);
   take(2, kTerminal);
   EXPECT_FALSE(rate());
+}
+
+// The observer writes down what it tells once a second, whoever asks more often.
+TEST_F(Rates, AreOfWhenTheObserverWroteItDown) {
+  take(10, 5);
+  Json json = document_json();
+  json["run"] = "a";
+  for (std::uint64_t age_ms = 0; age_ms < 1000; age_ms += 100) {
+    json["uptime_ns"] = 11 * kSecond + age_ms * 1'000'000;
+    json["snapshot_age_ns"] = age_ms * 1'000'000;
+    json["counters"]["beats_total"] = 80;
+    json["agents"]["list"] = {agent_json(7)};
+    json["agents"]["list"][0]["nonce"] = 8;
+    take(json);
+    EXPECT_EQ(rate(), 3.0) << age_ms;
+    EXPECT_EQ(rates_.of_all(), 30.0) << age_ms;
+  }
 }
 
 TEST_F(Rates, AreNotKnownWithinOneInstant) {

@@ -1,5 +1,7 @@
 #include "status/beat_rates.hpp"
 
+#include <algorithm>
+
 #include "base/units.hpp"
 #include "vlp/frame.hpp"
 
@@ -9,7 +11,9 @@ void BeatRates::take(const StatusDocument& document) {
   if (document.run != run_) *this = BeatRates();
   run_ = document.run;
   if (!document.uptime_ns) return;
-  const std::uint64_t at_ns = *document.uptime_ns;
+  // When it was written down: the same may be told twice.
+  const std::uint64_t age_ns = document.snapshot_age_ns.value_or(0);
+  const std::uint64_t at_ns = *document.uptime_ns - std::min(*document.uptime_ns, age_ns);
   add(all_, {at_ns, document.counter("beats_total")});
 
   std::map<Key, Samples> seen;
@@ -39,6 +43,7 @@ std::optional<BeatRates::Key> BeatRates::key_of(const AgentLine& agent) {
 void BeatRates::add(Samples& samples, Sample sample) {
   if (!samples.empty()) {
     const Sample& last = samples.back();
+    if (sample.at_ns == last.at_ns && sample.count == last.count) return;
     if (sample.count < last.count || sample.at_ns < last.at_ns) samples.clear();
   }
   samples.push_back(sample);

@@ -2,8 +2,9 @@
 // agent's nonce rises by one with each beat.
 //
 // Rates are taken over the last few documents, so that an agent that beats every other second does
-// not seem to change its pace with each. A number that goes back (an agent that began anew, another
-// run of the observer) begins anew here too. Remembers the agents of the last document alone.
+// not seem to change its pace with each. Their times are when the observer wrote down what they
+// tell: it may tell the same twice. A number that goes back (an agent that began anew, another run
+// of the observer) begins anew here too. Remembers the agents of the last document alone.
 #pragma once
 
 #include <cstdint>

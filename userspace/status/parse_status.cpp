@@ -83,7 +83,7 @@ class Fields {
     if (!found->is_object()) return be_wrong(name_of(key), "an object");
     for (const auto& [name, value] : found->items()) {
       if (value.is_object()) {
-        for (const auto& [label, count] : value.items()) add(counters, name + "." + label, count);
+        add_each(counters, name + ".", value);
       } else {
         add(counters, name, value);
       }
@@ -111,6 +111,11 @@ class Fields {
     if (found == nullptr || found->is_array()) return found;
     be_wrong(name_of(key), "an array");
     return nullptr;
+  }
+
+  void add_each(std::map<std::string, std::uint64_t>& counters, const std::string& prefix,
+                const Json& by_label) {
+    for (const auto& [label, count] : by_label.items()) add(counters, prefix + label, count);
   }
 
   void add(std::map<std::string, std::uint64_t>& counters, const std::string& name,

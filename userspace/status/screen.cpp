@@ -15,7 +15,9 @@
 namespace hb::status {
 namespace {
 
-enum Pair : short { kGood = 1, kWarning, kBad };
+constexpr short kGood = 1;  // pairs of colours
+constexpr short kWarning = 2;
+constexpr short kBad = 3;
 
 constexpr int kEscapeWait_ms = 25;  // until an Escape is no longer the beginning of a longer key
 constexpr int kEscape = 27;
@@ -50,7 +52,7 @@ bool begin_colours() {
 }
 
 chtype attributes_of(Look look, bool has_colours) {
-  const auto coloured = [has_colours](Pair pair, chtype otherwise) -> chtype {
+  const auto coloured = [has_colours](short pair, chtype otherwise) -> chtype {
     return has_colours ? static_cast<chtype>(COLOR_PAIR(pair)) : otherwise;
   };
   switch (look) {
@@ -88,7 +90,8 @@ std::optional<Key> key_of(int code) {
 
 class CursesScreen final : public Screen {
  public:
-  CursesScreen(SCREEN* screen, Fd resizes) : resizes_(std::move(resizes)), screen_(screen) {
+  CursesScreen(SCREEN* screen, Fd resizes)
+      : resizes_(std::move(resizes)), screen_(screen), has_colours_(begin_colours()) {
     ::cbreak();
     ::noecho();
     ::nonl();
@@ -96,7 +99,6 @@ class CursesScreen final : public Screen {
     ::keypad(stdscr, TRUE);
     ::nodelay(stdscr, TRUE);
     ::set_escdelay(kEscapeWait_ms);
-    has_colours_ = begin_colours();
   }
   CursesScreen(const CursesScreen&) = delete;
   CursesScreen& operator=(const CursesScreen&) = delete;
@@ -146,7 +148,7 @@ class CursesScreen final : public Screen {
  private:
   const Fd resizes_;
   SCREEN* const screen_;
-  bool has_colours_ = false;
+  const bool has_colours_;
 };
 
 }  // namespace

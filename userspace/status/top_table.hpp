@@ -15,7 +15,7 @@ namespace hb::status {
 [[nodiscard]] ScreenLine service_row(const ServiceLine& service, std::size_t columns);
 
 [[nodiscard]] ScreenLine agent_heading(std::size_t columns);
-[[nodiscard]] ScreenLine agent_row(const RatedAgent& agent, std::size_t columns);
+[[nodiscard]] ScreenLine agent_row(const RatedAgent& rated, std::size_t columns);
 
 // In exactly `width` columns. tail() keeps the end, which says most in a path.
 [[nodiscard]] std::string left(const std::string& text, std::size_t width);
