@@ -53,6 +53,12 @@ class Terminal {
     EXPECT_TRUE(eventually([&] { return shows(part); })) << part << "\nis not in\n" << text();
   }
 
+  void expect_screen(const std::vector<std::string>& lines) {
+    std::string wanted;
+    for (const auto& line : lines) wanted += line + "\n";
+    EXPECT_TRUE(eventually([&] { return screen() == lines; })) << wanted << "is not\n" << text();
+  }
+
   std::string text() {
     std::string all;
     for (const auto& line : screen()) all += line + "\n";
