@@ -205,9 +205,9 @@ TEST(TopView, ShowsSomeReasonsOfMany) {
 TEST(TopView, FitsWhateverSizeTheScreenHas) {
   Json json = busy_document_json();
   json["reasons"] = {"one", "two"};
-  for (int i = 0; i < 30; ++i) {
+  for (std::uint64_t i = 0; i < 30; ++i) {
     json["services"].push_back(service_json("s" + std::to_string(i)));
-    add_agent(json, agent_json(static_cast<std::uint64_t>(2000 + i)));
+    add_agent(json, agent_json(2000 + i));
   }
   TopView view(kUsual);
   view.take(document_of(json));

@@ -12,6 +12,8 @@
 #include <cstdlib>
 #include <string>
 
+#include "status/terminal_type.hpp"
+
 namespace hb::status {
 namespace {
 
@@ -163,15 +165,15 @@ Result<std::unique_ptr<Screen>> Screen::open() {
         "TERM is not set, so nothing is known of this terminal: set it (TERM=xterm), or "
         "use `hb-ebpf status`"};
   }
+  const Error unknown{std::string("this system does not know the terminal TERM=") + type +
+                      ": set another one (TERM=xterm; more are in the package ncurses-term), or "
+                      "use `hb-ebpf status`"};
+  if (!is_terminal_type_known()) return unknown;
   auto resizes = take_resizes();
   if (!resizes) return resizes.error();
   // newterm(3) and not initscr(3), which ends the process when it fails.
   SCREEN* screen = ::newterm(nullptr, stdout, stdin);
-  if (screen == nullptr) {
-    return Error{std::string("this system does not know the terminal TERM=") + type +
-                 ": set another one (TERM=xterm; more are in the package ncurses-term), or use "
-                 "`hb-ebpf status`"};
-  }
+  if (screen == nullptr) return unknown;
   return std::unique_ptr<Screen>(
       std::make_unique<CursesScreen>(screen, std::move(resizes).value()));
 }
