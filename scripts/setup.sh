@@ -10,11 +10,13 @@ packages_for() {
   case $1 in
     build)
       echo cmake ninja-build g++ pkgconf clang llvm bpftool libbpf-dev libcap-dev libseccomp-dev \
-        libcli11-dev libspdlog-dev libfmt-dev libtomlplusplus-dev nlohmann-json3-dev libssl-dev
+        libcli11-dev libspdlog-dev libfmt-dev libtomlplusplus-dev nlohmann-json3-dev libssl-dev \
+        libncurses-dev
       ;;
     test)
       echo libgtest-dev libbenchmark-dev libclang-rt-dev strace procps runc jq gnuplot-nox \
-        qemu-system-x86 busybox-static cpio libxml2-utils systemd-container mmdebstrap e2fsprogs spin gcc iproute2
+        qemu-system-x86 busybox-static cpio libxml2-utils systemd-container mmdebstrap e2fsprogs spin gcc iproute2 \
+        tmux prometheus
       ;;
     check) echo clang-format clang-tidy shellcheck mmdebstrap ;;
     *)

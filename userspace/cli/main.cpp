@@ -11,6 +11,8 @@ void declare(CLI::App& app, hb::cli::Action& chosen, const std::vector<std::stri
   hb::cli::add_beat(app, chosen);
   hb::cli::add_decode(app, chosen);
   hb::cli::add_doctor(app, chosen);
+  hb::cli::add_status(app, chosen);
+  hb::cli::add_top(app, chosen);
   hb::cli::add_audit(app, chosen);
   hb::cli::add_policy(app, chosen);
   hb::cli::list_sibling_commands(app);

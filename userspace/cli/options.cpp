@@ -82,6 +82,13 @@ CLI::Validator socket_path() {
   return CLI::Validator(check, "");
 }
 
+void add_status_socket(CLI::App& app, std::string& socket) {
+  app.add_option("--status-socket", socket, "Where the observer tells its status")
+      ->check(socket_path())
+      ->type_name("PATH")
+      ->capture_default_str();
+}
+
 void add_mode(CLI::App& app, const std::string& name, mode_t& mode, const std::string& help) {
   const auto set = [&mode, name](const std::string& text) { mode = parse_mode(name, text); };
   app.add_option_function<std::string>(name, set, help)->type_name("OCTAL");

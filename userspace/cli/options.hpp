@@ -34,6 +34,9 @@ CLI::Option* add_number(CLI::App& app, const std::string& name, Target& target,
 // A path that fits a Unix socket.
 [[nodiscard]] CLI::Validator socket_path();
 
+// --status-socket, of a command that reads it.
+void add_status_socket(CLI::App& app, std::string& socket);
+
 // "0660": permission bits in octal. "hb": a group that exists, or a gid.
 void add_mode(CLI::App& app, const std::string& name, mode_t& mode, const std::string& help);
 void add_group(CLI::App& app, const std::string& name, std::optional<gid_t>& group,

@@ -1,0 +1,24 @@
+// JSON to StatusDocument. The text may come from whoever has the path of the status socket: how
+// deep it nests is bounded here, and how long it is by StatusFetch.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "status/document.hpp"
+
+namespace hb::status {
+
+// The version that this program reads.
+inline constexpr std::uint64_t kDocumentVersion = 1;
+
+// Unknown fields are ignored; null or no field at all is "not known". A field of another type, no
+// JSON at all, or another version is an Error, which says what to do.
+[[nodiscard]] Result<StatusDocument> parse_status(std::string_view text);
+
+// The same document on one line, in ASCII: names in it cannot be taken for a terminal's commands.
+// `text` must be one that parse_status() accepts.
+[[nodiscard]] std::string on_one_line(std::string_view text);
+
+}  // namespace hb::status
