@@ -61,7 +61,13 @@ void print_json(const std::vector<Finding>& findings, LineWriter& out) {
   out.write(all.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
+// Standard output has the findings alone.
+void explain(const std::string& what, bool is_last) {
+  if (is_last) std::cerr << "hb-ebpf: " << what << '\n';
+}
+
 ExitCode doctor(Format format) {
+  kernel::set_explain(explain);
   const auto findings = kernel::diagnose(kernel::Config{});
   LineWriter out(STDOUT_FILENO);
   switch (format) {
