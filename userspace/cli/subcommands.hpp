@@ -21,5 +21,6 @@ void add_beat(CLI::App& app, Action& chosen);
 void add_decode(CLI::App& app, Action& chosen);
 void add_policy(CLI::App& app, Action& chosen);
 void add_doctor(CLI::App& app, Action& chosen);
+void add_support_bundle(CLI::App& app, Action& chosen);
 
 }  // namespace hb::cli

@@ -123,6 +123,10 @@ std::vector<Finding> diagnose(const Config& config) {
   return findings;
 }
 
+std::string libbpf_version() {
+  return std::to_string(libbpf_major_version()) + "." + std::to_string(libbpf_minor_version());
+}
+
 bool any_failed(const std::vector<Finding>& findings) {
   return std::any_of(findings.begin(), findings.end(),
                      [](const Finding& finding) { return finding.state == State::Failed; });
