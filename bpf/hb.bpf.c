@@ -18,10 +18,6 @@
 
 #include "stamp.h"
 
-#ifndef bpf_ksym_exists /* libbpf before 1.3 */
-#define bpf_ksym_exists(sym) (!!(sym))
-#endif
-
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile struct hb_settings settings = {};

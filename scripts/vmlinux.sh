@@ -4,8 +4,8 @@
 #   scripts/vmlinux.sh                     from the running kernel
 #   scripts/vmlinux.sh BTF-FILE RELEASE    from another one (raw BTF, or a vmlinux with .BTF)
 #
-# First the program is compiled with all kernel types; its CO-RE relocations show which members it
-# reads, and bpftool keeps only these. Padding is left out: offsets are relocated at load time, so
+# First both objects are compiled with all kernel types; their CO-RE relocations show which members are
+# read, and bpftool keeps only these. Padding is left out: offsets are relocated at load time, so
 # those of this header are never used.
 set -euo pipefail
 
@@ -19,9 +19,12 @@ trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/include/linux"
 touch "$work/include/linux/bpf.h" "$work/include/linux/types.h" "$work/include/stdbool.h"
 bpftool btf dump file "$btf" format c > "$work/include/vmlinux.h"
-clang -g -O2 -target bpf -mcpu=v3 -I"$work/include" -c "$top/bpf/hb.bpf.c" -o "$work/full.o"
+for define in HB_WITH_KFUNCS HB_WITHOUT_KFUNCS; do
+    clang -g -O2 -target bpf -mcpu=v3 -D"$define" -DBPF_NO_KFUNC_PROTOTYPES -I"$work/include" \
+        -c "$top/bpf/hb.bpf.c" -o "$work/$define.o"
+done
 
-bpftool gen min_core_btf "$btf" "$work/needed.btf" "$work/full.o"
+bpftool gen min_core_btf "$btf" "$work/needed.btf" "$work/HB_WITH_KFUNCS.o" "$work/HB_WITHOUT_KFUNCS.o"
 {
     echo "/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */"
     echo "/* Made by scripts/vmlinux.sh from the BTF of Linux $release; not to be edited. */"

@@ -36,12 +36,21 @@ inline void expect_balance(const Json& counters) {
       << counters;
 }
 
+// Whether the observer is an ordinary user with two capabilities, instead of who runs the test.
+#ifdef HB_TWO_CAPABILITIES
+inline constexpr bool kHasTwoCapabilities = true;
+#else
+inline constexpr bool kHasTwoCapabilities = false;
+#endif
+
 // Frames as datagrams, as by default.
 class Attest : public ::testing::Test {
  protected:
   void SetUp() override {
+    if (kHasTwoCapabilities) HB_NEEDS_ROOT();
     static const Outcome doctor = run_to_end({"doctor"});
     HB_NEEDS(doctor.code == 0, "kernel attestation:\n" + doctor.out);
+    if (kHasTwoCapabilities) give_to_ordinary(directory_.path("."));
   }
 
   // Unless a test sets a threshold, no agent is silent for long enough, however slow the machine.
@@ -49,6 +58,7 @@ class Attest : public ::testing::Test {
     const bool has_threshold = std::find(more.begin(), more.end(), "--threshold-ms") != more.end();
     if (!has_threshold) more.insert(more.end(), {"--threshold-ms", "600000"});
     more.insert(more.end(), {"--delivery", delivery()});
+    if (kHasTwoCapabilities) return ObserverProcess(socket_, more, kTwoCapabilities);
     return ObserverProcess(socket_, more);
   }
   virtual std::string delivery() const { return "socket"; }

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "tests/support/ordinary_user.hpp"
 #include "tests/support/process.hpp"
 
 namespace hb::test {
@@ -29,12 +30,16 @@ using Json = nlohmann::ordered_json;
 class ObserverProcess {
  public:
   // Started with --socket, --events json and `more`; returns when it is ready.
-  explicit ObserverProcess(const std::string& socket, Argv more = {}) : socket_(socket) {
-    Argv arguments{"run", "--socket", socket, "--events", "json"};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    process_ = std::make_unique<Process>(hb_ebpf(arguments));
-    ready_ = next_event();
-    if (value(ready_, "event") != "ready") give_up("not ready: " + ready_.dump());
+  explicit ObserverProcess(const std::string& socket, const Argv& more = {}) : socket_(socket) {
+    process_ = std::make_unique<Process>(hb_ebpf(run(socket, more)));
+    wait_until_ready();
+  }
+  // The same as an ordinary user with these capabilities, who can make `socket`.
+  ObserverProcess(const std::string& socket, const Argv& more, const std::vector<int>& capabilities)
+      : socket_(socket) {
+    process_ = std::make_unique<Process>(as_ordinary(run(socket, more)), Process::Streams{},
+                                         [&] { become_ordinary(capabilities); });
+    wait_until_ready();
   }
 
   [[nodiscard]] const std::string& socket() const { return socket_; }
@@ -117,6 +122,17 @@ class ObserverProcess {
   }
 
  private:
+  static Argv run(const std::string& socket, const Argv& more) {
+    Argv arguments{"run", "--socket", socket, "--events", "json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+  }
+
+  void wait_until_ready() {
+    ready_ = next_event();
+    if (value(ready_, "event") != "ready") give_up("not ready: " + ready_.dump());
+  }
+
   static std::string value(const Json& event, const char* key) {
     return event.is_object() ? event.value(key, "") : "";
   }

@@ -3,8 +3,8 @@
 
 #include <iostream>
 #include <memory>
-#include <nlohmann/json.hpp>
 
+#include "cli/findings_json.hpp"
 #include "cli/options.hpp"
 #include "cli/subcommands.hpp"
 #include "kernel/diagnosis.hpp"
@@ -31,15 +31,6 @@ const char* mark(Finding::State state) {
   return "?";
 }
 
-const char* word(Finding::State state) {
-  switch (state) {
-    case Finding::State::Ok: return "ok";
-    case Finding::State::Warning: return "warning";
-    case Finding::State::Failed: return "failed";
-  }
-  return "?";
-}
-
 void print_text(const std::vector<Finding>& findings, LineWriter& out) {
   for (const auto& finding : findings) {
     out.write(
@@ -49,19 +40,17 @@ void print_text(const std::vector<Finding>& findings, LineWriter& out) {
 }
 
 void print_json(const std::vector<Finding>& findings, LineWriter& out) {
-  using Json = nlohmann::ordered_json;
-  Json checks = Json::array();
-  for (const auto& finding : findings) {
-    checks.push_back(Json{{"check", finding.check},
-                          {"state", word(finding.state)},
-                          {"detail", finding.detail},
-                          {"remedy", finding.remedy}});
-  }
-  const Json all{{"ready", !kernel::any_failed(findings)}, {"checks", checks}};
-  out.write(all.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+  const auto all = findings_as_json(findings);
+  out.write(all.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+}
+
+// Standard output has the findings alone.
+void explain(const std::string& what, bool is_last) {
+  if (is_last) std::cerr << "hb-ebpf: " << what << '\n';
 }
 
 ExitCode doctor(Format format) {
+  kernel::set_explain(explain);
   const auto findings = kernel::diagnose(kernel::Config{});
   LineWriter out(STDOUT_FILENO);
   switch (format) {

@@ -23,5 +23,6 @@ void add_policy(CLI::App& app, Action& chosen);
 void add_doctor(CLI::App& app, Action& chosen);
 void add_status(CLI::App& app, Action& chosen);
 void add_top(CLI::App& app, Action& chosen);
+void add_support_bundle(CLI::App& app, Action& chosen);
 
 }  // namespace hb::cli

@@ -1,15 +1,14 @@
 #include "kernel/diagnosis.hpp"
 
 #include <bpf/libbpf.h>
-#include <sys/capability.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <fstream>
 
+#include "kernel/diagnosis_privileges.hpp"
 #include "kernel/libbpf_log.hpp"
 
 namespace hb::kernel {
@@ -23,13 +22,8 @@ constexpr const char* kLockdown = "/sys/kernel/security/lockdown";
 Finding kernel_release() {
   utsname system{};
   ::uname(&system);
-  int major = 0;
-  int minor = 0;
-  const bool parsed = std::sscanf(system.release, "%d.%d", &major, &minor) == 2;
   const std::string found = std::string("Linux ") + system.release;
-  if (parsed && (major > 5 || (major == 5 && minor >= 10))) {
-    return {"kernel", State::Ok, found, ""};
-  }
+  if (kernel_is_at_least(5, 10)) return {"kernel", State::Ok, found, ""};
   return {"kernel", State::Warning, found, "5.10 is the oldest kernel this is tested on; upgrade"};
 }
 
@@ -37,21 +31,6 @@ Finding btf() {
   if (::access(kBtf, R_OK) == 0) return {"btf", State::Ok, kBtf, ""};
   return {"btf", State::Failed, std::string("no readable ") + kBtf,
           "run a kernel built with CONFIG_DEBUG_INFO_BTF=y (every Debian kernel since 5.10 is)"};
-}
-
-bool effective(cap_t capabilities, cap_value_t capability) {
-  cap_flag_value_t value = CAP_CLEAR;
-  return cap_get_flag(capabilities, capability, CAP_EFFECTIVE, &value) == 0 && value == CAP_SET;
-}
-
-Finding privileges() {
-  cap_t capabilities = cap_get_proc();
-  const bool enough = effective(capabilities, CAP_SYS_ADMIN) ||
-                      (effective(capabilities, CAP_BPF) && effective(capabilities, CAP_PERFMON));
-  cap_free(capabilities);
-  if (enough) return {"privileges", State::Ok, "CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN", ""};
-  return {"privileges", State::Failed, "neither CAP_BPF with CAP_PERFMON nor CAP_SYS_ADMIN",
-          "run with sudo, or give the service AmbientCapabilities=CAP_BPF CAP_PERFMON"};
 }
 
 Finding bpf_system_call() {
@@ -89,19 +68,6 @@ Finding no_attestation(const Error& error) {
           "verifier's log"};
 }
 
-Finding exits(const StampProgram& program) {
-  if (!program.exits_problem()) {
-    std::string what = "a process that ends is reported at once";
-    if (const auto& problem = program.perf_event_problem()) {
-      what += "; since Linux 7.0 some can be missed without a perf event: " + problem->message;
-    }
-    return {"exits", State::Ok, what, ""};
-  }
-  return {
-      "exits", State::Warning, program.exits_problem()->message,
-      "none needed: a process that ends is reported when its silence has lasted --threshold-ms"};
-}
-
 Finding core_dumps(const StampProgram& program) {
   const auto& problem = program.fatal_problem();
   if (!problem) {
@@ -125,6 +91,7 @@ void attestation(const Config& config, std::vector<Finding>& findings) {
   Config plain = config;
   plain.correlate_skb = false;
   const auto program = StampProgram::open(plain);
+  findings.push_back(locked_memory(program ? 0 : program.error().code));
   if (!program) {
     findings.push_back(no_attestation(program.error()));
     return;
@@ -151,7 +118,13 @@ std::vector<Finding> diagnose(const Config& config) {
                                 lockdown()};
   attestation(config, findings);
   if (!any_failed(findings)) findings.push_back(exact_correlation(config));
+  findings.push_back(priority());
+  findings.push_back(signalling());
   return findings;
+}
+
+std::string libbpf_version() {
+  return std::to_string(libbpf_major_version()) + "." + std::to_string(libbpf_minor_version());
 }
 
 bool any_failed(const std::vector<Finding>& findings) {

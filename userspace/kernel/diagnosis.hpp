@@ -23,6 +23,9 @@ struct Finding {
 
 [[nodiscard]] std::vector<Finding> diagnose(const Config& config);
 
+// "1.1": of the library that loads the program.
+[[nodiscard]] std::string libbpf_version();
+
 [[nodiscard]] bool any_failed(const std::vector<Finding>& findings);
 
 }  // namespace hb::kernel

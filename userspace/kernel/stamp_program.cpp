@@ -1,7 +1,6 @@
 #include "kernel/stamp_program.hpp"
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 #include <sys/socket.h>
@@ -17,21 +16,12 @@
 #include "base/units.hpp"
 #include "hb.skel.h"
 #include "kernel/libbpf_log.hpp"
+#include "kernel/program_object.hpp"
 #include "kernel/self_test.hpp"
 #include "kernel/trace_event.hpp"
 
 namespace hb::kernel {
 namespace {
-
-// Whether the running kernel has these kfuncs (6.2): direct loads need them to see the credentials.
-bool has_context_kfuncs() {
-  btf* kernel = btf__load_vmlinux_btf();
-  if (kernel == nullptr) return false;
-  const bool found = btf__find_by_name_kind(kernel, "bpf_cast_to_kern_ctx", BTF_KIND_FUNC) > 0 &&
-                     btf__find_by_name_kind(kernel, "bpf_rdonly_cast", BTF_KIND_FUNC) > 0;
-  btf__free(kernel);
-  return found;
-}
 
 // Direct loads are faster and work under lockdown; but without those kfuncs they leave the
 // credentials out of the stamps, so there they come second.
@@ -190,7 +180,7 @@ void StampProgram::note_problems(Traced traced) {
 }
 
 Result<> StampProgram::load(ReadMethod method, Traced traced) {
-  hb_program* opened = hb_program__open();
+  hb_program* opened = open_program();
   const int code = errno;
   if (opened == nullptr) return os_error(code, "open: the kernel program in this binary");
   skeleton_.reset(opened);

@@ -30,11 +30,9 @@ Result<Fd> open_tracefs() {
   return root;
 }
 
-Result<std::uint64_t> trace_event_id(const char* name) {
-  const auto tracefs = open_tracefs();
-  if (!tracefs) return tracefs.error();
+Result<std::uint64_t> read_id(const Fd& tracefs, const char* name) {
   const std::string path = std::string("events/") + name + "/id";
-  const Fd file(::openat(tracefs.value().get(), path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Fd file(::openat(tracefs.get(), path.c_str(), O_RDONLY | O_CLOEXEC));
   const int code = errno;
   if (!file) return os_error(code, "opening tracefs: " + path);
   std::array<char, 24> text{};
@@ -43,6 +41,17 @@ Result<std::uint64_t> trace_event_id(const char* name) {
   if (length <= 0 || std::from_chars(text.data(), text.data() + length, id).ec != std::errc())
     return Error{"reading tracefs: no number in " + path};
   return id;
+}
+
+// Who may not mount it may still be allowed to read it where it is mounted.
+Result<std::uint64_t> trace_event_id(const char* name) {
+  const auto tracefs = open_tracefs();
+  if (tracefs) return read_id(tracefs.value(), name);
+  const Fd mounted(::open("/sys/kernel/tracing", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (mounted) {
+    if (const auto id = read_id(mounted, name)) return id;
+  }
+  return tracefs.error();
 }
 
 }  // namespace

@@ -7,7 +7,8 @@
 namespace hb::kernel {
 
 // `name`: as below /sys/kernel/tracing/events, such as "sched/sched_process_exit". tracefs need not
-// be mounted. Needs CAP_SYS_ADMIN and CAP_PERFMON.
+// be mounted. Needs CAP_SYS_ADMIN and the right to read below tracefs (root has it), or that right
+// alone where it is mounted; and CAP_PERFMON.
 [[nodiscard]] Result<Fd> open_trace_event(const char* name);
 
 }  // namespace hb::kernel

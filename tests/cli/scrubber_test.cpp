@@ -1,0 +1,56 @@
+// What is hidden of a text, and what is not.
+#include "cli/scrubber.hpp"
+
+#include <gtest/gtest.h>
+
+namespace hb::cli {
+namespace {
+
+const std::string kDigits(64, 'a');
+constexpr const char* kHiddenDigits = "(hidden: 64 or more hexadecimal digits)";
+
+TEST(Scrubber, HidesWhatLooksLikeAKey) {
+  const Scrubber scrubber;
+  EXPECT_EQ(scrubber.scrubbed("key=" + kDigits + "!"), std::string("key=") + kHiddenDigits + "!");
+  EXPECT_EQ(scrubber.scrubbed(std::string(64, 'F')), kHiddenDigits);
+  EXPECT_EQ(scrubber.scrubbed(kDigits + kDigits), kHiddenDigits);
+  EXPECT_EQ(scrubber.scrubbed(kDigits + " " + kDigits),
+            std::string(kHiddenDigits) + " " + kHiddenDigits);
+}
+
+TEST(Scrubber, KeepsWhatDoesNot) {
+  const Scrubber scrubber;
+  for (const auto& text : {std::string(63, '0'), kDigits.substr(1) + "g", std::string(),
+                           std::string("pid 1234 has beaten")}) {
+    EXPECT_EQ(scrubber.scrubbed(text), text);
+  }
+}
+
+TEST(Scrubber, HidesNamedSecretsTheLongestFirst) {
+  Scrubber scrubber;
+  scrubber.hide("hunter");
+  scrubber.hide("hunter2 and more");
+  EXPECT_EQ(scrubber.scrubbed("hunter2 and more, hunter3"), "(hidden), (hidden)3");
+  EXPECT_EQ(scrubber.scrubbed("hunterhunter"), "(hidden)(hidden)");
+}
+
+TEST(Scrubber, DoesNotLookForWhatIsEverywhere) {
+  Scrubber scrubber;
+  scrubber.hide("");
+  scrubber.hide("1");
+  scrubber.hide("yes");
+  EXPECT_EQ(scrubber.scrubbed("yes, 1"), "yes, 1");
+}
+
+TEST(Scrubber, LooksIntoAllOfADocument) {
+  Scrubber scrubber;
+  scrubber.hide("hunter2");
+  const nlohmann::ordered_json all{{"a", {1, nullptr, "hunter2"}}, {"hunter2", {{"b", kDigits}}}};
+  const std::string scrubbed = scrubber.scrubbed_json(all).dump();
+  EXPECT_EQ(scrubbed.find("hunter2"), std::string::npos) << scrubbed;
+  EXPECT_EQ(scrubbed.find(kDigits), std::string::npos) << scrubbed;
+  EXPECT_NE(scrubbed.find("null"), std::string::npos) << scrubbed;
+}
+
+}  // namespace
+}  // namespace hb::cli
