@@ -10,7 +10,7 @@ packages_for() {
   case $1 in
     build)
       echo cmake ninja-build g++ pkgconf clang llvm bpftool libbpf-dev libcap-dev \
-        libcli11-dev libspdlog-dev libfmt-dev libtomlplusplus-dev nlohmann-json3-dev libssl-dev
+        libcli11-dev libspdlog-dev libfmt-dev libtomlplusplus-dev nlohmann-json3-dev libssl-dev libmicrohttpd-dev
       ;;
     test)
       echo libgtest-dev libbenchmark-dev libclang-rt-dev strace procps runc jq gnuplot-nox \

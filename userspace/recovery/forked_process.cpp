@@ -52,7 +52,7 @@ Result<> close_between(unsigned first, unsigned last) {
   return os_error(code, "cannot close descriptors (close_range)");
 }
 
-Result<> close_all_but(std::initializer_list<Fd*> kept) {
+Result<> close_all_but(const std::vector<Fd*>& kept) {
   std::vector<unsigned> numbers;
   for (const Fd* fd : kept) numbers.push_back(static_cast<unsigned>(fd->get()));
   std::sort(numbers.begin(), numbers.end());
@@ -104,11 +104,13 @@ ForkedProcess::ForkedProcess(ForkedProcess&& other) noexcept
 ForkedProcess::~ForkedProcess() {
   if (pid_ < 0) return;
   pollfd polled{pidfd_.get(), POLLIN, 0};
-  if (::poll(&polled, 1, kLastPatience_ms) <= 0) ::kill(pid_, SIGKILL);
+  const bool has_ended = ::poll(&polled, 1, kLastPatience_ms) > 0;
+  // One that has become another user may be out of our reach; the kernel kills it when we end.
+  if (!has_ended && ::kill(pid_, SIGKILL) != 0) return;
   reap(pidfd_);
 }
 
-Result<> detach_from_parent(const char* name, std::initializer_list<Fd*> kept) {
+Result<> detach_from_parent(const char* name, const std::vector<Fd*>& kept) {
   sigset_t signals;
   ::sigfillset(&signals);
   ::sigprocmask(SIG_SETMASK, &signals, nullptr);
