@@ -10,6 +10,7 @@
 
 #include "procfs/process_stat.hpp"
 #include "publish/http_address.hpp"
+#include "recovery/cgroup_walk.hpp"
 
 namespace hb {
 namespace {
@@ -62,9 +63,12 @@ Result<std::unique_ptr<Publisher>> Publisher::start(PublisherConfig config, Fd h
   auto board = std::make_unique<SharedMemory<Board>>();
   const std::string http_address = http ? address_of(http) : "";
   Fd stat = open_own_stat();
+  auto cgroups = open_cgroup_root("");
   const pid_t parent = ::getpid();
   auto process = ForkedProcess::start([&] {
-    run_publisher(config, **board, {std::move(ends.value().its), std::move(http), std::move(stat)},
+    run_publisher(config, **board,
+                  {std::move(ends.value().its), std::move(http), std::move(stat),
+                   cgroups ? std::move(cgroups).value() : Fd()},
                   parent);
   });
   config.auth.wipe();

@@ -49,11 +49,13 @@ struct MadePage {
 
 class PublisherProcess final : public HttpPages {
  public:
-  PublisherProcess(const PublisherConfig& config, Board& board, const Fd& control, Fd stat)
+  PublisherProcess(const PublisherConfig& config, Board& board, const Fd& control, Fd stat,
+                   Fd cgroups)
       : config_(config),
         board_(board),
         control_(control),
         stat_(std::move(stat)),
+        cgroups_(std::move(cgroups)),
         layout_(config.metrics),
         services_(board, [this] { return start_names(); }),
         figures_(std::make_unique<Figures>()),
@@ -145,7 +147,8 @@ class PublisherProcess final : public HttpPages {
   }
 
   std::unique_ptr<ServiceNames> start_names() {
-    auto paths = CgroupPaths::start({}, [] { return ok(); });
+    if (!cgroups_) return nullptr;
+    auto paths = CgroupPaths::start({}, std::move(cgroups_), [] { return ok(); });
     if (!paths) return nullptr;
     return std::make_unique<CgroupServices>(std::move(paths).value(), config_.cgroup_of_commands);
   }
@@ -220,6 +223,7 @@ class PublisherProcess final : public HttpPages {
   Board& board_;
   const Fd& control_;
   const Fd stat_;  // of the observer
+  Fd cgroups_;     // until their names are asked for
   const MonotonicClock clock_;
   const TotalsLayout layout_;
   ServiceTable services_;
@@ -250,13 +254,13 @@ void say_hello(const Fd& control, const Result<>& prepared) {
 
 void run(const PublisherConfig& config, Board& board, PublisherDescriptors& descriptors,
          pid_t parent) {
-  auto& [control, http, stat] = descriptors;
+  auto& [control, http, stat, cgroups] = descriptors;
   std::vector<Fd*> kept{&control};
-  for (Fd* fd : {&http, &stat}) {
+  for (Fd* fd : {&http, &stat, &cgroups}) {
     if (*fd) kept.push_back(fd);
   }
   if (auto prepared = prepare(config, parent, kept); !prepared) say_hello(control, prepared);
-  PublisherProcess process(config, board, control, std::move(stat));
+  PublisherProcess process(config, board, control, std::move(stat), std::move(cgroups));
   say_hello(control, http ? process.serve_http(std::move(http)) : ok());
   process.run();
 }

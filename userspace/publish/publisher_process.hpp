@@ -50,8 +50,9 @@ struct PublisherConfig {
 
 struct PublisherDescriptors {
   Fd control;
-  Fd http;  // listens; none: HTTP is not served
-  Fd stat;  // open_own_stat() of the observer
+  Fd http;     // listens; none: HTTP is not served
+  Fd stat;     // open_own_stat() of the observer
+  Fd cgroups;  // open_cgroup_root(); none: all agents are `other`
 };
 
 // The whole life of the process, in a child of `parent` that has just been forked and has no other
