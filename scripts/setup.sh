@@ -11,7 +11,7 @@ packages_for() {
     build)
       echo cmake ninja-build g++ pkgconf clang llvm bpftool libbpf-dev libcap-dev libseccomp-dev \
         libcli11-dev libspdlog-dev libfmt-dev libtomlplusplus-dev nlohmann-json3-dev libssl-dev \
-        libncurses-dev
+        libncurses-dev libmicrohttpd-dev
       ;;
     test)
       echo libgtest-dev libbenchmark-dev libclang-rt-dev strace procps runc jq gnuplot-nox \

@@ -91,12 +91,14 @@ class Files {
     add("--socket", Use::Written, config.socket.path);
     files_.push_back(
         named("--socket", "the lock file of --socket", Use::Written, config.socket.path + ".lock"));
+    if (config.publish.status_socket) add_status_socket(config.status_path());
     add_stream("standard output", STDOUT_FILENO);
     add_stream("standard error", STDERR_FILENO);
     add("--config", Use::Read, config.config_file);
     add("--policy-file", Use::Read, config.recovery.policy_file.value_or(""));
     add("--key-file", Use::Read, config.udp.key_file);
     add("--master-key-file", Use::Read, config.udp.master_key_file);
+    add("--http-auth-file", Use::Read, config.publish.http_auth_file);
   }
 
   void check() const {
@@ -111,6 +113,13 @@ class Files {
  private:
   void add(const std::string& flag, Use use, const std::string& path) {
     if (!path.empty()) files_.push_back(named(flag, "the file of " + flag, use, path));
+  }
+
+  void add_status_socket(const std::string& path) {
+    if (path.empty()) return;
+    add("--status-socket", Use::Written, path);
+    files_.push_back(
+        named("--status-socket", "the lock file of --status-socket", Use::Written, path + ".lock"));
   }
 
   void add_stream(const std::string& name, int fd) {

@@ -5,6 +5,7 @@
 #include "cli/config_option.hpp"
 #include "cli/log_options.hpp"
 #include "cli/options.hpp"
+#include "cli/publish_options.hpp"
 #include "cli/recovery_options.hpp"
 #include "cli/udp_options.hpp"
 #include "daemon/priority.hpp"
@@ -126,6 +127,7 @@ void declare_process(CLI::App& run, RunConfig& o) {
 
 void check_together(const RunConfig& options) {
   check_udp_options(options.udp);
+  check_publish_options(options.publish);
   if (options.delivery != kernel::Delivery::Ring) return;
   if (options.attest == Attest::Procfs) {
     throw CLI::ValidationError("--delivery ring", "needs --attest kernel");
@@ -150,6 +152,8 @@ std::shared_ptr<RunConfig> declare_run_options(CLI::App& run) {
   declare_tracking(run, *options);
   group("Output");
   declare_output(run, *options);
+  group("Metrics and status");
+  declare_publish_options(run, options->publish);
   group("Process");
   declare_process(run, *options);
   group("Recovery");

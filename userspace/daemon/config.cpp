@@ -8,6 +8,9 @@ namespace hb::daemon {
 namespace {
 
 constexpr std::uint64_t kLongestCalm_ms = Standstill::Config{}.calm_ms;
+constexpr std::uint64_t kLongestTurn_ms = 5'000;
+// An idle loop turns twice a second, and checks its reach once.
+constexpr std::uint64_t kShortestBound_ms = 1'500;
 
 }  // namespace
 
@@ -63,6 +66,21 @@ Standstill::Config RunConfig::standstill() const {
       .limit_ms = self_watchdog_ms,
       .calm_ms = std::clamp(shortest_threshold_ms() / 4, Standstill::kAlert_ms, kLongestCalm_ms),
       .commands_ms = recovery.is_on() ? recovery.shutdown_grace_ms : 0};
+}
+
+std::string RunConfig::status_path() const {
+  if (publish.status_socket) return *publish.status_socket == "none" ? "" : *publish.status_socket;
+  const auto slash = socket.path.rfind('/');
+  return (slash == std::string::npos ? "" : socket.path.substr(0, slash + 1)) + "status.sock";
+}
+
+// Before the watchdog ends it, somebody may ask.
+HealthLimits RunConfig::health_limits() const {
+  const std::uint64_t turn_ms =
+      self_watchdog_ms == 0 ? kLongestTurn_ms
+                            : std::clamp(self_watchdog_ms / 2, kShortestBound_ms, kLongestTurn_ms);
+  return {.turn_ns = turn_ms * kNsPerMs,
+          .self_beat_ns = std::max(threshold_ms, kShortestBound_ms) * kNsPerMs};
 }
 
 }  // namespace hb::daemon

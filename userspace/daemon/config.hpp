@@ -16,6 +16,7 @@
 #include "intake/config.hpp"
 #include "kernel/stamp_program.hpp"
 #include "observer/tracker.hpp"
+#include "publish/health.hpp"
 #include "recovery/act_budget.hpp"
 #include "recovery/command_line.hpp"
 #include "recovery/service.hpp"
@@ -61,6 +62,17 @@ struct RecoveryConfig {
   [[nodiscard]] bool needs_pidfds() const { return may_signal() || require_same_uid; }
 };
 
+// Metrics and health over HTTP, and the status socket: by the publisher process.
+struct PublishConfig {
+  std::string http_address;  // empty: off
+  std::string http_auth_file;
+  bool accept_open_metrics = false;  // anybody who can reach the address may read
+  std::uint64_t metrics_per_agent = 0;
+
+  std::optional<std::string> status_socket;  // unset: beside the agents' socket, if it can be there
+  mode_t status_mode = 0600;
+};
+
 enum class Attest { Kernel, Procfs };
 enum class EventFormat { Text, Json, None };
 enum class WhenFull { Drop, End };
@@ -93,6 +105,7 @@ struct RunConfig {
   bool strict_namespace = false;
 
   AuditConfig audit;
+  PublishConfig publish;
 
   EventFormat events = EventFormat::Text;
   std::optional<BeatsShown> beats;  // unset: as the format has it
@@ -123,6 +136,8 @@ struct RunConfig {
   [[nodiscard]] kernel::Config kernel_config() const;
   [[nodiscard]] intake::IntakeConfig intake_config() const;
   [[nodiscard]] Standstill::Config standstill() const;
+  [[nodiscard]] std::string status_path() const;  // empty: there is no status socket
+  [[nodiscard]] HealthLimits health_limits() const;
 };
 
 }  // namespace hb::daemon

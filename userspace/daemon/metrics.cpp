@@ -3,6 +3,7 @@
 #include <array>
 
 #include "audit/audit_log.hpp"
+#include "daemon/publish_member.hpp"
 #include "daemon/reach_member.hpp"
 #include "daemon/watchdog.hpp"
 #include "kernel/stamp_counters.hpp"
@@ -69,6 +70,7 @@ constexpr std::array kAll = {
     &Watchdog::kInterrupts,
     &ReachMember::kUnreachable,
     &ReachMember::kRebound,
+    &PublishMember::kLost,
 };
 
 }  // namespace

@@ -368,6 +368,7 @@ void RecoveryMember::refused(const Stall& stall, RecoveryRefusal reason) {
 }
 
 void RecoveryMember::reported(const RecoveryReport& report) {
+  if (listen_) listen_(report);
   const auto level = level_of(report.outcome);
   const char* separator = report.detail.empty() ? "" : ": ";
   spdlog::log(level, "recovery of {}: {}{}{}", who(report.stall), name(report.outcome), separator,

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -91,6 +92,15 @@ class RecoveryMember final : public LoopMember, public ServiceLookup, private Re
 
   [[nodiscard]] const RecoveryCounters& counters() const { return recovery_.counters(); }
 
+  // Calls f(Services::Served) for each service that is not well, or was not lately.
+  template <typename F>
+  void for_each_service(F&& f) const {
+    recovery_.for_each_service(f);
+  }
+  // Also tells of what becomes of each act. Once, before the loop runs.
+  using Listen = std::function<void(const RecoveryReport&)>;
+  void tell_reports_to(Listen listen) { listen_ = std::move(listen); }
+
  private:
   RecoveryMember(const RecoveryConfig& options, const ObserverFacts& facts, Policies policies,
                  std::unique_ptr<RecoveryMeans> means, std::unique_ptr<CgroupServices> cgroups,
@@ -131,6 +141,7 @@ class RecoveryMember final : public LoopMember, public ServiceLookup, private Re
   Recovery recovery_;
   Fd epoll_;
   bool has_told_problem_ = false;
+  Listen listen_;
 };
 
 // recovery_total, recovery_refused_total and what else is counted. Of a run without recovery, all

@@ -8,6 +8,7 @@
 #include "base/address_space.hpp"
 #include "daemon/descriptors.hpp"
 #include "daemon/policy_source.hpp"
+#include "daemon/publish_setup.hpp"
 #include "daemon/recovery_member.hpp"
 #include "daemon/run_session.hpp"
 #include "intake/intake.hpp"
@@ -55,6 +56,10 @@ ExitCode run(RunConfig config) {
       RecoveryMember::prepare(config.recovery, std::move(policies).value(), config.user);
   if (!recovery) return give_up(recovery.error());
   recovery.value().descriptors = descriptors;
+  auto auth = read_http_auth(config.publish);
+  if (!auth) return misconfigured(auth.error());
+  auto publisher = start_publisher(config, std::move(auth).value(), recovery.value());
+  if (!publisher) return give_up(publisher.error());
   Watchdog watchdog({config.standstill(), config.log, config.recovery.may_run_commands()},
                     signals.value());
   auto keys = intake::read_key_files(config.udp.key_file, config.udp.master_key_file);
@@ -71,7 +76,7 @@ ExitCode run(RunConfig config) {
   const auto udp = intake.value()->open_udp(wanted, std::move(keys).value(), clock.now_ns());
   if (!udp) return give_up(udp.error());
   const auto code = observe(config, signals.value(), *intake.value(), std::move(recovery).value(),
-                            clock, watchdog);
+                            clock, watchdog, publisher.value().get());
   return code ? code.value() : give_up(code.error());
 }
 

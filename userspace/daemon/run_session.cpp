@@ -15,6 +15,7 @@
 #include "daemon/orphan_reaper.hpp"
 #include "daemon/priority.hpp"
 #include "daemon/privileges.hpp"
+#include "daemon/publish_member.hpp"
 #include "daemon/reach_member.hpp"
 #include "daemon/recovery_member.hpp"
 #include "daemon/reload_member.hpp"
@@ -23,6 +24,7 @@
 #include "report/json_sink.hpp"
 #include "report/run_stamp.hpp"
 #include "report/text_sink.hpp"
+#include "transport/unix_stream_listener.hpp"
 
 namespace hb::daemon {
 namespace {
@@ -118,11 +120,32 @@ Result<> start_watchdog(Watchdog& watchdog) {
 }
 
 // Without write permission to its directory, the socket cannot be removed.
-void withdraw(intake::Intake& intake, bool is_expected_to_fail) {
-  const auto withdrawn = intake.withdraw();
+void tell_withdrawal(const Result<>& withdrawn, bool is_expected_to_fail) {
   if (withdrawn) return;
   const auto level = is_expected_to_fail ? spdlog::level::info : spdlog::level::warn;
   spdlog::log(level, "{} (the next start replaces it)", withdrawn.error().message);
+}
+
+// Empty: there is none.
+using StatusSocket = std::unique_ptr<UnixStreamListener>;
+
+// At its usual place it is a courtesy: another observer may have it.
+Result<StatusSocket> open_status_socket(const RunConfig& options, Publisher* publisher) {
+  const std::string path = options.status_path();
+  if (publisher == nullptr || path.empty()) return StatusSocket();
+  auto opened = UnixStreamListener::open(
+      {path, options.publish.status_mode, std::nullopt, run_as_uid(options)});
+  if (!opened && options.publish.status_socket) {
+    return Error{"--status-socket: " + opened.error().message, opened.error().code};
+  }
+  if (!opened) {
+    spdlog::warn("there is no status socket: {} (--status-socket)", opened.error().message);
+    return StatusSocket();
+  }
+  if (auto served = publisher->serve_status(opened.value()->socket()); !served)
+    return served.error();
+  opened.value()->close_socket();
+  return opened;
 }
 
 // The members of the loop. Each is null if it is not configured.
@@ -132,6 +155,7 @@ struct Members {
   std::unique_ptr<AuditMember> audit;
   std::unique_ptr<RecoveryMember> recovery;
   std::unique_ptr<OrphanReaper> orphans;
+  std::unique_ptr<PublishMember> publish;
 
   Result<> open(const RunConfig& options, const RunStamp& stamp, const intake::Intake& intake,
                 Reach& reach, RecoveryMember::Prepared prepared, Observer& observer,
@@ -185,6 +209,12 @@ struct Members {
     return ok();
   }
 
+  void open_publishing(Publisher* publisher, PublishMember::Sources sources,
+                       const RunStamp& stamp) {
+    if (publisher == nullptr) return;
+    publish = std::make_unique<PublishMember>(*publisher, std::move(sources), stamp.run);
+  }
+
   [[nodiscard]] std::vector<LoopMember*> all() const {
     std::vector<LoopMember*> members;
     if (reload) members.push_back(reload.get());  // first, as others log what they do on SIGHUP
@@ -192,6 +222,7 @@ struct Members {
     if (recovery) members.push_back(recovery.get());
     if (audit) members.push_back(audit.get());      // after recovery, which writes the records
     if (orphans) members.push_back(orphans.get());  // after recovery, which reaps its commands
+    if (publish) members.push_back(publish.get());
     return members;
   }
 
@@ -215,6 +246,7 @@ void append_totals(Totals& totals, const Observer& observer, const intake::Intak
   append(totals, Watchdog::kInterrupts, watchdog.interrupts());
   reach.append_totals(totals);
   Sandbox::append_totals(totals);
+  append(totals, PublishMember::kLost, members.publish ? members.publish->lost() : 0);
 }
 
 // The line in place of lost ones.
@@ -232,8 +264,8 @@ void say_if_unwritten(LineWriter& out) {
 }  // namespace
 
 Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Intake& intake,
-                         RecoveryMember::Prepared prepared, const Clock& clock,
-                         Watchdog& watchdog) {
+                         RecoveryMember::Prepared prepared, const Clock& clock, Watchdog& watchdog,
+                         Publisher* publisher) {
   LineWriter out(STDOUT_FILENO, signals.fd());
   const RunStamp stamp = new_run();
   const auto sink = make_sink(options.events, out, stamp);
@@ -252,10 +284,13 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
   if (members.recovery) sink->look_up_services_in(*members.recovery);
   if (auto taken = take_priority(options); !taken) return taken.error();
   if (auto bound = intake.bind(socket_place(options)); !bound) return bound.error();
+  auto status = open_status_socket(options, publisher);
+  if (!status) return status.error();
   if (auto shed = shed_privileges(options, intake); !shed) return shed.error();
   const auto count = [&](Totals& totals) {
     append_totals(totals, observer, intake, members, out, watchdog, reach);
   };
+  members.open_publishing(publisher, {observer, reach, members.recovery.get(), count}, stamp);
   LossMember losses(
       observer.start_ns(), count, [&](const Loss& loss) { return sink->loss(loss); },
       [&](const Loss& loss) {
@@ -274,7 +309,8 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
   RunLoop loop(observer, clock, intake.poll_sources(), signals, *sink, out, watchdog.progress(),
                loop_config(options, clock.now_ns()));
   sink->ready({options.socket.path, static_cast<std::uint32_t>(::getpid()),
-               intake.observer_ns_inode(), intake.udp_addresses()});
+               intake.observer_ns_inode(), intake.udp_addresses(),
+               publisher != nullptr ? publisher->http_address() : ""});
   say_if_unwritten(out);
   out.never_wait(kStreamBytes);
   never_wait_for_log();
@@ -288,7 +324,8 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
   if (members.recovery) members.recovery->finish();
   watchdog.progress().begin(Step::Ending);
   reach.finish();
-  withdraw(intake, options.user.has_value());
+  tell_withdrawal(intake.withdraw(), options.user.has_value());
+  if (status.value()) tell_withdrawal(status.value()->withdraw(), options.user.has_value());
   out.end();
   end_log();
   loop.finish();

@@ -11,13 +11,16 @@
 #include "daemon/watchdog.hpp"
 #include "intake/intake.hpp"
 #include "observer/clock.hpp"
+#include "publish/publisher.hpp"
 
 namespace hb::daemon {
 
 // Opens all that is configured, binds the socket, drops privileges, starts the watchdog, runs the
 // loop and writes the last line. The Error says what could not be opened; everything is closed
 // then. `prepared`: see RecoveryMember::prepare().
+// `publisher`: nullptr where nothing is published.
 Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Intake& intake,
-                         RecoveryMember::Prepared prepared, const Clock& clock, Watchdog& watchdog);
+                         RecoveryMember::Prepared prepared, const Clock& clock, Watchdog& watchdog,
+                         Publisher* publisher);
 
 }  // namespace hb::daemon

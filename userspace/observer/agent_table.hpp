@@ -10,6 +10,7 @@
 // One thread.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -171,6 +172,16 @@ class AgentTable {
   template <typename F>
   void for_each(F&& f) const {
     for (Number number = kLists; number < kLists + used_; ++number) f(number);
+  }
+
+  // The same for at most `most` of them, from `first` on, which is kNone at the beginning. Returns
+  // where to go on; kNone: that was the last.
+  template <typename F>
+  Number for_some(Number first, std::size_t most, F&& f) const {
+    Number number = first == kNone ? kLists : first;
+    const std::size_t end = std::min<std::size_t>(kLists + used_, number + most);
+    for (; number < end; ++number) f(number);
+    return number < kLists + used_ ? number : kNone;
   }
 
   // Agents that are not dead: all of them, and those with that threshold.

@@ -72,9 +72,10 @@ struct Stall {
   std::optional<std::uint32_t> uid = std::nullopt;
   vlp::Status status = vlp::Status::Ok;  // of its last accepted beat
   std::uint32_t payload = 0;             // likewise
-  std::uint32_t kernel_slot = 0;  // of the kernel's table of senders; known with generation_ns
-  Comm comm = {};                 // its name at about its last attempt to send
-  HostAddress host = {};          // whose pid it is
+  std::uint32_t kernel_slot = 0;   // of the kernel's table of senders; known with generation_ns
+  Comm comm = {};                  // its name at about its last attempt to send
+  HostAddress host = {};           // whose pid it is
+  std::uint64_t threshold_ns = 0;  // its silence was reported after this; 0: not known
 };
 
 // 32 bytes arrived that are no frame.

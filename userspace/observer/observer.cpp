@@ -293,6 +293,7 @@ Stall Observer::stall(const Tracker::Stalled& stalled, StallCause cause, std::ui
       .kernel_slot = stalled.kernel_slot,
       .comm = {},
       .host = stalled.host,
+      .threshold_ns = stalled.threshold_ns,
   };
 }
 

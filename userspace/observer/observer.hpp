@@ -115,6 +115,14 @@ class Observer {
   // All of them. Allocates, and takes time for each: for what happens seldom.
   [[nodiscard]] std::vector<Agent> known_agents() const;
 
+  // The same in steps: see Tracker::for_some_agents().
+  template <typename F>
+  std::uint32_t for_some_agents(std::uint32_t first, std::size_t most, F&& f) const {
+    return tracker_.for_some_agents(first, most, f);
+  }
+  // The name that the process in this slot of the kernel's table has now; empty: not known.
+  [[nodiscard]] Comm comm_of(std::uint32_t kernel_slot, std::uint64_t generation_ns) const;
+
   // Empty: nothing to report now. Then see wake_ns().
   std::optional<Event> poll();
 
@@ -143,7 +151,6 @@ class Observer {
   std::optional<Event> due_exit(std::uint64_t now_ns);
   std::optional<Event> due_silence(std::uint64_t now_ns);
   void judge_gap(std::uint64_t read_up_to_ns);
-  [[nodiscard]] Comm comm_of(std::uint32_t kernel_slot, std::uint64_t generation_ns) const;
   bool is_silent(const Tracker::Due& agent, std::uint64_t read_up_to_ns);
   bool is_unheard(const Tracker::Due& agent, std::uint64_t read_up_to_ns);
   [[nodiscard]] bool is_exit_pending(const Tracker::Due& agent) const;

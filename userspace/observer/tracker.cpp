@@ -416,6 +416,7 @@ Tracker::Stalled Tracker::describe(Number number) const {
       .status = slot.status,
       .payload = slot.payload,
       .host = slot.is_remote() ? rest.host : kThisHost,
+      .threshold_ns = threshold(slot).ns,
   };
 }
 

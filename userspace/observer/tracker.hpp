@@ -140,6 +140,7 @@ class Tracker {
     vlp::Status status;         // of the last one
     std::uint32_t payload;      // likewise
     HostAddress host;           // whose pid it is
+    std::uint64_t threshold_ns;
   };
 
   // The first beat of another process under a known pid. `ended` is the former process, unless
@@ -209,6 +210,17 @@ class Tracker {
       if (table_[number].list != List::Dead) {
         f(describe(number), thresholds_[table_[number].threshold].ns);
       }
+    });
+  }
+
+  // Calls f(Stalled, threshold_ns, is_silent) for the agents that are not dead among at most `most`
+  // slots, from `first` on: 0 at the beginning. Returns where to go on; 0: that was the last.
+  template <typename F>
+  std::uint32_t for_some_agents(std::uint32_t first, std::size_t most, F&& f) const {
+    static_assert(AgentTable::kNone == 0);
+    return table_.for_some(first, most, [&](Number number) {
+      const Slot& slot = table_[number];
+      if (slot.list != List::Dead) f(describe(number), threshold(slot).ns, slot.is_stalled());
     });
   }
 

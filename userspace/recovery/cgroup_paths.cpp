@@ -52,6 +52,11 @@ Result<std::unique_ptr<CgroupPaths>> CgroupPaths::start(const Config& config,
                                                         const PrepareWalker& prepare) {
   auto root = open_cgroup_root(config.mount);
   if (!root) return root.error();
+  return start(config, std::move(root).value(), prepare);
+}
+
+Result<std::unique_ptr<CgroupPaths>> CgroupPaths::start(const Config& config, Fd root,
+                                                        const PrepareWalker& prepare) {
   int ends[2] = {-1, -1};
   const int paired = ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends);
   const int code = errno;
@@ -62,7 +67,7 @@ Result<std::unique_ptr<CgroupPaths>> CgroupPaths::start(const Config& config,
   if (!epoll) return epoll.error();
   const pid_t parent = ::getpid();
   auto process = ForkedProcess::start(
-      [&] { run_cgroup_walker(std::move(its), std::move(root).value(), parent, prepare); });
+      [&] { run_cgroup_walker(std::move(its), std::move(root), parent, prepare); });
   if (!process) return process.error();
   its.reset();
   std::unique_ptr<CgroupPaths> paths(new CgroupPaths(config, std::move(process).value(),

@@ -76,6 +76,9 @@ class CgroupPaths {
   // new process. The Error: that failed, or the fork did, or there is no cgroup v2 hierarchy.
   [[nodiscard]] static Result<std::unique_ptr<CgroupPaths>> start(const Config& config,
                                                                   const PrepareWalker& prepare);
+  // The same where open_cgroup_root() was called before, by whom the directory was open to.
+  [[nodiscard]] static Result<std::unique_ptr<CgroupPaths>> start(const Config& config, Fd root,
+                                                                  const PrepareWalker& prepare);
   CgroupPaths(const CgroupPaths&) = delete;
   CgroupPaths& operator=(const CgroupPaths&) = delete;
   ~CgroupPaths();

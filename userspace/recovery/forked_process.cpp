@@ -52,7 +52,7 @@ Result<> close_between(unsigned first, unsigned last) {
   return os_error(code, "cannot close descriptors (close_range)");
 }
 
-Result<> close_all_but(std::initializer_list<Fd*> kept) {
+Result<> close_all_but(const std::vector<Fd*>& kept) {
   std::vector<unsigned> numbers;
   for (const Fd* fd : kept) numbers.push_back(static_cast<unsigned>(fd->get()));
   std::sort(numbers.begin(), numbers.end());
@@ -104,12 +104,14 @@ ForkedProcess::ForkedProcess(ForkedProcess&& other) noexcept
 ForkedProcess::~ForkedProcess() {
   if (pid_ < 0) return;
   pollfd polled{pidfd_.get(), POLLIN, 0};
-  // Where a sandbox refuses the signal, it ends with us (PR_SET_PDEATHSIG).
-  if (::poll(&polled, 1, kLastPatience_ms) <= 0 && ::kill(pid_, SIGKILL) != 0) return;
+  const bool has_ended = ::poll(&polled, 1, kLastPatience_ms) > 0;
+  // Where the signal is refused (by the sandbox; by another user that it has become), the kernel
+  // kills it when we end (PR_SET_PDEATHSIG).
+  if (!has_ended && ::kill(pid_, SIGKILL) != 0) return;
   reap(pidfd_);
 }
 
-Result<> detach_from_parent(const char* name, std::initializer_list<Fd*> kept) {
+Result<> detach_from_parent(const char* name, const std::vector<Fd*>& kept) {
   sigset_t signals;
   ::sigfillset(&signals);
   ::sigprocmask(SIG_SETMASK, &signals, nullptr);

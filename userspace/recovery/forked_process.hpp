@@ -5,7 +5,7 @@
 #include <sys/types.h>
 
 #include <functional>
-#include <initializer_list>
+#include <vector>
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
@@ -34,7 +34,7 @@ class ForkedProcess {
 // What the child does first: a session and a name (at most 15 bytes) of its own, all signals
 // blocked, /dev/null at 0 to 2, and nothing else open but `kept`, whose numbers may change. So
 // whoever reads the observer's output sees its end when the observer ends.
-[[nodiscard]] Result<> detach_from_parent(const char* name, std::initializer_list<Fd*> kept);
+[[nodiscard]] Result<> detach_from_parent(const char* name, const std::vector<Fd*>& kept);
 
 // What the child does last before its work: no capability, no new privileges, not traceable by
 // others of its user, and SIGKILL when the thread that forked it ends.

@@ -142,6 +142,12 @@ class Recovery {
     return services_.facts(stall.cgroup_id);
   }
 
+  // Calls f(Services::Served) for each service that is not well, or was not lately.
+  template <typename F>
+  void for_each_service(F&& f) const {
+    services_.for_each(f);
+  }
+
   // Nothing new from now on. Blocks until what runs has ended, at most `grace_ns`; then kills it.
   void finish(std::uint64_t grace_ns);
 

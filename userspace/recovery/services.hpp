@@ -95,6 +95,12 @@ class Services {
     return known_.facts(cgroup_id);
   }
 
+  // Calls f(Served) for each that is remembered.
+  template <typename F>
+  void for_each(F&& f) const {
+    for (const auto& served : served_) f(*served);
+  }
+
   // The next service that wants a step now; each once in a round that begins with begin_round().
   void begin_round() { next_ = 0; }
   [[nodiscard]] Served* next_wanting(std::uint64_t now_ns);

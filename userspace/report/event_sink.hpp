@@ -20,6 +20,7 @@ struct Ready {
   std::uint32_t pid = 0;                           // the observer's own
   std::optional<std::uint32_t> pid_ns_inode = {};  // and its PID namespace
   std::vector<std::string> udp = {};               // where they can send over UDP too
+  std::string http_address = {};                   // where metrics are served; empty: nowhere
 };
 
 // Order of calls: ready() once, write() for each event, loss() and reach() for each notice,

@@ -144,6 +144,9 @@ void JsonSink::ready(const Ready& observer) {
     put(line_, R"(,"udp":{},"udp_addresses":{})", quoted(observer.udp.front()),
         nlohmann::json(observer.udp).dump());
   }
+  if (!observer.http_address.empty()) {
+    put(line_, R"(,"http_address":{})", quoted(observer.http_address));
+  }
   write_line(line_);
 }
 

@@ -146,6 +146,7 @@ void TextSink::ready(const Ready& observer) {
   put(line_, "ready: agents send to ");
   put_plain(line_, observer.socket);
   for (const auto& where : observer.udp) put(line_, " and UDP {}", where);
+  if (!observer.http_address.empty()) put(line_, ", metrics at http://{}", observer.http_address);
   put(line_, "  (observer pid {}", observer.pid);
   if (observer.pid_ns_inode) put(line_, ", namespace {}", *observer.pid_ns_inode);
   put(line_, ")");

@@ -1,0 +1,146 @@
+// The publisher process: what it may do, and what its end costs.
+#include <dirent.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "tests/publish/http_client.hpp"
+#include "tests/recovery/cgroup_tree.hpp"
+#include "tests/support/attest_fixture.hpp"
+#include "tests/support/eventually.hpp"
+#include "tests/support/needs.hpp"
+
+namespace hb::test {
+namespace {
+
+// A line of /proc/PID/status without its name.
+std::string status_line(pid_t pid, const std::string& name) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/status");
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with(name + ":")) continue;
+    std::istringstream words(line.substr(name.size() + 1));
+    std::string word;
+    words >> word;
+    return word;
+  }
+  return "";
+}
+
+// 0: there is none.
+pid_t publisher_of(pid_t observer) {
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const pid_t pid = std::atoi(entry.path().filename().c_str());
+    if (pid <= 0 || status_line(pid, "PPid") != std::to_string(observer)) continue;
+    if (status_line(pid, "Name") == "hb-ebpf-publish") return pid;
+  }
+  return 0;
+}
+
+bool is_alive(pid_t pid) {
+  const std::string state = status_line(pid, "State");
+  return !state.empty() && state != "Z";
+}
+
+using RunPublisher = RunPublish;
+
+TEST_F(RunPublisher, MayDoNothing) {
+  HB_NEEDS_ROOT();
+  ObserverProcess observer = serve();
+  const pid_t pid = publisher_of(observer.process().pid());
+  ASSERT_GT(pid, 0);
+  for (const char* set : {"CapEff", "CapPrm", "CapInh", "CapAmb"}) {
+    EXPECT_EQ(status_line(pid, set), "0000000000000000") << set;
+  }
+  EXPECT_EQ(status_line(pid, "NoNewPrivs"), "1");
+  EXPECT_EQ(status_line(pid, "Uid"), "4294967294");
+  EXPECT_EQ(status_line(pid, "Gid"), "4294967294");
+}
+
+TEST_F(RunPublisher, EndsWithTheObserver) {
+  for (const int signal : {SIGTERM, SIGKILL}) {
+    ObserverProcess observer = serve();
+    const pid_t pid = publisher_of(observer.process().pid());
+    ASSERT_GT(pid, 0);
+    observer.process().signal(signal);
+    EXPECT_TRUE(eventually([&] { return !is_alive(pid); })) << signal;
+  }
+}
+
+TEST_F(RunPublisher, IsNotThereWhereNothingIsPublished) {
+  ObserverProcess observer = observe({"--status-socket", "none"});
+  EXPECT_EQ(publisher_of(observer.process().pid()), 0);
+}
+
+TEST_F(RunPublisher, ItsEndIsToldAndCounted) {
+  HB_NEEDS_ROOT();
+  ObserverProcess observer = serve({"--threshold-ms", "600000"});
+  ::kill(publisher_of(observer.process().pid()), SIGKILL);
+  observer.expect_logged("the publisher process has ended");
+  EXPECT_FALSE(connect_tcp(address_)) << "nobody must wait for an answer";
+  EXPECT_FALSE(connect_unix(status_));
+  ASSERT_TRUE(send_claim(socket_, own_pid()));
+  observer.expect("beat");
+  EXPECT_EQ(observer.stop()["publisher_lost_total"], 1);
+  EXPECT_TRUE(left_nothing());
+}
+
+TEST_F(RunPublisher, ThatIsStoppedHoldsUpNothing) {
+  HB_NEEDS_ROOT();
+  ObserverProcess observer = serve({"--threshold-ms", "600000"});
+  ::kill(publisher_of(observer.process().pid()), SIGSTOP);
+  ASSERT_TRUE(send_claim(socket_, own_pid()));
+  observer.expect("beat");
+  EXPECT_EQ(observer.stop()["beats_total"], 1);
+}
+
+// Agents in a cgroup of their own, whose name is that of the service: no unit is there.
+class RunByService : public Attest {
+ protected:
+  void SetUp() override {
+    HB_NEEDS_ROOT();
+    Attest::SetUp();
+    HB_NEEDS(tree_.is_there(), "cgroup v2");
+  }
+
+  [[nodiscard]] Json service_at(const std::string& status) const {
+    const Json all = status_at(status)["services"];
+    for (const Json& service : all) {
+      if (service["name"] == tree_.path("/web")) return service;
+    }
+    return Json::object();
+  }
+
+  CgroupTree tree_;
+};
+
+TEST_F(RunByService, BeatsAreCountedByService) {
+  ASSERT_NE(tree_.make("/web"), 0U);
+  ObserverProcess observer = observe();
+  Child agent = Child::run([&] {
+    std::ofstream(tree_.mount() + tree_.path("/web") + "/cgroup.procs") << 0 << std::flush;
+    for (std::uint64_t nonce = 1; nonce <= 3; ++nonce) {
+      if (!send_claim(socket_, own_pid(), nonce)) ::_exit(1);
+    }
+    ::pause();
+  });
+  for (int i = 0; i < 3; ++i) observer.expect("beat");
+  const std::string status = directory_.path("status.sock");
+  EXPECT_TRUE(eventually([&] {
+    const Json web = service_at(status);
+    return web.value("beats", 0) == 3 && web.value("agents", 0) == 1;
+  })) << status_at(status);
+  EXPECT_EQ(service_at(status)["state"], "healthy");
+  const Json shown = status_at(status)["agents"]["list"][0];
+  EXPECT_EQ(shown["service"], tree_.path("/web"));
+  EXPECT_EQ(shown["cgroup"], tree_.path("/web"));
+  ::kill(agent.pid(), SIGKILL);
+  agent.wait();
+  EXPECT_TRUE(eventually([&] {
+    const Json web = service_at(status);
+    return web.value("stalls", 0) == 1 && web.value("agents", 1) == 0;
+  })) << status_at(status);
+}
+
+}  // namespace
+}  // namespace hb::test

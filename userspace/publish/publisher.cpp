@@ -1,0 +1,122 @@
+#include "publish/publisher.hpp"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "procfs/process_stat.hpp"
+#include "publish/http_address.hpp"
+#include "recovery/cgroup_walk.hpp"
+
+namespace hb {
+namespace {
+
+struct Ends {
+  Fd ours;
+  Fd its;
+};
+
+Result<Ends> make_ends() {
+  int ends[2] = {-1, -1};
+  const int paired = ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends);
+  const int code = errno;
+  if (paired != 0) return os_error(code, "cannot start the publisher process (socketpair)");
+  return Ends{Fd(ends[0]), Fd(ends[1])};
+}
+
+Result<Fd> watch(const Fd& socket) {
+  Fd epoll(::epoll_create1(EPOLL_CLOEXEC));
+  int code = errno;
+  if (!epoll) return os_error(code, "cannot watch the publisher process (epoll_create1)");
+  epoll_event event{};
+  event.events = EPOLLIN;
+  const int added = ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, socket.get(), &event);
+  code = errno;
+  if (added != 0) return os_error(code, "cannot watch the publisher process (epoll_ctl)");
+  return epoll;
+}
+
+// The first word of the process, which is the only one that is waited for.
+Result<> receive_hello(const Fd& control) {
+  PublisherHello hello;
+  ssize_t length = -1;
+  do {
+    length = ::recv(control.get(), &hello, sizeof(hello), 0);
+  } while (length < 0 && errno == EINTR);
+  if (length != sizeof(hello)) return Error{"the publisher process ended at its start"};
+  hello.problem.back() = '\0';
+  if (hello.problem.front() == '\0') return ok();
+  return Error{hello.problem.data(), hello.code};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Publisher>> Publisher::start(PublisherConfig config, Fd http) {
+  auto ends = make_ends();
+  if (!ends) return ends.error();
+  auto epoll = watch(ends.value().ours);
+  if (!epoll) return epoll.error();
+  auto board = std::make_unique<SharedMemory<Board>>();
+  const std::string http_address = http ? address_of(http) : "";
+  Fd stat = open_own_stat();
+  auto cgroups = open_cgroup_root("");
+  const pid_t parent = ::getpid();
+  auto process = ForkedProcess::start([&] {
+    run_publisher(config, **board,
+                  {std::move(ends.value().its), std::move(http), std::move(stat),
+                   cgroups ? std::move(cgroups).value() : Fd()},
+                  parent);
+  });
+  config.auth.wipe();
+  ends.value().its.reset();
+  if (!process) return process.error();
+  std::unique_ptr<Publisher> publisher(
+      new Publisher(std::move(board), http_address, std::move(process).value(),
+                    std::move(ends.value().ours), std::move(epoll).value()));
+  if (auto ready = receive_hello(publisher->control_); !ready) return ready.error();
+  return publisher;
+}
+
+Result<> Publisher::serve_status(const Fd& listening) {
+  auto word = static_cast<std::uint8_t>(PublisherWord::ServeStatus);
+  iovec byte{&word, 1};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> room{};
+  msghdr message{};
+  message.msg_iov = &byte;
+  message.msg_iovlen = 1;
+  message.msg_control = room.data();
+  message.msg_controllen = room.size();
+  cmsghdr* control = CMSG_FIRSTHDR(&message);
+  control->cmsg_level = SOL_SOCKET;
+  control->cmsg_type = SCM_RIGHTS;
+  control->cmsg_len = CMSG_LEN(sizeof(int));
+  const int fd = listening.get();
+  std::memcpy(CMSG_DATA(control), &fd, sizeof(fd));
+  if (::sendmsg(control_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT) == 1) return ok();
+  const int code = errno;
+  return os_error(code, "cannot hand the status socket to the publisher process (sendmsg)");
+}
+
+// If there is no room, it has words of that kind to read still.
+void Publisher::tell_of_cgroup() {
+  if (is_lost()) return;
+  const auto word = static_cast<std::uint8_t>(PublisherWord::NewCgroup);
+  ::send(control_.get(), &word, sizeof(word), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+// Nothing is expected but the end of the process.
+void Publisher::look() {
+  if (is_lost()) return;
+  std::uint8_t ignored = 0;
+  const ssize_t length = ::recv(control_.get(), &ignored, sizeof(ignored), MSG_DONTWAIT);
+  const int code = errno;
+  if (length > 0 || (length < 0 && (code == EAGAIN || code == EINTR))) return;
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, control_.get(), nullptr);
+  control_.reset();
+}
+
+}  // namespace hb

@@ -1,0 +1,64 @@
+// Publisher: the publisher process (publisher_process.hpp), from the observer's side.
+//
+// Owns the board and the process, which is ended and reaped at the latest when this goes. Never
+// blocks, but in start() and in the destructor. When the process has ended before its time, fd() is
+// readable once and is_lost() says so; nobody is served any more, and nothing else changes. One
+// thread.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+
+#include "base/fd.hpp"
+#include "base/result.hpp"
+#include "publish/board.hpp"
+#include "publish/publisher_process.hpp"
+#include "publish/shared_memory.hpp"
+#include "recovery/forked_process.hpp"
+
+namespace hb {
+
+class Publisher {
+ public:
+  // Forks: before any other thread, and before there is a secret in memory. `http`: listens, or is
+  // none. The Error: the fork failed, or the process cannot work.
+  [[nodiscard]] static Result<std::unique_ptr<Publisher>> start(PublisherConfig config, Fd http);
+  Publisher(const Publisher&) = delete;
+  Publisher& operator=(const Publisher&) = delete;
+  ~Publisher() = default;
+
+  [[nodiscard]] Board& board() { return **board_; }
+  [[nodiscard]] const std::string& http_address() const { return http_address_; }  // empty: none
+
+  // Hands over a listening socket, which the observer is to close.
+  [[nodiscard]] Result<> serve_status(const Fd& listening);
+  void tell_of_cgroup();
+
+  [[nodiscard]] int fd() const { return epoll_.get(); }
+  [[nodiscard]] bool is_lost() const { return !control_; }
+  // When fd() is readable.
+  void look();
+
+  [[nodiscard]] pid_t pid() const { return process_.pid(); }
+
+ private:
+  using SharedBoard = std::unique_ptr<SharedMemory<Board>>;
+
+  Publisher(SharedBoard board, std::string http_address, ForkedProcess process, Fd control,
+            Fd epoll)
+      : board_(std::move(board)),
+        http_address_(std::move(http_address)),
+        process_(std::move(process)),
+        control_(std::move(control)),
+        epoll_(std::move(epoll)) {}
+
+  const SharedBoard board_;
+  const std::string http_address_;
+  const ForkedProcess process_;  // ends after its socket is closed
+  Fd control_;                   // closed: the process has ended
+  const Fd epoll_;
+};
+
+}  // namespace hb

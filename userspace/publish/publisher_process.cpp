@@ -1,0 +1,282 @@
+#include "publish/publisher_process.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <memory>
+#include <new>
+#include <utility>
+#include <vector>
+
+#include "base/units.hpp"
+#include "observer/clock.hpp"
+#include "observer/source.hpp"
+#include "publish/http_server.hpp"
+#include "publish/metrics_page.hpp"
+#include "publish/status_document.hpp"
+#include "publish/status_server.hpp"
+#include "recovery/cgroup_services.hpp"
+#include "recovery/forked_process.hpp"
+
+namespace hb {
+namespace {
+
+constexpr std::uint64_t kFresh_ns = kNsPerSecond;
+constexpr std::uint64_t kPatience_ns = 1200 * kNsPerMs;  // for the loop, which looks twice a second
+constexpr std::uint64_t kLook_ns = 20 * kNsPerMs;        // for what it has written
+constexpr std::uint64_t kPage_ns = 200 * kNsPerMs;       // a page is made at most so often
+constexpr unsigned kUnavailable = 503;
+constexpr unsigned kNotFound = 404;
+
+using Text = std::shared_ptr<const std::string>;
+
+Text text(std::string what) { return std::make_shared<const std::string>(std::move(what)); }
+
+// A page that was made, for whoever asks for it again soon.
+struct MadePage {
+  std::uint64_t made_ns = 0;
+  Text text;
+
+  [[nodiscard]] bool is_good_at(std::uint64_t now_ns) const {
+    return text && now_ns - made_ns < kPage_ns;
+  }
+};
+
+class PublisherProcess final : public HttpPages {
+ public:
+  PublisherProcess(const PublisherConfig& config, Board& board, const Fd& control, Fd stat,
+                   Fd cgroups)
+      : config_(config),
+        board_(board),
+        control_(control),
+        stat_(std::move(stat)),
+        cgroups_(std::move(cgroups)),
+        layout_(config.metrics),
+        services_(board, [this] { return start_names(); }),
+        figures_(std::make_unique<Figures>()),
+        agents_(std::make_unique<AgentRows>()) {}
+
+  Result<> serve_http(Fd listening) {
+    auto library = HttpLibrary::load();
+    if (!library) return library.error();
+    auto server = HttpServer::start(library.value(), std::move(listening), config_.auth, *this);
+    if (!server) return server.error();
+    http_ = std::move(server).value();
+    return ok();
+  }
+
+  [[noreturn]] void run() {
+    for (;;) {
+      wait();
+      take_words();
+      now_ns_ = clock_.now_ns();
+      services_.look(now_ns_);
+      if (http_) {
+        http_->resume();
+        http_->turn(now_ns_);
+      }
+      if (status_) status_->turn(now_ns_);
+    }
+  }
+
+  std::optional<HttpPage> page(std::string_view path, std::string_view accept,
+                               std::uint64_t since_ns) override {
+    if (path == "/metrics") return metrics(Exposition::asked_for(accept), since_ns);
+    if (path == "/healthz") return health_page(&Health::is_healthy);
+    if (path == "/readyz") return health_page(&Health::is_ready);
+    return HttpPage{.status = kNotFound, .body = text("/metrics, /healthz or /readyz\n")};
+  }
+
+ private:
+  void wait() {
+    std::vector<pollfd> polled{{control_.get(), POLLIN, 0}};
+    const auto add = [&](int fd, short events) {
+      if (fd >= 0) polled.push_back({fd, events, 0});
+    };
+    add(services_.fd(), POLLIN);
+    now_ns_ = clock_.now_ns();
+    std::uint64_t wake_ns = services_.wake_ns();
+    bool waits = false;
+    if (http_) {
+      add(http_->fd(), POLLIN);
+      wake_ns = std::min(wake_ns, http_->wake_ns(now_ns_));
+      waits = http_->has_waiting();
+    }
+    if (status_) {
+      add(status_->fd(), POLLIN);
+      for (const int fd : status_->writing_fds()) add(fd, POLLOUT);
+      wake_ns = std::min(wake_ns, status_->wake_ns());
+      waits = waits || status_->has_waiting();
+    }
+    if (waits) wake_ns = std::min(wake_ns, now_ns_ + kLook_ns);
+    const std::uint64_t rest_ns = wake_ns > now_ns_ ? wake_ns - now_ns_ : 0;
+    const timespec timeout{static_cast<time_t>(rest_ns / kNsPerSecond),
+                           static_cast<long>(rest_ns % kNsPerSecond)};
+    ::ppoll(polled.data(), polled.size(), wake_ns == Source::kNever ? nullptr : &timeout, nullptr);
+  }
+
+  void take_words() {
+    for (;;) {
+      std::uint8_t word = 0;
+      iovec byte{&word, 1};
+      alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> room{};
+      msghdr message{};
+      message.msg_iov = &byte;
+      message.msg_iovlen = 1;
+      message.msg_control = room.data();
+      message.msg_controllen = room.size();
+      const ssize_t length = ::recvmsg(control_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+      const int code = errno;
+      if (length < 0 && code == EINTR) continue;
+      if (length < 0 && code == EAGAIN) return;
+      if (length <= 0) ::_exit(0);
+      const cmsghdr* control = CMSG_FIRSTHDR(&message);
+      if (static_cast<PublisherWord>(word) != PublisherWord::ServeStatus || control == nullptr) {
+        continue;
+      }
+      int fd = -1;
+      std::memcpy(&fd, CMSG_DATA(control), sizeof(fd));
+      status_ = std::make_unique<StatusServer>(
+          Fd(fd), [this](std::uint64_t since_ns) { return document(since_ns); });
+    }
+  }
+
+  std::unique_ptr<ServiceNames> start_names() {
+    if (!cgroups_) return nullptr;
+    auto paths = CgroupPaths::start({}, std::move(cgroups_), [] { return ok(); });
+    if (!paths) return nullptr;
+    return std::make_unique<CgroupServices>(std::move(paths).value(), config_.cgroup_of_commands);
+  }
+
+  // Whether the loop has written since, or will not.
+  bool is_fresh(std::uint64_t written_ns, std::uint64_t since_ns, const Health& health) const {
+    return written_ns + kFresh_ns >= since_ns || !health.is_healthy ||
+           now_ns_ - since_ns >= kPatience_ns;
+  }
+
+  std::optional<HttpPage> metrics(Exposition::Format format, std::uint64_t since_ns) {
+    now_ns_ = clock_.now_ns();
+    board_.asked_ns.store(now_ns_, std::memory_order_relaxed);
+    const bool wants_agents = config_.metrics_per_agent > 0;
+    if (wants_agents) board_.asked_for_agents_ns.store(now_ns_, std::memory_order_relaxed);
+    MadePage& made = metrics_[static_cast<std::size_t>(format)];
+    if (!made.is_good_at(now_ns_)) {
+      const Health health = judge();
+      if (!read(wants_agents, since_ns, health)) return std::nullopt;
+      made = {now_ns_, text(metrics_page(view(health), format))};
+    }
+    return HttpPage{.media_type = Exposition::media_type(format), .body = made.text};
+  }
+
+  StatusServer::Document document(std::uint64_t since_ns) {
+    now_ns_ = clock_.now_ns();
+    board_.asked_ns.store(now_ns_, std::memory_order_relaxed);
+    board_.asked_for_agents_ns.store(now_ns_, std::memory_order_relaxed);
+    if (document_.is_good_at(now_ns_)) return document_.text;
+    const Health health = judge();
+    if (!read(true, since_ns, health)) return nullptr;
+    document_ = {now_ns_, text(status_document(view(health)))};
+    return document_.text;
+  }
+
+  HttpPage health_page(bool Health::*is_good) {
+    now_ns_ = clock_.now_ns();
+    const Health health = judge();
+    if (health.*is_good) return {.body = text("ok\n")};
+    std::string why;
+    for (const std::string& reason : health.reasons) (why += reason) += '\n';
+    return {.status = kUnavailable, .body = text(std::move(why))};
+  }
+
+  // False: worth waiting for.
+  bool read(bool agents, std::uint64_t since_ns, const Health& health) {
+    // What cannot be read is as it was.
+    [[maybe_unused]] const bool has_figures = board_.figures.read(*figures_);
+    bool is_good = is_fresh(figures_->written_ns, since_ns, health);
+    if (agents) {
+      [[maybe_unused]] const bool has_agents = board_.agents.read(*agents_);
+      is_good = is_good && is_fresh(agents_->written_ns, since_ns, health);
+    }
+    return is_good;
+  }
+
+  [[nodiscard]] Health judge() const { return judge_health(board_, config_.limits, now_ns_); }
+
+  View view(const Health& health) const {
+    return {.run = config_.run,
+            .layout = layout_,
+            .services = services_,
+            .figures = *figures_,
+            .agents = *agents_,
+            .health = health,
+            .now_ns = now_ns_,
+            .process = read_stat(stat_),
+            .metrics_per_agent = config_.metrics_per_agent};
+  }
+
+  const PublisherConfig& config_;
+  Board& board_;
+  const Fd& control_;
+  const Fd stat_;  // of the observer
+  Fd cgroups_;     // until their names are asked for
+  const MonotonicClock clock_;
+  const TotalsLayout layout_;
+  ServiceTable services_;
+  std::unique_ptr<HttpServer> http_;
+  std::unique_ptr<StatusServer> status_;
+  std::unique_ptr<Figures> figures_;
+  std::unique_ptr<AgentRows> agents_;
+  std::array<MadePage, 2> metrics_;  // by Exposition::Format
+  MadePage document_;
+  std::uint64_t now_ns_ = 0;
+};
+
+Result<> prepare(const PublisherConfig& config, pid_t parent, const std::vector<Fd*>& kept) {
+  if (auto detached = detach_from_parent("hb-ebpf-publish", kept); !detached) return detached;
+  if (auto became = config.become_user(); !became) return became;
+  return renounce_privileges(parent);
+}
+
+void say_hello(const Fd& control, const Result<>& prepared) {
+  PublisherHello hello;
+  if (!prepared) {
+    std::strncpy(hello.problem.data(), prepared.error().message.c_str(), hello.problem.size() - 1);
+    hello.code = prepared.error().code;
+  }
+  const ssize_t sent = ::send(control.get(), &hello, sizeof(hello), MSG_NOSIGNAL);
+  if (sent != sizeof(hello) || !prepared) ::_exit(1);
+}
+
+void run(const PublisherConfig& config, Board& board, PublisherDescriptors& descriptors,
+         pid_t parent) {
+  auto& [control, http, stat, cgroups] = descriptors;
+  std::vector<Fd*> kept{&control};
+  for (Fd* fd : {&http, &stat, &cgroups}) {
+    if (*fd) kept.push_back(fd);
+  }
+  if (auto prepared = prepare(config, parent, kept); !prepared) say_hello(control, prepared);
+  PublisherProcess process(config, board, control, std::move(stat), std::move(cgroups));
+  say_hello(control, http ? process.serve_http(std::move(http)) : ok());
+  process.run();
+}
+
+}  // namespace
+
+void run_publisher(const PublisherConfig& config, Board& board, PublisherDescriptors descriptors,
+                   pid_t parent) {
+  try {
+    run(config, board, descriptors, parent);
+  } catch (const std::bad_alloc&) {
+    // Also later, when nobody reads it any more.
+    say_hello(descriptors.control, os_error(ENOMEM, "the publisher process has no memory"));
+  } catch (...) {
+  }
+  ::_exit(1);
+}
+
+}  // namespace hb
