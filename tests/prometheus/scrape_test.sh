@@ -71,5 +71,6 @@ eventually "beats are counted" returns_data 'sum(rate(hb_beats_total[1m])) > 1'
 returns_data 'ALERTS{alertname="HbObserverDown"}' && fail "an observer that is there is said to be down"
 
 kill -KILL "$observer"
+wait "$observer" 2>/dev/null || true
 eventually "the alert begins" returns_data 'ALERTS{alertname="HbObserverDown"}'
 echo "prometheus: every query of the dashboard returns data"
