@@ -44,6 +44,10 @@ install_packages() {
   echo "setup: installing $*" >&2
   "${sudo[@]}" apt-get update -qq >/dev/null
   "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive "${install[@]}" </dev/null >/dev/null
+  # A tool of the tests, not a server of this machine, which its package makes it.
+  if [[ " $* " == *" prometheus "* && -d /run/systemd/system ]]; then
+    "${sudo[@]}" systemctl disable --now prometheus 2>/dev/null || true
+  fi
 }
 
 main() {

@@ -58,7 +58,7 @@ if ! "$hb" run --help | grep -q -- --http-addr; then
   exit 77
 fi
 work=$(mktemp -d)
-touch "$work/events"
+touch "$work/events" "$work/prometheus.log"
 # shellcheck disable=SC2046 # one word for each
 trap 'kill $(jobs -p) 2>/dev/null || true; wait; rm -rf "$work"' EXIT
 
@@ -70,6 +70,7 @@ done < <(panel_queries)
 eventually "beats are counted" returns_data 'sum(rate(hb_beats_total[1m])) > 1'
 returns_data 'ALERTS{alertname="HbObserverDown"}' && fail "an observer that is there is said to be down"
 
+disown "$observer" # or bash would tell that it was killed
 kill -KILL "$observer"
 eventually "the alert begins" returns_data 'ALERTS{alertname="HbObserverDown"}'
 echo "prometheus: every query of the dashboard returns data"

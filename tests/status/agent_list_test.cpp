@@ -49,7 +49,7 @@ TEST_F(AgentList, PutsWhatIsNotKnownLastInEitherDirection) {
 }
 
 TEST_F(AgentList, IsOrderedByPidWhereAllElseIsEqual) {
-  for (const std::uint64_t pid : {3, 1, 2}) add(pid).stalls = 4;
+  for (const std::uint64_t pid : {3U, 1U, 2U}) add(pid).stalls = 4;
   add(4).stalls = 5;
   EXPECT_EQ(by(AgentOrder::Stalls), (Pids{4, 1, 2, 3}));
   EXPECT_EQ(by(AgentOrder::Stalls, true), (Pids{1, 2, 3, 4}));
@@ -66,10 +66,10 @@ TEST_F(AgentList, OrdersNamesFromTheFirstLetter) {
 
 TEST_F(AgentList, OrdersByRate) {
   status::BeatRates rates;
-  for (const std::uint64_t step : {1, 2}) {
+  for (const std::uint64_t step : {1U, 2U}) {
     Json json = document_json();
     json["uptime_ns"] = step * 1'000'000'000;
-    for (const std::uint64_t pid : {1, 2}) {
+    for (const std::uint64_t pid : {1U, 2U}) {
       Json agent = agent_json(pid);
       agent["nonce"] = pid * step;
       add_agent(json, agent);

@@ -111,10 +111,10 @@ TEST_F(Rates, AreNotKnownWithinOneInstant) {
 
 TEST_F(Rates, TellTwoHostsApart) {
   Json json = document_json();
-  for (const std::uint64_t step : {1, 2}) {
+  for (const std::uint64_t step : {1U, 2U}) {
     json = document_json();
     json["uptime_ns"] = step * kSecond;
-    for (const std::uint64_t host : {1, 2}) {
+    for (const std::uint64_t host : {1U, 2U}) {
       Json agent = agent_json(7);
       agent["host"] = "192.0.2." + std::to_string(host);
       agent["nonce"] = 100 * host + step * host;

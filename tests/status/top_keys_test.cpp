@@ -13,7 +13,6 @@ using status::Key;
 class TopKeys : public ::testing::Test {
  protected:
   static constexpr std::uint64_t kAgents = 1024;
-  static constexpr std::size_t kRows = 19;
 
   TopKeys() {
     Json json = document_json();

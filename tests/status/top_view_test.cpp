@@ -212,7 +212,7 @@ TEST(TopView, FitsWhateverSizeTheScreenHas) {
   TopView view(kUsual);
   view.take(document_of(json));
   for (std::size_t rows = 0; rows < 40; ++rows) {
-    for (const std::size_t columns : {0, 1, 7, 39, 79, 80, 200}) {
+    for (const std::size_t columns : {0U, 1U, 7U, 39U, 79U, 80U, 200U}) {
       view.resize({rows, columns});
       expect_fits(view, {rows, columns});
     }
