@@ -251,6 +251,12 @@ TEST_F(SupportBundle, HasTheProgramOfACommandWithoutArguments) {
   EXPECT_FALSE(in_bundle("hunter2"));
 }
 
+TEST_F(SupportBundle, HasNoValueWhoseNameSoundsSecret) {
+  bundle_of("password = hunter2\nthe-key = hunter3\napi-token-id = hunter4\n");
+  EXPECT_FALSE(in_bundle("hunter"));
+  EXPECT_TRUE(in_bundle("the-key"));
+}
+
 TEST_F(SupportBundle, HasNoTextOfAPolicyFile) {
   bundle_of("policy-file = " + write("policy.toml", "secret = \"hunter2\"\n") + "\n");
   EXPECT_TRUE(in_bundle("policy.toml"));
