@@ -36,7 +36,7 @@ std::string content(const std::string& path) {
 class SupportBundle : public ::testing::Test {
  protected:
   std::string write(const std::string& name, const std::string& text, mode_t mode = 0600) {
-    const std::string path = directory_.path(name);
+    std::string path = directory_.path(name);
     std::ofstream(path) << text;
     ::chmod(path.c_str(), mode);
     return path;
