@@ -34,6 +34,15 @@ TEST(Scrubber, HidesNamedSecretsTheLongestFirst) {
   EXPECT_EQ(scrubber.scrubbed("hunterhunter"), "(hidden)(hidden)");
 }
 
+TEST(Scrubber, HidesTheLoginOfAUrl) {
+  const Scrubber scrubber;
+  EXPECT_EQ(scrubber.scrubbed("nats://me:hunter2@host:4222, tls://a@b"),
+            "nats://(hidden)@host:4222, tls://(hidden)@b");
+  for (const char* none : {"http://host/a@b", "see http:// or a@b", "://", "https://host"}) {
+    EXPECT_EQ(scrubber.scrubbed(none), none);
+  }
+}
+
 TEST(Scrubber, DoesNotLookForWhatIsEverywhere) {
   Scrubber scrubber;
   scrubber.hide("");

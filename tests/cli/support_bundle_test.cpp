@@ -1,18 +1,23 @@
 // support-bundle: what is in it, what never is, and the file that it makes.
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "base/fd.hpp"
 #include "tests/support/child.hpp"
+#include "tests/support/needs.hpp"
 #include "tests/support/process.hpp"
 #include "transport/unix_address.hpp"
 
@@ -31,7 +36,7 @@ std::string content(const std::string& path) {
 class SupportBundle : public ::testing::Test {
  protected:
   std::string write(const std::string& name, const std::string& text, mode_t mode = 0600) {
-    const std::string path = directory_.path(name);
+    std::string path = directory_.path(name);
     std::ofstream(path) << text;
     ::chmod(path.c_str(), mode);
     return path;
@@ -77,6 +82,23 @@ class SupportBundle : public ::testing::Test {
 
   static void say(int to, const std::string& text) {
     if (::write(to, text.data(), text.size()) < 0) ::_exit(1);
+  }
+
+  static bool has_journalctl() { return ::access("/usr/bin/journalctl", X_OK) == 0; }
+
+  // The journal in the bundle where this shell script is journalctl, for this process alone.
+  Json bundle_beside(const std::string& script) {
+    const std::string path = write("journalctl", "#!/bin/sh\n" + script + "\n", 0755);
+    Process process(hb_ebpf({"support-bundle", "--output", output_, "--socket", socket_}), {}, [&] {
+      ::setenv("TOKEN", "hunter2", 1);
+      if (::unshare(CLONE_NEWNS) != 0 ||
+          ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+          ::mount(path.c_str(), "/usr/bin/journalctl", nullptr, MS_BIND, nullptr) != 0) {
+        ::_exit(70);
+      }
+    });
+    EXPECT_EQ(process.wait(), 0) << process.errors();
+    return Json::parse(content(output_), nullptr, false)["log"]["journal"];
   }
 
   bool in_bundle(const std::string& text) const {
@@ -186,6 +208,26 @@ TEST_F(SupportBundle, HasTheLastLinesOfALog) {
   EXPECT_EQ(said["log"]["files"][1]["lines"].size(), 1U) << "bytes that are no UTF-8 do not end it";
 }
 
+TEST_F(SupportBundle, HasTheJournalOfTheObserver) {
+  HB_NEEDS_ROOT();
+  HB_NEEDS(has_journalctl(), "journalctl");
+  const Json journal = bundle_beside("echo \"$@\"; echo $TOKEN; echo last; echo noise >&2");
+  ASSERT_EQ(journal["lines"].size(), 3U) << journal;
+  const std::string asked = journal["lines"][0];
+  EXPECT_NE(asked.find("--unit=hb-ebpf"), std::string::npos) << asked;
+  EXPECT_NE(asked.find("--lines=200"), std::string::npos) << asked;
+  EXPECT_EQ(journal["lines"][1], "") << "it gets nothing of the caller's environment";
+  EXPECT_EQ(journal["lines"][2], "last");
+}
+
+TEST_F(SupportBundle, IsMadeThoughJournalctlHangs) {
+  HB_NEEDS_ROOT();
+  HB_NEEDS(has_journalctl(), "journalctl");
+  const Json journal = bundle_beside("echo first; exec sleep 1000");
+  ASSERT_EQ(journal["lines"].size(), 1U) << journal;
+  EXPECT_EQ(journal["lines"][0], "first");
+}
+
 TEST_F(SupportBundle, WaitsForNoLogThatIsNoFile) {
   const std::string fifo = directory_.path("fifo");
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
@@ -251,6 +293,12 @@ TEST_F(SupportBundle, HasTheProgramOfACommandWithoutArguments) {
   EXPECT_FALSE(in_bundle("hunter2"));
 }
 
+TEST_F(SupportBundle, HasNoValueWhoseNameSoundsSecret) {
+  bundle_of("password = hunter2\nthe-key = hunter3\napi-token-id = hunter4\n");
+  EXPECT_FALSE(in_bundle("hunter"));
+  EXPECT_TRUE(in_bundle("the-key"));
+}
+
 TEST_F(SupportBundle, HasNoTextOfAPolicyFile) {
   bundle_of("policy-file = " + write("policy.toml", "secret = \"hunter2\"\n") + "\n");
   EXPECT_TRUE(in_bundle("policy.toml"));
@@ -259,7 +307,7 @@ TEST_F(SupportBundle, HasNoTextOfAPolicyFile) {
 
 // Root reads no configuration that others can write; the bundle says so.
 TEST_F(SupportBundle, HasNoConfigurationThatIsNotTrusted) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  HB_NEEDS_ROOT();
   const std::string config = write("open.conf", "threshold-ms = 500\n", 0666);
   const Json said = bundle({"--config", config});
   EXPECT_FALSE(said["configuration"].contains("settings")) << said["configuration"];

@@ -162,7 +162,7 @@ class RecoversAs : public TwoCapabilities {
     return observer.expect("stall").value("exit_signal", 0) == SIGKILL ? "killed" : "ended";
   }
 
-  const Argv kKill = {
+  const Argv kill_ = {
       "--recovery-signal",           "KILL", "--threshold-ms", "1500", "--socket-mode", "0666",
       "--recovery-startup-grace-ms", "0"};
   bool uid_is_spared_ = false;
@@ -170,20 +170,20 @@ class RecoversAs : public TwoCapabilities {
 INSTANTIATE_TEST_SUITE_P(Socket, RecoversAs, ::testing::Values("socket"));
 
 TEST_P(RecoversAs, ItsOwnUser) {
-  ObserverProcess observer = observe(kKill);
+  ObserverProcess observer = observe(kill_);
   EXPECT_EQ(end_of_agent(observer, kOrdinaryUid), "killed");
   EXPECT_EQ(observer.stop()["recovery_total"].value("signalled", 0), 1);
 }
 
 TEST_P(RecoversAs, NobodyElse) {
   uid_is_spared_ = true;
-  ObserverProcess observer = observe(kKill);
+  ObserverProcess observer = observe(kill_);
   EXPECT_EQ(end_of_agent(observer, kAgentUid), "alive");
   EXPECT_EQ(observer.stop()["recovery_total"].value("signalled", 0), 0);
 }
 
 TEST_P(RecoversAs, AllUsersWithThreeCapabilitiesMore) {
-  ObserverProcess observer(socket_, kKill, kToSignalAllUsers);
+  ObserverProcess observer(socket_, kill_, kToSignalAllUsers);
   EXPECT_EQ(end_of_agent(observer, kAgentUid), "killed");
   EXPECT_EQ(observer.stop()["recovery_total"].value("signalled", 0), 1);
 }

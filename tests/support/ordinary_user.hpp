@@ -1,5 +1,5 @@
-// An observer that is not root: an ordinary user with some capabilities, as a service gets them from
-// AmbientCapabilities=. Needs root to begin with.
+// An observer that is not root: an ordinary user with some capabilities, as a service gets them
+// from AmbientCapabilities=. Needs root to begin with.
 #pragma once
 
 #include <sys/types.h>
@@ -13,8 +13,8 @@ namespace hb::test {
 
 inline constexpr uid_t kOrdinaryUid = 65531;  // nobody's
 
-// CAP_BPF and CAP_PERFMON: what attesting needs. (CAP_SETUID, CAP_SETGID, CAP_KILL): what signalling
-// agents of all users needs as well.
+// CAP_BPF and CAP_PERFMON: what attesting needs. (CAP_SETUID, CAP_SETGID, CAP_KILL): what
+// signalling agents of all users needs as well.
 inline const std::vector<int> kTwoCapabilities = {39, 38};
 inline const std::vector<int> kToSignalAllUsers = {39, 38, 7, 6, 5};
 

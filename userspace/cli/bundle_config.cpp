@@ -64,9 +64,20 @@ std::string program_alone(const std::string& value, Scrubber& scrubber) {
   return value.substr(0, blank) + " (arguments hidden)";
 }
 
+// No flag has such a name: secrets are in files. But whoever errs writes them here.
+bool sounds_secret(const std::string& key) {
+  if (key.ends_with("-file")) return false;
+  const auto has = [&](const char* part) { return key.find(part) != std::string::npos; };
+  return key.ends_with("key") || has("token") || has("password") || has("secret");
+}
+
 std::string shown_value(const ConfigLine& line, Scrubber& scrubber) {
   if (line.key.ends_with("-env")) return name_alone(line.value, scrubber);
   if (line.key.ends_with("-exec")) return program_alone(line.value, scrubber);
+  if (sounds_secret(line.key)) {
+    hide(line.value, scrubber);
+    return "(hidden)";
+  }
   return line.value;
 }
 

@@ -24,7 +24,7 @@ using Json = nlohmann::ordered_json;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kMostBytes = std::size_t{1} << 20;
-constexpr std::chrono::seconds kPatience{10};
+constexpr std::chrono::seconds kPatience{5};
 constexpr const char* kJournalctl = "/usr/bin/journalctl";
 
 Json last_lines(std::string_view text) {

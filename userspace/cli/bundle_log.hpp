@@ -9,8 +9,8 @@ namespace hb::cli {
 
 inline constexpr std::size_t kBundledLines = 200;
 
-// What `journalctl -u hb-ebpf` has, if it is there, and the ends of these files. Waits for journalctl
-// for at most ten seconds, and takes at most 1 MiB of it and of each file.
+// What `journalctl -u hb-ebpf` has, if it is there, and the ends of these files. Waits for
+// journalctl for at most five seconds, and takes at most 1 MiB of it and of each file.
 [[nodiscard]] nlohmann::ordered_json bundle_log(const std::vector<std::string>& files);
 
 }  // namespace hb::cli

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <string_view>
+#include <utility>
 
 namespace hb::cli {
 namespace {
@@ -30,6 +32,17 @@ std::string without_long_hex(const std::string& text) {
   return kept;
 }
 
+// "nats://user:password@host" without what stands before the @.
+std::string without_logins(std::string text) {
+  constexpr std::string_view kScheme = "://";
+  for (auto at = text.find(kScheme); at != std::string::npos; at = text.find(kScheme, at)) {
+    at += kScheme.size();
+    const auto end = text.find_first_of("@/ \t\n\"'", at);
+    if (end != std::string::npos && text[end] == '@') text.replace(at, end - at, kHidden);
+  }
+  return text;
+}
+
 }  // namespace
 
 void Scrubber::hide(const std::string& secret) {
@@ -47,7 +60,7 @@ std::string Scrubber::scrubbed(std::string text) const {
       at += std::char_traits<char>::length(kHidden);
     }
   }
-  return without_long_hex(text);
+  return without_long_hex(without_logins(std::move(text)));
 }
 
 Json Scrubber::scrubbed_json(const Json& json) const {

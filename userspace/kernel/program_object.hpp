@@ -1,6 +1,6 @@
-// The kernel program comes as two objects of one source, see bpf/skb.bpf.h: with kfuncs and without.
-// The running kernel's own is opened. Whatever is opened is a struct hb_program, as both have the
-// same maps, programs and global variables; that is checked when this is compiled.
+// The kernel program comes as two objects of one source, see bpf/skb.bpf.h: with kfuncs and
+// without. The running kernel's own is opened. Whatever is opened is a struct hb_program, as both
+// have the same maps, programs and global variables; that is checked when this is compiled.
 #pragma once
 
 #include "stamp.h"

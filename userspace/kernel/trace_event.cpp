@@ -49,7 +49,7 @@ Result<std::uint64_t> trace_event_id(const char* name) {
   if (tracefs) return read_id(tracefs.value(), name);
   const Fd mounted(::open("/sys/kernel/tracing", O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (mounted) {
-    if (const auto id = read_id(mounted, name)) return id;
+    if (auto id = read_id(mounted, name)) return id;
   }
   return tracefs.error();
 }

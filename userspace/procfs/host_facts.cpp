@@ -46,7 +46,7 @@ Result<std::vector<std::string>> cgroup_mounts() {
     std::string options;
     words >> device >> directory >> type >> options;
     if (type != "cgroup" && type != "cgroup2") continue;
-    mounts.push_back(type + " " + directory + " " + options);
+    mounts.push_back(type.append(" ").append(directory).append(" ").append(options));
   }
   return mounts;
 }
