@@ -29,6 +29,11 @@ TEST_F(ObserverStallTest, ComesAtTheDeadlineWhenNothingWaits) {
   EXPECT_EQ(stall_is_late_by(10), 0U);
 }
 
+TEST_F(ObserverStallTest, TellsItsThreshold) {
+  advance(kThreshold);
+  EXPECT_EQ(poll_for<Stall>().threshold_ns, kThreshold);
+}
+
 TEST_F(ObserverStallTest, ComesInTheFirstPollHoweverLateThatIs) {
   advance(100 * kThreshold);
   EXPECT_EQ(poll(), "stall 7/1");

@@ -127,5 +127,28 @@ TEST_F(TrackerTest, AStallNamesTheLastNonceAlsoWhenItIsTerminal) {
   EXPECT_EQ(last_nonce_of_the_stalled(), 6U);
 }
 
+TEST_F(TrackerTest, ItsAgentsAreLookedAtInSteps) {
+  for (std::uint32_t pid = 1; pid <= 3; ++pid) {
+    now_ = pid;
+    beat(1, {.pid = pid});
+  }
+  ASSERT_TRUE(die(2));
+  ASSERT_TRUE(tracker_.expire(1 + kThreshold));
+  std::vector<std::string> seen;
+  std::uint32_t next = 0;
+  int steps = 0;
+  do {
+    next = tracker_.for_some_agents(
+        next, 1, [&](const Tracker::Stalled& agent, std::uint64_t threshold_ns, bool is_silent) {
+          EXPECT_EQ(threshold_ns, kThreshold);
+          EXPECT_EQ(agent.threshold_ns, kThreshold);
+          seen.push_back(std::to_string(agent.pid) + (is_silent ? " silent" : ""));
+        });
+    ++steps;
+  } while (next != 0);
+  EXPECT_EQ(steps, 3);
+  EXPECT_EQ(seen, (std::vector<std::string>{"1 silent", "3"}));
+}
+
 }  // namespace
 }  // namespace hb

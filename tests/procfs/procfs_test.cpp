@@ -3,11 +3,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <ctime>
 #include <deque>
 #include <fstream>
 
 #include "intake/procfs_source.hpp"
 #include "procfs/namespace_link.hpp"
+#include "procfs/process_stat.hpp"
 #include "procfs/queue_length.hpp"
 #include "procfs/user_ids.hpp"
 #include "tests/support/child.hpp"
@@ -223,6 +225,22 @@ TEST_F(QueueLengthTest, IsWhatItWasAfterManyAtOnce) {
   }
   for (Child& observer : observers) EXPECT_EQ(observer.wait(), 0);
   EXPECT_EQ(queue_length_now(), before_);
+}
+
+TEST(ProcessStat, IsThatOfWhoeverOpenedIt) {
+  const Fd stat = open_own_stat();
+  const auto own = read_stat(stat);
+  ASSERT_TRUE(own);
+  EXPECT_GT(own->resident_bytes, 0U);
+  EXPECT_GE(own->virtual_bytes, own->resident_bytes);
+  EXPECT_GE(own->threads, 1U);
+  EXPECT_NEAR(own->start_unix_s, static_cast<double>(::time(nullptr)), 600);
+  Child other = Child::run([&] {
+    const auto seen = read_stat(stat);
+    ::_exit(seen && seen->virtual_bytes >= own->resident_bytes ? 0 : 1);
+  });
+  EXPECT_EQ(other.wait(), 0);
+  EXPECT_FALSE(read_stat(Fd()));
 }
 
 }  // namespace

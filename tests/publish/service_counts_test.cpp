@@ -97,6 +97,19 @@ TEST_F(ByService, BeatsOfAKnownCgroupAreItsService) {
   EXPECT_EQ(table_.place_of(10)->path, "/path/of/web.service");
 }
 
+TEST_F(ByService, WhatRecoveryDidIsItsService) {
+  known_[10] = "web.service";
+  beat(10);
+  Stall stall{};
+  stall.cgroup_id = 10;
+  counts_.count(stall, RecoveryOutcome::Signalled);
+  stall.cgroup_id = 11;
+  counts_.count(stall, RecoveryOutcome::Signalled);
+  const auto signalled = static_cast<std::size_t>(RecoveryOutcome::Signalled);
+  EXPECT_EQ(of("web.service")->outcomes[signalled], 1U);
+  EXPECT_EQ(of("other")->outcomes[signalled], 1U);
+}
+
 TEST_F(ByService, SeveralCgroupsMayBeOneService) {
   known_[10] = known_[11] = "web.service";
   beat(10);

@@ -50,8 +50,10 @@ PublishMember::PublishMember(Publisher& publisher, Sources sources, const std::s
       sources_(std::move(sources)),
       services_(board_, random_seed()),
       layout_(all_metrics()),
-      figures_(std::make_unique<Figures>()),
-      rows_(std::make_unique<AgentRows>()) {
+      memory_(sizeof(Figures)),
+      figures_(memory_.as<Figures>()),
+      row_memory_(sizeof(AgentRows)),
+      rows_(row_memory_.as<AgentRows>()) {
   figures_->start_ns = sources_.observer.start_ns();
   put_text(figures_->run, run);
   if (sources_.recovery == nullptr) return;

@@ -10,10 +10,11 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
+#include <string>
 #include <vector>
 
 #include "base/metric.hpp"
+#include "base/zeroed_pages.hpp"
 #include "daemon/loop_member.hpp"
 #include "daemon/reach_member.hpp"
 #include "daemon/recovery_member.hpp"
@@ -74,8 +75,10 @@ class PublishMember final : public LoopMember {
   ServiceCounts services_;
   TotalsLayout layout_;
   Totals totals_;
-  const std::unique_ptr<Figures> figures_;
-  const std::unique_ptr<AgentRows> rows_;
+  const ZeroedPages memory_;  // of the two, untouched while nobody asks
+  Figures* const figures_;
+  const ZeroedPages row_memory_;
+  AgentRows* const rows_;
 
   std::uint64_t next_look_ns_ = 0;
   std::uint64_t next_figures_ns_ = 0;

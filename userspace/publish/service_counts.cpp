@@ -14,7 +14,10 @@ void ServiceCounts::Tally::add(const Tally& other) {
 
 // An odd number by chance: nobody can choose cgroups that share a bucket.
 ServiceCounts::ServiceCounts(Board& board, std::uint64_t seed)
-    : board_(board), multiplier_(seed | 1), cgroups_(kMaxCgroups) {
+    : board_(board),
+      multiplier_(seed | 1),
+      memory_(kMaxCgroups * sizeof(Cgroup)),
+      cgroups_(memory_.as<Cgroup>()) {
   static_assert(kBuckets == std::size_t{1} << (64 - 52));
   buckets_.fill(kNone);
 }
@@ -55,7 +58,8 @@ ServiceCounts::Number ServiceCounts::add(std::uint64_t id, const Uid& uid) {
   }
   while (cgroups_[next_].id != 0) next_ = (next_ + 1) % kMaxCgroups;
   const auto number = static_cast<Number>(next_);
-  cgroups_[number] = {.id = id, .uid = uid, .tally = {}, .was_seen = true, .service = {}};
+  cgroups_[number] = {
+      .id = id, .tally = {}, .uid = uid.value_or(0), .service = 0, .was_seen = true};
   ++used_;
   has_grown_ = true;
   enter(number);
@@ -72,7 +76,9 @@ void ServiceCounts::enter(Number number) {
 void ServiceCounts::begin_census() {
   has_grown_ = false;
   census_.assign(kMaxServices, {});
-  for (Cgroup& cgroup : cgroups_) cgroup.was_seen = false;
+  for (Number number = 0; number < kMaxCgroups; ++number) {
+    if (cgroups_[number].id != 0) cgroups_[number].was_seen = false;
+  }
   learn_services();
 }
 
@@ -86,7 +92,7 @@ bool ServiceCounts::see(const Agent& agent) {
   Number service = 0;
   if (number != kNone) {
     cgroups_[number].was_seen = true;
-    service = cgroups_[number].service.value_or(0);
+    service = cgroups_[number].service;
   }
   Census& census = census_[service];
   ++(agent.is_silent ? census.silent : census.agents[static_cast<std::size_t>(agent.status)]);
@@ -112,8 +118,8 @@ void ServiceCounts::free_unseen() {
       enter(number);
       continue;
     }
-    services_[cgroup.service.value_or(0)].add(cgroup.tally);
-    if (cgroup.uid && *cgroup.uid != 0 && --of_uid_[*cgroup.uid] == 0) of_uid_.erase(*cgroup.uid);
+    services_[cgroup.service].add(cgroup.tally);
+    if (cgroup.uid != 0 && --of_uid_[cgroup.uid] == 0) of_uid_.erase(cgroup.uid);
     cgroup = {};
     --used_;
     board_.cgroups[number].store(0, std::memory_order_release);
@@ -131,9 +137,10 @@ void ServiceCounts::learn_services() {
     Cgroup& cgroup = cgroups_[number];
     if (cgroup.id == 0) continue;
     const auto answer = board_.names.services[number].load(std::memory_order_acquire);
-    cgroup.service = service_in(answer, cgroup.id);
-    if (!cgroup.service) continue;
-    services_[*cgroup.service].add(cgroup.tally);
+    const auto service = service_in(answer, cgroup.id);
+    cgroup.service = service.value_or(0);
+    if (!service) continue;
+    services_[*service].add(cgroup.tally);
     cgroup.tally = {};
   }
 }

@@ -18,6 +18,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/zeroed_pages.hpp"
 #include "observer/event.hpp"
 #include "publish/board.hpp"
 
@@ -63,9 +64,9 @@ class ServiceCounts {
   static constexpr std::size_t kBuckets = 4 * kMaxCgroups;
 
   struct Tally {
-    std::uint64_t beats = 0;
-    std::array<std::uint64_t, kCauses> stalls{};
-    std::array<std::uint64_t, kOutcomes> outcomes{};
+    std::uint64_t beats;
+    std::array<std::uint64_t, kCauses> stalls;
+    std::array<std::uint64_t, kOutcomes> outcomes;
 
     void add(const Tally& other);
   };
@@ -74,12 +75,13 @@ class ServiceCounts {
     std::uint64_t silent = 0;
     std::uint64_t oldest_beat_ns = 0;
   };
+  // All zero: the place is free.
   struct Cgroup {
-    std::uint64_t id = 0;  // 0: the place is free
-    Uid uid;
-    Tally tally;                    // not yet added to the service's
-    bool was_seen = false;          // by this census, or it is younger
-    std::optional<Number> service;  // as far as it is known
+    std::uint64_t id;
+    Tally tally;        // not yet added to the service's
+    std::uint32_t uid;  // of its first agent; 0: root, or not known
+    Number service;     // 0: not known (yet), or `other`
+    bool was_seen;      // by this census, or it is younger
   };
 
   [[nodiscard]] std::size_t bucket(std::uint64_t id) const { return id * multiplier_ >> 52; }
@@ -93,13 +95,14 @@ class ServiceCounts {
   Board& board_;
   const std::uint64_t multiplier_;
   std::array<Number, kBuckets> buckets_;
-  std::vector<Cgroup> cgroups_;  // kMaxCgroups
+  const ZeroedPages memory_;
+  Cgroup* const cgroups_;  // kMaxCgroups
   std::unordered_map<std::uint32_t, std::size_t> of_uid_;
   std::size_t used_ = 0;
   std::size_t next_ = 0;    // where the next free place is looked for
   bool has_grown_ = false;  // since the last census
 
-  std::array<Tally, kMaxServices> services_;
+  std::array<Tally, kMaxServices> services_{};
   std::array<std::uint64_t, kMaxServices> generations_{};
   std::vector<Census> census_;  // of the present one
   std::array<Census, kMaxServices> last_census_;
