@@ -45,6 +45,8 @@ class ReachMember final : public LoopMember, public Reach {
 
   bool is_reachable(std::uint64_t now_ns) override;
   [[nodiscard]] bool is_lost() const override { return is_lost_; }
+  // When a check last succeeded.
+  [[nodiscard]] std::uint64_t reached_ns() const { return reached_ns_; }
 
   void handle(const Event&) override {}
   void tick(std::uint64_t now_ns) override;

@@ -46,6 +46,7 @@ ExitCode run(RunConfig config) {
   open_log(config.log, signals ? signals.value().fd() : LineWriter::kNoStop);
   if (!signals) return give_up(signals.error());
   if (auto set = signals.value().set_requests_apart(); !set) return give_up(set.error());
+  auto manager = ServiceManager::take_from_environment();
   const auto descriptors = provide_descriptors(config);
   const MonotonicClock clock;
   auto policies = read_policies(config.recovery, config.threshold_ms);
@@ -71,7 +72,7 @@ ExitCode run(RunConfig config) {
   const auto udp = intake.value()->open_udp(wanted, std::move(keys).value(), clock.now_ns());
   if (!udp) return give_up(udp.error());
   const auto code = observe(config, signals.value(), *intake.value(), std::move(recovery).value(),
-                            clock, watchdog);
+                            clock, watchdog, manager);
   return code ? code.value() : give_up(code.error());
 }
 

@@ -12,6 +12,7 @@
 #include "daemon/counters_member.hpp"
 #include "daemon/exporter.hpp"
 #include "daemon/loss_member.hpp"
+#include "daemon/notify_member.hpp"
 #include "daemon/orphan_reaper.hpp"
 #include "daemon/priority.hpp"
 #include "daemon/privileges.hpp"
@@ -222,8 +223,8 @@ void say_if_unwritten(LineWriter& out) {
 }  // namespace
 
 Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Intake& intake,
-                         RecoveryMember::Prepared prepared, const Clock& clock,
-                         Watchdog& watchdog) {
+                         RecoveryMember::Prepared prepared, const Clock& clock, Watchdog& watchdog,
+                         ServiceManager& manager) {
   LineWriter out(STDOUT_FILENO, signals.fd());
   const RunStamp stamp = new_run();
   const auto sink = make_sink(options.events, out, stamp);
@@ -265,13 +266,17 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
   sink->ready({options.socket.path, static_cast<std::uint32_t>(::getpid()),
                intake.observer_ns_inode(), intake.udp_addresses()});
   say_if_unwritten(out);
+  NotifyMember notify(manager, reach, observer, options.socket.path);
+  notify.begin(clock.now_ns());
   out.never_wait(kStreamBytes);
   never_wait_for_log();
   loop.add(reach);
+  loop.add(notify);
   for (LoopMember* member : members.all()) loop.add(*member);
   loop.add(losses);
   loop.add(counters);
   const ExitCode code = loop.run();
+  notify.finish();
   watchdog.progress().begin(Step::AwaitingCommands);
   if (members.recovery) members.recovery->finish();
   watchdog.progress().begin(Step::Ending);

@@ -7,6 +7,7 @@
 #include "daemon/config.hpp"
 #include "daemon/exit_code.hpp"
 #include "daemon/recovery_member.hpp"
+#include "daemon/service_manager.hpp"
 #include "daemon/signals.hpp"
 #include "daemon/watchdog.hpp"
 #include "intake/intake.hpp"
@@ -18,6 +19,7 @@ namespace hb::daemon {
 // loop and writes the last line. The Error says what could not be opened; everything is closed
 // then. `prepared`: see RecoveryMember::prepare().
 Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Intake& intake,
-                         RecoveryMember::Prepared prepared, const Clock& clock, Watchdog& watchdog);
+                         RecoveryMember::Prepared prepared, const Clock& clock, Watchdog& watchdog,
+                         ServiceManager& manager);
 
 }  // namespace hb::daemon
