@@ -21,5 +21,7 @@ void add_beat(CLI::App& app, Action& chosen);
 void add_decode(CLI::App& app, Action& chosen);
 void add_policy(CLI::App& app, Action& chosen);
 void add_doctor(CLI::App& app, Action& chosen);
+// Describes what is declared of `app` when it runs.
+void add_describe(CLI::App& app, Action& chosen);
 
 }  // namespace hb::cli

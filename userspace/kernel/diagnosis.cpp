@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <fstream>
+#include <string>
+#include <string_view>
 
 #include "kernel/libbpf_log.hpp"
 
@@ -30,7 +32,8 @@ Finding kernel_release() {
   if (parsed && (major > 5 || (major == 5 && minor >= 10))) {
     return {"kernel", State::Ok, found, ""};
   }
-  return {"kernel", State::Warning, found, "5.10 is the oldest kernel this is tested on; upgrade"};
+  return {"kernel", State::Warning, found,
+          std::string(kOldestKernel) + " is the oldest kernel this is tested on; upgrade"};
 }
 
 Finding btf() {
@@ -157,6 +160,12 @@ std::vector<Finding> diagnose(const Config& config) {
 bool any_failed(const std::vector<Finding>& findings) {
   return std::any_of(findings.begin(), findings.end(),
                      [](const Finding& finding) { return finding.state == State::Failed; });
+}
+
+// "v1.1" is what libbpf says.
+std::string libbpf_version() {
+  const std::string_view said = ::libbpf_version_string();
+  return std::string(said.starts_with('v') ? said.substr(1) : said);
 }
 
 }  // namespace hb::kernel

@@ -12,6 +12,10 @@
 
 namespace hb::kernel {
 
+// The oldest kernel that this is tested on, and the library that loads the program.
+inline constexpr const char* kOldestKernel = "5.10";
+[[nodiscard]] std::string libbpf_version();
+
 struct Finding {
   enum class State { Ok, Warning, Failed };  // a Warning does not keep `run` from working
 
