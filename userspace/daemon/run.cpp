@@ -1,6 +1,7 @@
 #include "daemon/run.hpp"
 
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <optional>
@@ -12,6 +13,7 @@
 #include "daemon/run_session.hpp"
 #include "intake/intake.hpp"
 #include "kernel/diagnosis.hpp"
+#include "report/journal.hpp"
 
 namespace hb::daemon {
 namespace {
@@ -43,6 +45,7 @@ ExitCode unavailable(const Error& error, const kernel::Config& config) {
 
 ExitCode run(RunConfig config) {
   auto signals = Signals::take();
+  config.log.has_priorities = journal::is_at(STDERR_FILENO);
   open_log(config.log, signals ? signals.value().fd() : LineWriter::kNoStop);
   if (!signals) return give_up(signals.error());
   if (auto set = signals.value().set_requests_apart(); !set) return give_up(set.error());

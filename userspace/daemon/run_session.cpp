@@ -20,6 +20,7 @@
 #include "daemon/recovery_member.hpp"
 #include "daemon/reload_member.hpp"
 #include "daemon/run_loop.hpp"
+#include "report/journal.hpp"
 #include "report/json_sink.hpp"
 #include "report/run_stamp.hpp"
 #include "report/text_sink.hpp"
@@ -28,6 +29,16 @@ namespace hb::daemon {
 namespace {
 
 constexpr std::size_t kStreamBytes = std::size_t{1} << 20;  // buffered for a slow reader
+
+// Text for the journal becomes entries with fields; if it cannot be reached so, plain lines.
+LineWriter open_stream(const RunConfig& options, int stop_fd) {
+  if (options.events == EventFormat::Text && journal::is_at(STDOUT_FILENO)) {
+    auto opened = journal::open();
+    if (opened) return {Outlet::to_journal(std::move(opened).value()), stop_fd};
+    spdlog::warn("{}: events have no fields there", opened.error().message);
+  }
+  return LineWriter(STDOUT_FILENO, stop_fd);
+}
 
 std::unique_ptr<EventSink> make_sink(EventFormat format, LineWriter& out, const RunStamp& stamp) {
   switch (format) {
@@ -225,7 +236,7 @@ void say_if_unwritten(LineWriter& out) {
 Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Intake& intake,
                          RecoveryMember::Prepared prepared, const Clock& clock, Watchdog& watchdog,
                          ServiceManager& manager) {
-  LineWriter out(STDOUT_FILENO, signals.fd());
+  LineWriter out = open_stream(options, signals.fd());
   const RunStamp stamp = new_run();
   const auto sink = make_sink(options.events, out, stamp);
   Observer observer(clock, observer_config(options, intake));
