@@ -14,7 +14,8 @@ packages_for() {
       ;;
     test)
       echo libgtest-dev libbenchmark-dev libclang-rt-dev strace procps runc jq gnuplot-nox \
-        qemu-system-x86 busybox-static cpio libxml2-utils systemd-container mmdebstrap e2fsprogs spin gcc iproute2
+        qemu-system-x86 busybox-static cpio libxml2-utils systemd-container mmdebstrap e2fsprogs spin gcc iproute2 \
+        dpkg-dev lintian man-db
       ;;
     check) echo clang-format clang-tidy shellcheck mmdebstrap ;;
     *)
