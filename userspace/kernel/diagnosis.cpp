@@ -10,7 +10,6 @@
 #include <cstdio>
 #include <fstream>
 #include <string>
-#include <string_view>
 
 #include "kernel/libbpf_log.hpp"
 
@@ -157,15 +156,13 @@ std::vector<Finding> diagnose(const Config& config) {
   return findings;
 }
 
+std::string libbpf_version() {
+  return std::to_string(libbpf_major_version()) + "." + std::to_string(libbpf_minor_version());
+}
+
 bool any_failed(const std::vector<Finding>& findings) {
   return std::any_of(findings.begin(), findings.end(),
                      [](const Finding& finding) { return finding.state == State::Failed; });
-}
-
-// "v1.1" is what libbpf says.
-std::string libbpf_version() {
-  const std::string_view said = ::libbpf_version_string();
-  return std::string(said.starts_with('v') ? said.substr(1) : said);
 }
 
 }  // namespace hb::kernel

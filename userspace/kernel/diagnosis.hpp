@@ -12,9 +12,8 @@
 
 namespace hb::kernel {
 
-// The oldest kernel that this is tested on, and the library that loads the program.
+// The oldest kernel that this is tested on.
 inline constexpr const char* kOldestKernel = "5.10";
-[[nodiscard]] std::string libbpf_version();
 
 struct Finding {
   enum class State { Ok, Warning, Failed };  // a Warning does not keep `run` from working
@@ -26,6 +25,9 @@ struct Finding {
 };
 
 [[nodiscard]] std::vector<Finding> diagnose(const Config& config);
+
+// "1.1": of the library that loads the program.
+[[nodiscard]] std::string libbpf_version();
 
 [[nodiscard]] bool any_failed(const std::vector<Finding>& findings);
 
