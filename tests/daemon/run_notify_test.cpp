@@ -21,7 +21,8 @@ class Notified {
     address.sun_family = AF_UNIX;
     name.copy(address.sun_path, sizeof(address.sun_path) - 1);
     if (name.front() == '@') address.sun_path[0] = '\0';
-    const auto bytes = offsetof(sockaddr_un, sun_path) + name.size() + (name.front() != '@');
+    const auto bytes =
+        offsetof(sockaddr_un, sun_path) + name.size() + (name.front() == '@' ? 0 : 1);
     EXPECT_EQ(::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address),
                      static_cast<socklen_t>(bytes)),
               0);

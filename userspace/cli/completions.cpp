@@ -88,7 +88,7 @@ void put_zsh(std::string& out, const CommandDescription& command, const std::str
   }
   out += "  local state line\n  local -a commands\n  commands=(\n";
   for (const auto& sub : command.commands) {
-    out += "    " + quoted(sub.name + ":" + sub.help) + "\n";
+    out += fmt::format("    {}\n", quoted(sub.name + ":" + sub.help));
   }
   out += "  )\n  _arguments -C" + specs + " \\\n    '1: :->command' '*:: :->rest'\n";
   out += "  case $state in\n    command) _describe command commands ;;\n    rest)\n";
@@ -107,7 +107,7 @@ void put_fish(std::string& out, const CommandDescription& command, const std::st
     const std::string sub_seen = "__fish_seen_subcommand_from " + sub.name;
     out += fmt::format("complete -c hb-ebpf -n {} -a {} -d {}\n", quoted(when), sub.name,
                        quoted(sub.help));
-    put_fish(out, sub, seen.empty() ? sub_seen : seen + "; and " + sub_seen);
+    put_fish(out, sub, seen.empty() ? sub_seen : fmt::format("{}; and {}", seen, sub_seen));
   }
   for (const auto& flag : command.flags) {
     std::string value = flag.value.empty() ? "" : flag.takes_path() ? " -r -F" : " -x";
