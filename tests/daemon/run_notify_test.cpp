@@ -88,8 +88,9 @@ TEST_F(Notify, TellsThatItIsReadyAndThatItEnds) {
 }
 
 TEST_F(Notify, AbstractSocketsAreToldToo) {
-  ::setenv("NOTIFY_SOCKET", "@hb-notify-test", 1);
-  Notified manager("@hb-notify-test");
+  const std::string name = "@hb-notify-test-" + std::to_string(own_pid());
+  ::setenv("NOTIFY_SOCKET", name.c_str(), 1);
+  Notified manager(name);
   ObserverProcess observer = observe();
   manager.expect("READY=1");
   observer.stop();
