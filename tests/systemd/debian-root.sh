@@ -30,16 +30,26 @@ library_packages() {
   done | cut -d: -f1 | sort -u | paste -sd,
 }
 
-# make_root HB_EBPF ROOT: with the binary installed, and without what nobody reads there. mirror() is of
-# scripts/vm/apt.sh.
+# The packages that a .deb depends on.
+dependencies() { dpkg-deb --field "$1" Depends | tr ',' '\n' | sed 's/ *\([^ ]*\).*/\1/' | paste -sd,; }
+
+# make_root HB ROOT: without what nobody reads there. HB is the binary, which is installed, or a .deb, which is laid
+# to /root/hb-ebpf.deb with all installed that it needs. mirror() is of scripts/vm/apt.sh.
 make_root() {
-  local hb=$1 root=$2 codename main folder without=()
+  local hb=$1 root=$2 codename main folder needed without=()
+  case $hb in
+    *.deb) needed=$(dependencies "$hb") ;;
+    *) needed=$(library_packages "$hb") ;;
+  esac
   for folder in doc locale man; do without+=("--dpkgopt=path-exclude=/usr/share/$folder/*"); done
   codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
   main=$(mirror main)
   mmdebstrap --quiet --mode=root --variant=minbase --dpkgopt=force-unsafe-io "${without[@]}" \
-    --include="$kPackages,$(library_packages "$hb")" "$codename" "$root" "deb $main $codename main"
-  install -D "$hb" "$root/usr/local/sbin/hb-ebpf"
+    --include="$kPackages,$needed" "$codename" "$root" "deb $main $codename main"
+  case $hb in
+    *.deb) install -m 0644 "$hb" "$root/root/hb-ebpf.deb" ;;
+    *) install -D "$hb" "$root/usr/local/sbin/hb-ebpf" ;;
+  esac
 }
 
 # add_script ROOT SCRIPT [ARGUMENT]...: it is run as a unit, so that systemd is up when it begins; at its end

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "base/address_space.hpp"
+#include "cli/version.hpp"
 #include "kernel/stamp_program.hpp"
 
 namespace hb::cli {
@@ -48,7 +49,7 @@ ExitCode refuse(const CLI::App& app, const CLI::ParseError& error) {
 
 ExitCode dispatch(int argc, char** argv, const Declare& declare) {
   CLI::App app{"hb-ebpf: a heartbeat observer that learns the sender of each beat from the kernel"};
-  app.set_version_flag("--version", "hb-ebpf " HB_VERSION);
+  app.set_version_flag("--version", version_line());
   app.require_subcommand(1);
   app.footer(kExitCodes);
   Action chosen;

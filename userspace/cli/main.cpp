@@ -16,6 +16,7 @@ void declare(CLI::App& app, hb::cli::Action& chosen, const std::vector<std::stri
   hb::cli::add_audit(app, chosen);
   hb::cli::add_policy(app, chosen);
   hb::cli::add_support_bundle(app, chosen);
+  hb::cli::add_describe(app, chosen);
   hb::cli::list_sibling_commands(app);
 }
 

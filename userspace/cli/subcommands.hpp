@@ -24,5 +24,7 @@ void add_doctor(CLI::App& app, Action& chosen);
 void add_status(CLI::App& app, Action& chosen);
 void add_top(CLI::App& app, Action& chosen);
 void add_support_bundle(CLI::App& app, Action& chosen);
+// Describes what is declared of `app` when it runs.
+void add_describe(CLI::App& app, Action& chosen);
 
 }  // namespace hb::cli

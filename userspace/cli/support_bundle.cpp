@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/build.hpp"
 #include "cli/bundle_config.hpp"
 #include "cli/bundle_host.hpp"
 #include "cli/bundle_log.hpp"
@@ -86,7 +87,7 @@ Json collect(const Options& options) {
   const Json all{
       {"support_bundle", kFormat},
       {"made", utc_now("%Y-%m-%dT%H:%M:%SZ")},
-      {"version", {{"hb_ebpf", HB_VERSION}, {"libbpf", kernel::libbpf_version()}}},
+      {"version", {{"hb_ebpf", build_version()}, {"libbpf", kernel::libbpf_version()}}},
       {"doctor", doctor()},
       {"configuration", config.shown},
       {"observer", bundle_status(status_socket(options, config))},

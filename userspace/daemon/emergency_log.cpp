@@ -43,7 +43,7 @@ class LastResort {
 };
 
 // Not localtime(3), which takes a lock.
-std::string_view as_json(Line& line, std::string_view message) {
+std::string_view as_json(Line& line, std::string_view priority, std::string_view message) {
   using std::chrono::days, std::chrono::floor, std::chrono::milliseconds;
   const auto now = floor<milliseconds>(std::chrono::system_clock::now());
   const auto day = floor<days>(now);
@@ -51,16 +51,17 @@ std::string_view as_json(Line& line, std::string_view message) {
   const std::chrono::hh_mm_ss clock(now - day);
   const auto made = fmt::format_to_n(
       line.data(), line.size(),
-      R"({{"time":"{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}000+0000","level":"critical","message":"{}"}})"
+      R"({}{{"time":"{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}000+0000","level":"critical","message":"{}"}})"
       "\n",
-      static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+      priority, static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
       static_cast<unsigned>(date.day()), clock.hours().count(), clock.minutes().count(),
       clock.seconds().count(), clock.subseconds().count(), message);
   return {line.data(), made.out};
 }
 
-std::string_view as_text(Line& line, std::string_view message) {
-  const auto made = fmt::format_to_n(line.data(), line.size(), "hb-ebpf: critical: {}\n", message);
+std::string_view as_text(Line& line, std::string_view priority, std::string_view message) {
+  const auto made =
+      fmt::format_to_n(line.data(), line.size(), "{}hb-ebpf: critical: {}\n", priority, message);
   return {line.data(), made.out};
 }
 
@@ -79,8 +80,9 @@ void end_with_line(const LogConfig& log, std::string_view message, ExitCode code
   if (log.level != LogConfig::Level::Off) {
     const LastResort last_resort;
     Line line;
-    write_once(log.format == LogConfig::Format::Json ? as_json(line, message)
-                                                     : as_text(line, message));
+    const std::string_view priority = log.has_priorities ? "<2>" : "";
+    write_once(log.format == LogConfig::Format::Json ? as_json(line, priority, message)
+                                                     : as_text(line, priority, message));
   }
   ::_exit(static_cast<int>(code));
 }

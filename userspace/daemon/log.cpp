@@ -9,6 +9,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "report/journal.hpp"
 #include "report/line_writer.hpp"
 
 namespace hb::daemon {
@@ -56,15 +57,45 @@ class QuotedMessage final : public spdlog::custom_flag_formatter {
   }
 };
 
-std::unique_ptr<spdlog::formatter> formatter(LogConfig::Format format) {
-  auto made = std::make_unique<spdlog::pattern_formatter>();
-  switch (format) {
-    case LogConfig::Format::Text: made->set_pattern("hb-ebpf: %l: %v"); break;
-    case LogConfig::Format::Json:
-      made->add_flag<QuotedMessage>('*').set_pattern(
-          R"({"time":"%Y-%m-%dT%H:%M:%S.%f%z","level":"%l","message":%*})");
-      break;
+class Priority final : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm&,
+              spdlog::memory_buf_t& line) override {
+    line.push_back('<');
+    line.push_back(static_cast<char>('0' + static_cast<int>(of(message.level))));
+    line.push_back('>');
   }
+  std::unique_ptr<spdlog::custom_flag_formatter> clone() const override {
+    return std::make_unique<Priority>();
+  }
+
+ private:
+  static journal::Priority of(spdlog::level::level_enum level) {
+    switch (level) {
+      case spdlog::level::critical: return journal::Priority::Critical;
+      case spdlog::level::err: return journal::Priority::Error;
+      case spdlog::level::warn: return journal::Priority::Warning;
+      case spdlog::level::info: return journal::Priority::Info;
+      default: return journal::Priority::Debug;
+    }
+  }
+};
+
+// The journal adds the program's name itself.
+const char* pattern(const LogConfig& config) {
+  switch (config.format) {
+    case LogConfig::Format::Text: return config.has_priorities ? "%~%v" : "hb-ebpf: %l: %v";
+    case LogConfig::Format::Json:
+      return config.has_priorities
+                 ? R"(%~{"time":"%Y-%m-%dT%H:%M:%S.%f%z","level":"%l","message":%*})"
+                 : R"({"time":"%Y-%m-%dT%H:%M:%S.%f%z","level":"%l","message":%*})";
+  }
+  return "%v";
+}
+
+std::unique_ptr<spdlog::formatter> formatter(const LogConfig& config) {
+  auto made = std::make_unique<spdlog::pattern_formatter>();
+  made->add_flag<QuotedMessage>('*').add_flag<Priority>('~').set_pattern(pattern(config));
   return made;
 }
 
@@ -84,7 +115,7 @@ spdlog::level::level_enum level(LogConfig::Level level) {
 
 void open_log(const LogConfig& config, int stop_fd) {
   auto logger = std::make_shared<spdlog::logger>("hb-ebpf", std::make_shared<StderrSink>(stop_fd));
-  logger->set_formatter(formatter(config.format));
+  logger->set_formatter(formatter(config));
   logger->set_level(level(config.level));
   spdlog::set_default_logger(std::move(logger));
 }

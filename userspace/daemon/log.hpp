@@ -13,6 +13,8 @@ struct LogConfig {
 
   Level level = Level::Info;
   Format format = Format::Text;
+  // For the journal, which takes "<3>" at the beginning of a line for its priority (sd-daemon(3)).
+  bool has_priorities = false;
 };
 
 // Call before the first log line. Writing blocks on the reader of standard error, but only until

@@ -9,7 +9,7 @@
 #include "daemon/metrics.hpp"
 #include "daemon/privileges.hpp"
 #include "daemon/user.hpp"
-#include "publish/build.hpp"
+#include "base/build.hpp"
 #include "publish/http_address.hpp"
 #include "recovery/pidfd.hpp"
 
@@ -28,7 +28,7 @@ Result<> become_nobody() {
 }
 
 RunFacts run_facts(const RunConfig& config) {
-  return {.version = kBuildVersion,
+  return {.version = build_version(),
           .revision = revision(),
           .socket = config.socket.path,
           .attest = config.attest == Attest::Kernel ? "kernel" : "procfs",

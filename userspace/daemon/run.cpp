@@ -1,6 +1,7 @@
 #include "daemon/run.hpp"
 
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <optional>
@@ -13,6 +14,7 @@
 #include "daemon/run_session.hpp"
 #include "intake/intake.hpp"
 #include "kernel/diagnosis.hpp"
+#include "report/journal.hpp"
 
 namespace hb::daemon {
 namespace {
@@ -44,9 +46,11 @@ ExitCode unavailable(const Error& error, const kernel::Config& config) {
 
 ExitCode run(RunConfig config) {
   auto signals = Signals::take();
+  config.log.has_priorities = journal::is_at(STDERR_FILENO);
   open_log(config.log, signals ? signals.value().fd() : LineWriter::kNoStop);
   if (!signals) return give_up(signals.error());
   if (auto set = signals.value().set_requests_apart(); !set) return give_up(set.error());
+  auto manager = ServiceManager::take_from_environment();
   const auto descriptors = provide_descriptors(config);
   const MonotonicClock clock;
   auto policies = read_policies(config.recovery, config.threshold_ms);
@@ -76,7 +80,7 @@ ExitCode run(RunConfig config) {
   const auto udp = intake.value()->open_udp(wanted, std::move(keys).value(), clock.now_ns());
   if (!udp) return give_up(udp.error());
   const auto code = observe(config, signals.value(), *intake.value(), std::move(recovery).value(),
-                            clock, watchdog, publisher.value().get());
+                            clock, watchdog, manager, publisher.value().get());
   return code ? code.value() : give_up(code.error());
 }
 

@@ -12,6 +12,7 @@
 #include "daemon/counters_member.hpp"
 #include "daemon/exporter.hpp"
 #include "daemon/loss_member.hpp"
+#include "daemon/notify_member.hpp"
 #include "daemon/orphan_reaper.hpp"
 #include "daemon/priority.hpp"
 #include "daemon/privileges.hpp"
@@ -21,6 +22,7 @@
 #include "daemon/reload_member.hpp"
 #include "daemon/run_loop.hpp"
 #include "daemon/sandbox.hpp"
+#include "report/journal.hpp"
 #include "report/json_sink.hpp"
 #include "report/run_stamp.hpp"
 #include "report/text_sink.hpp"
@@ -30,6 +32,16 @@ namespace hb::daemon {
 namespace {
 
 constexpr std::size_t kStreamBytes = std::size_t{1} << 20;  // buffered for a slow reader
+
+// Text for the journal becomes entries with fields; if it cannot be reached so, plain lines.
+LineWriter open_stream(const RunConfig& options, int stop_fd) {
+  if (options.events == EventFormat::Text && journal::is_at(STDOUT_FILENO)) {
+    auto opened = journal::open();
+    if (opened) return {Outlet::to_journal(std::move(opened).value()), stop_fd};
+    spdlog::warn("{}: events have no fields there", opened.error().message);
+  }
+  return LineWriter(STDOUT_FILENO, stop_fd);
+}
 
 std::unique_ptr<EventSink> make_sink(EventFormat format, LineWriter& out, const RunStamp& stamp) {
   switch (format) {
@@ -265,8 +277,8 @@ void say_if_unwritten(LineWriter& out) {
 
 Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Intake& intake,
                          RecoveryMember::Prepared prepared, const Clock& clock, Watchdog& watchdog,
-                         Publisher* publisher) {
-  LineWriter out(STDOUT_FILENO, signals.fd());
+                         ServiceManager& manager, Publisher* publisher) {
+  LineWriter out = open_stream(options, signals.fd());
   const RunStamp stamp = new_run();
   const auto sink = make_sink(options.events, out, stamp);
   Observer observer(clock, observer_config(options, intake));
@@ -312,14 +324,18 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
                intake.observer_ns_inode(), intake.udp_addresses(),
                publisher != nullptr ? publisher->http_address() : ""});
   say_if_unwritten(out);
+  NotifyMember notify(manager, reach, observer, options.socket.path);
+  notify.begin(clock.now_ns());
   out.never_wait(kStreamBytes);
   never_wait_for_log();
   loop.add(reach);
+  loop.add(notify);
   for (LoopMember* member : members.all()) loop.add(*member);
   loop.add(losses);
   loop.add(counters);
   loop.add(sandbox);
   const ExitCode code = loop.run();
+  notify.finish();
   watchdog.progress().begin(Step::AwaitingCommands);
   if (members.recovery) members.recovery->finish();
   watchdog.progress().begin(Step::Ending);

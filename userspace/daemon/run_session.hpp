@@ -7,6 +7,7 @@
 #include "daemon/config.hpp"
 #include "daemon/exit_code.hpp"
 #include "daemon/recovery_member.hpp"
+#include "daemon/service_manager.hpp"
 #include "daemon/signals.hpp"
 #include "daemon/watchdog.hpp"
 #include "intake/intake.hpp"
@@ -21,6 +22,6 @@ namespace hb::daemon {
 // `publisher`: nullptr where nothing is published.
 Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Intake& intake,
                          RecoveryMember::Prepared prepared, const Clock& clock, Watchdog& watchdog,
-                         Publisher* publisher);
+                         ServiceManager& manager, Publisher* publisher);
 
 }  // namespace hb::daemon

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
+#include <string>
 
 #include "kernel/diagnosis_privileges.hpp"
 #include "kernel/libbpf_log.hpp"
@@ -24,7 +25,8 @@ Finding kernel_release() {
   ::uname(&system);
   const std::string found = std::string("Linux ") + system.release;
   if (kernel_is_at_least(5, 10)) return {"kernel", State::Ok, found, ""};
-  return {"kernel", State::Warning, found, "5.10 is the oldest kernel this is tested on; upgrade"};
+  return {"kernel", State::Warning, found,
+          std::string(kOldestKernel) + " is the oldest kernel this is tested on; upgrade"};
 }
 
 Finding btf() {

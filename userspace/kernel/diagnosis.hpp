@@ -12,6 +12,9 @@
 
 namespace hb::kernel {
 
+// The oldest kernel that this is tested on.
+inline constexpr const char* kOldestKernel = "5.10";
+
 struct Finding {
   enum class State { Ok, Warning, Failed };  // a Warning does not keep `run` from working
 

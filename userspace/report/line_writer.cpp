@@ -30,8 +30,6 @@ bool writable_within(int fd, int timeout_ms) {
 
 }  // namespace
 
-LineWriter::LineWriter(int fd, int stop_fd) : outlet_(fd), stop_fd_(stop_fd) {}
-
 void LineWriter::never_wait(std::size_t bytes) {
   if (!ending_) buffer_.emplace(bytes);
 }

@@ -22,6 +22,7 @@
 #include <functional>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "base/metric.hpp"
 #include "base/result.hpp"
@@ -40,7 +41,8 @@ class LineWriter {
     std::uint64_t since_ns;  // when the first of them was lost, on CLOCK_MONOTONIC
   };
 
-  explicit LineWriter(int fd, int stop_fd = kNoStop);
+  explicit LineWriter(int fd, int stop_fd = kNoStop) : LineWriter(Outlet(fd), stop_fd) {}
+  LineWriter(Outlet outlet, int stop_fd) : outlet_(std::move(outlet)), stop_fd_(stop_fd) {}
 
   // From now on write() does not block, and buffers at most `bytes`. Allocates.
   void never_wait(std::size_t bytes);
@@ -50,6 +52,7 @@ class LineWriter {
 
   [[nodiscard]] bool has_waiting() const { return buffer_ && !buffer_->empty(); }
   [[nodiscard]] int fd() const { return outlet_.fd(); }
+  [[nodiscard]] bool is_journal() const { return outlet_.is_journal(); }
   // Writes as much of the buffer as possible. False: nothing could be written.
   bool flush();
 

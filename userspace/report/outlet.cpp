@@ -7,8 +7,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <string>
+
+#include "report/journal.hpp"
 
 namespace hb {
 namespace {
@@ -39,7 +43,25 @@ bool Outlet::has_room() const {
   return ::poll(&polled, 1, 0) > 0;
 }
 
+// The first line, as one datagram.
+Outlet::Written Outlet::write_entry(std::string_view bytes) const {
+  const std::string_view line = bytes.substr(0, bytes.find('\n'));
+  const Written whole{std::min(line.size() + 1, bytes.size()), 0};
+  if (line.empty()) return whole;
+  std::array<char, kEntryBytes> entry;
+  const std::size_t length = std::min(line.size(), entry.size() - 1);
+  std::replace_copy(line.begin(), line.begin() + static_cast<std::ptrdiff_t>(length), entry.begin(),
+                    journal::kSeparator, '\n');
+  entry[length] = '\n';
+  while (::send(fd(), entry.data(), length + 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+    const int code = errno;
+    if (code != EINTR) return {0, code};
+  }
+  return whole;
+}
+
 Outlet::Written Outlet::write(std::string_view bytes) {
+  if (kind_ == Kind::Journal) return write_entry(bytes);
   if (kind_ == Kind::Shared) {
     if (!has_room()) return {0, EAGAIN};
     bytes = bytes.substr(0, PIPE_BUF);

@@ -9,13 +9,16 @@
 // and follows a poll(2) with POLLOUT: a pipe then has that much room (pipe(7)), unless another
 // writer uses it first. A terminal may have less room and block; a signal interrupts that.
 //
-// Borrows the descriptor that it is given. One thread. Allocates nothing after construction.
-// Expects SIGPIPE to be ignored.
+// The journal's socket takes each line as one datagram (journal.hpp).
+//
+// Borrows the descriptor that it is given, but owns the journal's. One thread. Allocates nothing
+// after construction. Expects SIGPIPE to be ignored.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 #include "base/fd.hpp"
 
@@ -24,6 +27,9 @@ namespace hb {
 class Outlet {
  public:
   explicit Outlet(int fd);
+  // A socket of journal::open(). At most kEntryBytes of a line are sent.
+  static Outlet to_journal(Fd socket) { return Outlet(std::move(socket)); }
+  static constexpr std::size_t kEntryBytes = 4096;
 
   struct Written {
     std::size_t bytes;
@@ -36,14 +42,20 @@ class Outlet {
   // For poll(2) with POLLOUT.
   [[nodiscard]] int fd() const { return own_ ? own_.get() : fd_; }
 
+  [[nodiscard]] bool is_journal() const { return kind_ == Kind::Journal; }
+
  private:
   enum class Kind : std::uint8_t {
     Unread,  // a file or a device, which has no reader to block on
     Socket,
-    Own,     // a description of our own, with O_NONBLOCK
+    Own,  // a description of our own, with O_NONBLOCK
+    Journal,
     Shared,  // a pipe or a terminal that could not be opened again
   };
 
+  explicit Outlet(Fd socket) : fd_(socket.get()), own_(std::move(socket)), kind_(Kind::Journal) {}
+
+  [[nodiscard]] Written write_entry(std::string_view bytes) const;
   [[nodiscard]] Kind find_kind();
   [[nodiscard]] bool has_room() const;
 

@@ -143,6 +143,7 @@ bool wants_colour(int fd) {
 }
 
 void TextSink::ready(const Ready& observer) {
+  begin_line(line_, "ready", journal::Priority::Info);
   put(line_, "ready: agents send to ");
   put_plain(line_, observer.socket);
   for (const auto& where : observer.udp) put(line_, " and UDP {}", where);
@@ -154,15 +155,19 @@ void TextSink::ready(const Ready& observer) {
 }
 
 void TextSink::write(const Event& event) {
-  std::visit(TextLine{line_, colour_}, event);
   const auto* stall = std::get_if<Stall>(&event);
-  if (stall != nullptr && services() != nullptr) put_service(line_, services()->service_of(*stall));
+  const auto* service =
+      stall != nullptr && services() != nullptr ? services()->service_of(*stall) : nullptr;
+  begin_line(event, service);
+  std::visit(TextLine{line_, colour_}, event);
+  put_service(line_, service);
   finish_line();
 }
 
 // In its own buffer, as line_ may contain an unfinished line.
 bool TextSink::loss(const Loss& loss) {
   Line line;
+  begin_line(line, "loss", journal::Priority::Warning);
   put_head(line, loss.observer_ns, "LOSS", colour_ ? kRed : nullptr);
   put(line, "{} {} since {}.{:06}, {} in all", loss.reason, loss.count,
       loss.since_ns / kNsPerSecond, loss.since_ns % kNsPerSecond / kNsPerUs, loss.total);
@@ -172,6 +177,8 @@ bool TextSink::loss(const Loss& loss) {
 }
 
 void TextSink::reach(const ReachChange& change) {
+  begin_line(line_, "reach",
+             change.reachable ? journal::Priority::Warning : journal::Priority::Error);
   put_head(line_, change.observer_ns, change.reachable ? "reachable" : "UNREACHABLE",
            colour_ ? kRed : nullptr);
   if (change.reachable) {
@@ -185,9 +192,18 @@ void TextSink::reach(const ReachChange& change) {
 }
 
 void TextSink::stopped(const Totals& totals) {
+  begin_line(line_, "stopped", journal::Priority::Info);
   put(line_, "stopped:");
   put_totals(line_, totals);
   finish_line();
+}
+
+void TextSink::begin_line(const Event& event, const ServiceFacts* service) {
+  if (out_.is_journal()) journal::put_fields(line_, event, service);
+}
+
+void TextSink::begin_line(Line& line, const char* event, journal::Priority priority) {
+  if (out_.is_journal()) journal::put_fields(line, event, priority);
 }
 
 void TextSink::finish_line() {

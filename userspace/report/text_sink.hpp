@@ -2,12 +2,14 @@
 //
 //   seconds since the start, the event, its pid, and further fields
 //
-// With colours if `colour` is set. Borrows the writer. One thread. Like JsonSink, keeps its buffer.
+// With colours if `colour` is set. Where the writer's lines go to the journal, each begins with the
+// entry's fields (journal.hpp). Borrows the writer. One thread. Like JsonSink, keeps its buffer.
 #pragma once
 
 #include <fmt/format.h>
 
 #include "report/event_sink.hpp"
+#include "report/journal.hpp"
 #include "report/line_writer.hpp"
 
 namespace hb {
@@ -26,6 +28,8 @@ class TextSink final : public EventSink {
   void stopped(const Totals& totals) override;
 
  private:
+  void begin_line(const Event& event, const ServiceFacts* service);
+  void begin_line(fmt::memory_buffer& line, const char* event, journal::Priority priority);
   void finish_line();
 
   LineWriter& out_;

@@ -6,6 +6,7 @@
 #include <array>
 #include <ctime>
 
+#include "base/build.hpp"
 #include "lab/cpu_model.hpp"
 
 namespace hb::bench {
@@ -35,7 +36,7 @@ std::string date_now() {
 }  // namespace
 
 Host this_host() {
-  return {kernel_release(), cpu_model(), usable_cores(), date_now(), HB_VERSION, revision()};
+  return {kernel_release(), cpu_model(), usable_cores(), date_now(), build_version(), revision()};
 }
 
 }  // namespace hb::bench

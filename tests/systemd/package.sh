@@ -1,0 +1,222 @@
+#!/usr/bin/env bash
+# The package, from its installation to its purge, in a container: the unit starts, beats, reloads, is killed, hangs,
+# stops, cannot attest; its journal and its hardening; a restart by policy; an upgrade; and that nothing is left.
+#
+#   tests/systemd/in-container.sh PACKAGE.deb tests/systemd/package.sh
+set -Eeuo pipefail
+trap 'echo "FAILED  line $LINENO: $BASH_COMMAND"' ERR
+
+readonly kPackage=/root/hb-ebpf.deb kConfig=/etc/hb-ebpf/hb-ebpf.conf kPatience_s=60
+readonly kUnit=hb-ebpf.service
+readonly kMostExposure=1.0
+failures=0
+
+# check WHAT COMMAND...
+check() {
+  local what=$1
+  shift
+  if "$@"; then
+    echo "ok      $what"
+  else
+    echo "FAILED  $what: $*"
+    failures=$((failures + 1))
+  fi
+}
+
+eventually() {
+  local until=$((SECONDS + kPatience_s))
+  until "$@"; do
+    ((SECONDS < until)) || return 1
+    sleep 0.1
+  done
+}
+
+not() { ! "$@"; }
+property() { systemctl show --property "$1" --value "${2:-$kUnit}"; }
+is() { [[ $(property "$1") == "$2" ]]; }
+is_active() { [[ $(systemctl is-active "$1") == active ]]; }
+main_pid() { property MainPID "${1:-$kUnit}"; }
+restarted_from() { is_active "$kUnit" && [[ $(main_pid) != "$1" ]]; }
+beat() { runuser -u nobody -- hb-ebpf beat --interval-ms 10 --count 3 2>/dev/null; }
+
+# in_journal MATCH...: an entry of the unit has all of these fields.
+in_journal() {
+  journalctl --sync
+  journalctl --unit "$kUnit" --output export --no-pager "$@" | grep -q .
+}
+in_log() {
+  journalctl --sync
+  journalctl --unit "$kUnit" --output cat --no-pager | grep -q -- "$1"
+}
+
+# drop_in NAME LINE...: of the section [Service].
+drop_in() {
+  local folder=/etc/systemd/system/$kUnit.d name=$1
+  shift
+  mkdir -p "$folder"
+  printf '%s\n' '[Service]' "$@" >"$folder/$name.conf"
+  systemctl daemon-reload
+}
+
+remove_drop_ins() {
+  rm -rf "/etc/systemd/system/$kUnit.d"
+  systemctl daemon-reload
+}
+
+install_it() {
+  dpkg --path-include=/usr/share/doc/hb-ebpf/* --path-include=/usr/share/man/* --install "$kPackage" >/root/dpkg.log 2>&1
+}
+
+starts() {
+  check "it installs" install_it
+  check "it runs" eventually is_active "$kUnit"
+  check "it is enabled" systemctl --quiet is-enabled "$kUnit" hb-ebpf-restart.path
+  check "it has no capability in the end" grep -q '^CapEff:.0000000000000000$' "/proc/$(main_pid)/status"
+  check "it is not root" not grep -q '^Uid:.0' "/proc/$(main_pid)/status"
+  check "it says what it observes" grep -q '^Observing [0-9]* agents at /run/hb-ebpf/hb.sock$' <(property StatusText)
+  check "any user's agent beats" beat
+  check "its version is told" grep -q 'revision .*libbpf .*5.10' <(hb-ebpf --version)
+}
+
+is_hardened() {
+  local exposure
+  check "systemd-analyze verify finds nothing" test -z "$(systemd-analyze verify --man=no "$kUnit" hb-ebpf-restart.path 2>&1)"
+  exposure=$(systemd-analyze security --no-pager "$kUnit" | sed -n 's/.*exposure level for [^:]*: \([0-9.]*\).*/\1/p')
+  check "its exposure is $exposure" awk -v is="$exposure" -v most="$kMostExposure" 'BEGIN { exit !(is != "" && is <= most) }'
+}
+
+is_in_the_journal() {
+  check "a beat has fields" eventually in_journal HB_EVENT=beat PRIORITY=6
+  check "an exit has fields" eventually in_journal HB_EVENT=stall PRIORITY=4
+  check "an event has the agent's pid" grep -q '^HB_PID=[1-9]' \
+    <(journalctl --unit "$kUnit" --output export --no-pager HB_EVENT=beat)
+  check "the log has priorities" eventually in_journal PRIORITY=6 _TRANSPORT=stdout
+}
+
+reloads() {
+  local pid
+  pid=$(main_pid)
+  check "it reloads" systemctl reload "$kUnit"
+  check "that is logged" eventually in_log 'SIGHUP: read /etc/hb-ebpf/hb-ebpf.conf again'
+  check "it is the same process" test "$(main_pid)" = "$pid"
+  check "it is ready again" eventually is SubState running
+}
+
+comes_back() {
+  local pid
+  pid=$(main_pid)
+  kill -KILL "$pid"
+  check "it is started again after a kill" eventually restarted_from "$pid"
+  check "agents beat again" eventually beat
+  drop_in watchdog 'WatchdogSec=3s' 'TimeoutAbortSec=2s'
+  systemctl restart "$kUnit"
+  pid=$(main_pid)
+  kill -STOP "$pid"
+  check "it is started again after a hang" eventually restarted_from "$pid"
+  check "systemd's watchdog found it" eventually in_log 'Watchdog timeout'
+  remove_drop_ins
+}
+
+is_empty() { [[ -z $(ls "$1") ]]; }
+is_refused() {
+  journalctl --sync
+  journalctl --unit hb-ebpf-restart.service --output cat --no-pager | grep -q "does not allow to restart this unit: $1\$"
+}
+
+# ends_known UNIT: its agent is ended by a signal, and the observer knew by then which unit it was of.
+ends_known() {
+  local pid
+  systemctl start "$1"
+  pid=$(main_pid "$1")
+  eventually in_journal HB_EVENT=beat "HB_PID=$pid" || return
+  systemctl kill --signal SEGV "$1"
+  eventually in_journal HB_EVENT=stall "HB_PID=$pid" || return
+  in_journal HB_EVENT=stall "HB_PID=$pid" "HB_SERVICE=$1"
+}
+
+# Two agents end; only for one a restart is allowed.
+restarts_units() {
+  local unit
+  for unit in example other; do
+    printf '%s\n' '[Service]' 'DynamicUser=yes' 'ExecStart=/usr/sbin/hb-ebpf beat --interval-ms 100' 'LimitCORE=0' \
+      >"/etc/systemd/system/$unit.service"
+  done
+  sed 's/^unit = .*//; s/unit = "example.service"/unit = "*.service"/' /usr/share/doc/hb-ebpf/examples/policy.toml \
+    >/etc/hb-ebpf/policy.toml
+  echo example.service >>/etc/hb-ebpf/restart.allow
+  sed -i 's/^# \(policy-file\|recovery-audit-file\)/\1/' "$kConfig"
+  echo 'recovery-startup-grace-ms = 1' >>"$kConfig"
+  systemctl daemon-reload
+  systemctl restart "$kUnit"
+  systemctl start example.service other.service
+  for unit in example other; do
+    check "the end of $unit.service has its service" eventually ends_known "$unit.service"
+  done
+  check "a unit that a policy names is restarted" eventually is_active example.service
+  check "one that is not allowed is refused" eventually is_refused other.service
+  check "it is left alone" not is_active other.service
+  check "no request is left" eventually is_empty /run/hb-ebpf-restart
+  check "commands have a normal priority" not in_log 'normal priority'
+  check "the record holds together" hb-ebpf audit verify /var/log/hb-ebpf/audit.jsonl
+}
+
+stops() {
+  systemctl stop "$kUnit"
+  check "it stops in order" is Result success
+  check "its exit code is 0" is ExecMainStatus 0
+  check "its socket is gone" test ! -e /run/hb-ebpf/hb.sock
+  check "the end is an event" eventually in_journal HB_EVENT=stopped
+}
+
+does_not_loop() {
+  drop_in unprivileged 'AmbientCapabilities=' 'CapabilityBoundingSet='
+  systemctl reset-failed "$kUnit"
+  check "it does not start without capabilities" not systemctl start "$kUnit"
+  check "its exit code is 3" is ExecMainStatus 3
+  check "it has failed" is ActiveState failed
+  check "it was not started again" is NRestarts 0
+  remove_drop_ins
+  systemctl reset-failed "$kUnit"
+}
+
+upgrades() {
+  local pid
+  echo '# mine' >>"$kConfig"
+  systemctl start "$kUnit"
+  pid=$(main_pid)
+  check "it is upgraded" install_it
+  check "it runs anew" eventually restarted_from "$pid"
+  check "the configuration is as it was" grep -q '^# mine$' "$kConfig"
+}
+
+# What the package, its unit or systemd for it have made.
+left() {
+  find / -xdev \( -path /proc -o -path /sys -o -path /root -o -path /var/log/journal \) -prune -o \
+    -name '*hb-ebpf*' ! -path '/var/cache/*' -print
+  find /run /var/lib -path /run/log -prune -o -name '*hb-ebpf*' -print
+}
+
+leaves_nothing() {
+  check "it is purged" dpkg --purge hb-ebpf
+  check "it does not run" not pgrep -x hb-ebpf
+  check "nothing is left: $(left | paste -sd' ')" test -z "$(left)"
+  check "its unit is unknown" test "$(property LoadState)" = not-found
+}
+
+show_logs() {
+  journalctl --unit "$kUnit" --unit hb-ebpf-restart.service --no-pager --lines 200
+  cat /root/dpkg.log
+}
+
+main() {
+  local part
+  for part in starts is_hardened reloads is_in_the_journal comes_back restarts_units stops does_not_loop upgrades; do
+    "$part"
+  done
+  ((failures == 0)) || show_logs
+  systemctl stop example.service other.service
+  leaves_nothing
+  return $((failures > 0))
+}
+
+main
