@@ -6,10 +6,10 @@
 
 #include <utility>
 
+#include "base/build.hpp"
 #include "daemon/metrics.hpp"
 #include "daemon/privileges.hpp"
 #include "daemon/user.hpp"
-#include "base/build.hpp"
 #include "publish/http_address.hpp"
 #include "recovery/pidfd.hpp"
 
