@@ -1,7 +1,9 @@
 // One user with many processes, and agents of another user: limits of the tables.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "tests/daemon/crowd.hpp"
@@ -62,18 +64,23 @@ TEST_P(Crowds, LeaveSlotsOfTheTrackerToOthers) {
   last_words(observer);
 }
 
-// A user has 1,024 entries in the table of senders. (With sanitizers there are fewer processes.)
+// A user has 1,024 entries in the table of senders. Whether there is one left is looked up and
+// counted in two steps (5.10 has no atomic that fetches), so it may have one more for each further
+// CPU. (With sanitizers there are fewer processes.)
 TEST_P(Crowds, AreToldOf) {
   constexpr std::size_t kEntries = 1'024;
   ObserverProcess observer = observe_exits();
   const std::size_t processes = how_many_processes(kEntries + 76);
   assemble(processes);
   const std::size_t refused = processes > kEntries ? processes - kEntries : 0;
-  if (refused > 0) {
-    EXPECT_EQ(observer.expect_loss("no_slot")["count"], refused);
+  const std::size_t more = std::min<std::size_t>(refused, std::thread::hardware_concurrency() - 1);
+  if (refused > more) {
+    EXPECT_GT(observer.expect_loss("no_slot")["count"], 0);
     observer.expect_logged("lost (no_slot)");
   }
-  EXPECT_EQ(last_words(observer)["stamps_dropped_total"]["no_slot"], refused);
+  const std::uint64_t counted = last_words(observer)["stamps_dropped_total"]["no_slot"];
+  EXPECT_LE(counted, refused);
+  EXPECT_GE(counted + more, refused);
 }
 
 TEST_P(Crowds, OfOneUserGetAQuarterOfTheTracker) {

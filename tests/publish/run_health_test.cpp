@@ -19,6 +19,7 @@ TEST_F(RunHealth, IsGoodWhenItRuns) {
 // The process that serves it goes on while the observer stands still.
 TEST_F(RunHealth, TellsOfALoopThatDoesNotTurn) {
   ObserverProcess observer = serve({"--self-watchdog-ms", "3000"});
+  ASSERT_TRUE(eventually([&] { return get("/readyz").status == 200; }));
   observer.process().signal(SIGSTOP);
   EXPECT_TRUE(eventually([&] { return get("/healthz").status == 503; }));
   EXPECT_NE(get("/healthz").body.find("the loop has not turned for "), std::string::npos);
@@ -30,6 +31,7 @@ TEST_F(RunHealth, TellsOfALoopThatDoesNotTurn) {
 
 TEST_F(RunHealth, IsNotReadyWithoutItsSocket) {
   ObserverProcess observer = serve();
+  ASSERT_TRUE(eventually([&] { return get("/readyz").status == 200; }));
   std::filesystem::remove(socket_);
   // Not a socket, so it is not replaced.
   std::filesystem::create_directory(socket_);

@@ -18,9 +18,9 @@ std::vector<std::string> choices_of(const std::string& value) {
   return words;
 }
 
-FlagDescription describe(const CLI::Option& option) {
+FlagDescription describe(const CLI::Option& option, const std::string& name) {
   FlagDescription flag;
-  flag.name = "--" + option.get_lnames().front();
+  flag.name = "--" + name;
   flag.help = option.get_description();
   if (option.get_items_expected_max() > 0) flag.value = option.get_type_name();
   flag.fallback = option.get_default_str();
@@ -41,8 +41,9 @@ CommandDescription describe(const CLI::App& app) {
     if (option->get_group().empty()) continue;
     if (option->get_positional()) {
       command.operands.push_back(option->get_name(true));
-    } else if (!option->get_lnames().empty()) {
-      command.flags.push_back(describe(*option));
+    }
+    for (const std::string& name : option->get_lnames()) {
+      command.flags.push_back(describe(*option, name));
     }
   }
   for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {

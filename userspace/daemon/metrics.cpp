@@ -5,6 +5,7 @@
 #include "audit/audit_log.hpp"
 #include "daemon/publish_member.hpp"
 #include "daemon/reach_member.hpp"
+#include "daemon/sandbox.hpp"
 #include "daemon/watchdog.hpp"
 #include "kernel/stamp_counters.hpp"
 #include "observer/counters.hpp"
@@ -70,6 +71,7 @@ constexpr std::array kAll = {
     &Watchdog::kInterrupts,
     &ReachMember::kUnreachable,
     &ReachMember::kRebound,
+    &Sandbox::kDenied,
     &PublishMember::kLost,
 };
 

@@ -54,6 +54,8 @@ constexpr std::array kAllowed = {
     SCMP_SYS(getrlimit), SCMP_SYS(sched_getaffinity), SCMP_SYS(rt_sigaction),
     SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack), SCMP_SYS(signalfd4),
     SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(exit), SCMP_SYS(exit_group),
+    // the group of a new socket: only one that it has already
+    SCMP_SYS(setfsgid),
     // its children, and whether an agent lives
     SCMP_SYS(wait4), SCMP_SYS(waitid), SCMP_SYS(pidfd_open)};
 

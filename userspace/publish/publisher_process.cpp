@@ -153,10 +153,10 @@ class PublisherProcess final : public HttpPages {
     return std::make_unique<CgroupServices>(std::move(paths).value(), config_.cgroup_of_commands);
   }
 
-  // Whether the loop has written since, or will not.
+  // Whether the loop has written since, or will not. It has not begun where its age is not known.
   bool is_fresh(std::uint64_t written_ns, std::uint64_t since_ns, const Health& health) const {
-    return written_ns + kFresh_ns >= since_ns || !health.is_healthy ||
-           now_ns_ - since_ns >= kPatience_ns;
+    const bool stands_still = !health.is_healthy && health.loop_age_ns;
+    return written_ns + kFresh_ns >= since_ns || stands_still || now_ns_ - since_ns >= kPatience_ns;
   }
 
   std::optional<HttpPage> metrics(Exposition::Format format, std::uint64_t since_ns) {
