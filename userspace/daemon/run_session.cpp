@@ -320,6 +320,7 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
   // Before `ready`: it takes the spare descriptors.
   RunLoop loop(observer, clock, intake.poll_sources(), signals, *sink, out, watchdog.progress(),
                loop_config(options, clock.now_ns()));
+  if (members.publish) members.publish->tick(clock.now_ns());  // whoever reads `ready` may ask
   sink->ready({options.socket.path, static_cast<std::uint32_t>(::getpid()),
                intake.observer_ns_inode(), intake.udp_addresses(),
                publisher != nullptr ? publisher->http_address() : ""});

@@ -7,6 +7,9 @@
 
 #include <microhttpd.h>
 
+#include <cstddef>
+#include <cstdint>
+
 #include "base/result.hpp"
 
 namespace hb {

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cstdarg>
 #include <utility>
 
 #include "observer/source.hpp"

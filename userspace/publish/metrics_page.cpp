@@ -1,7 +1,7 @@
 #include "publish/metrics_page.hpp"
 
 #include <algorithm>
-#include <functional>
+#include <tuple>
 #include <vector>
 
 #include "base/enum_values.hpp"

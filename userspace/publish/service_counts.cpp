@@ -1,6 +1,7 @@
 #include "publish/service_counts.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace hb {
 
