@@ -18,9 +18,10 @@ std::vector<std::string> choices_of(const std::string& value) {
   return words;
 }
 
-FlagDescription describe(const CLI::Option& option) {
+// `name`: one of its names, as a flag may have an alias.
+FlagDescription describe(const CLI::Option& option, const std::string& name) {
   FlagDescription flag;
-  flag.name = "--" + option.get_lnames().front();
+  flag.name = "--" + name;
   flag.help = option.get_description();
   if (option.get_items_expected_max() > 0) flag.value = option.get_type_name();
   flag.fallback = option.get_default_str();
@@ -39,11 +40,8 @@ CommandDescription describe(const CLI::App& app) {
   command.footer = app.get_footer();
   for (const CLI::Option* option : app.get_options()) {
     if (option->get_group().empty()) continue;
-    if (option->get_positional()) {
-      command.operands.push_back(option->get_name(true));
-    } else if (!option->get_lnames().empty()) {
-      command.flags.push_back(describe(*option));
-    }
+    if (option->get_positional()) command.operands.push_back(option->get_name(true));
+    for (const auto& name : option->get_lnames()) command.flags.push_back(describe(*option, name));
   }
   for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
     if (!sub->get_group().empty()) command.commands.push_back(describe(*sub));
