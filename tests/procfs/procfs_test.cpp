@@ -6,6 +6,7 @@
 #include <ctime>
 #include <deque>
 #include <fstream>
+#include <vector>
 
 #include "intake/procfs_source.hpp"
 #include "procfs/namespace_link.hpp"

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 
 #include "base/fd.hpp"
 #include "base/uninterrupted.hpp"
