@@ -317,7 +317,7 @@ TEST_F(SupportBundle, HasNoConfigurationThatIsNotTrusted) {
 // --- The file ---
 
 TEST_F(SupportBundle, IsForItsOwnerAloneWhateverTheMask) {
-  for (const mode_t mask : {0000, 0777}) {
+  for (const mode_t mask : {0000U, 0777U}) {
     Process process(hb_ebpf({"support-bundle", "--output", output_, "--socket", socket_}), {},
                     [&] { ::umask(mask); });
     ASSERT_EQ(process.wait(), 0) << process.errors();
