@@ -120,6 +120,22 @@ TEST(Sandbox, LeavesWhatTheLoopNeeds) {
             kGood);
 }
 
+TEST(Sandbox, LeavesTheWatchdogItsLastResort) {
+  EXPECT_EQ(in_sandbox([] {
+              sigevent event{};
+              event.sigev_notify = SIGEV_SIGNAL;
+              event.sigev_signo = SIGKILL;
+              timer_t timer{};
+              if (::timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) return kBad;
+              itimerspec soon{};
+              soon.it_value.tv_nsec = 1;
+              if (::timer_settime(timer, 0, &soon, nullptr) != 0) return kBad;
+              ::pause();
+              return kBad;
+            }),
+            200 + SIGKILL);
+}
+
 // One thread of a process, which is made to call something else than it wanted to.
 class Captive {
  public:
@@ -235,6 +251,29 @@ TEST_F(SandboxOfAnObserver, IsThatOfItsWatchdogToo) {
     ++count;
   }
   EXPECT_EQ(count, 2U);
+}
+
+// Once a SIGSYS of anybody overwrote the result of whatever system call it interrupted.
+TEST_F(SandboxOfAnObserver, IsNotDeceivedByASignalOfSomebody) {
+  ObserverProcess observer(socket_, {"--threshold-ms", "60000"});
+  for (std::uint64_t nonce = 1; nonce <= 200; ++nonce) {
+    observer.process().signal(SIGSYS);
+    ASSERT_TRUE(send_claim(socket_, own_pid(), nonce));
+  }
+  for (int beats = 0; beats < 200; ++beats) observer.expect("beat");
+  EXPECT_EQ(observer.stop()["sandbox_denied_total"], 0);
+}
+
+// A name service may bring libraries, which are loaded when the first name is looked up.
+TEST_F(SandboxOfAnObserver, LetsNamesBeLookedUpWhenTheConfigurationIsReadAgain) {
+  const std::string config = directory_.path("hb.conf");
+  const auto write = [&](const std::string& text) { std::ofstream(config) << text; };
+  write("threshold-ms = 60000\n");
+  ObserverProcess observer(socket_, {"--config", config});
+  write("threshold-ms = 60000\nsocket-group = no-such-group\n");
+  observer.process().signal(SIGHUP);
+  observer.expect_logged("no-such-group");
+  EXPECT_EQ(observer.stop()["sandbox_denied_total"], 0);
 }
 
 TEST_F(SandboxOfAnObserver, IsLeftOutWhereCommandsMayRun) {

@@ -1,8 +1,11 @@
 // /healthz and /readyz of a running observer.
+#include <sys/stat.h>
+
 #include <filesystem>
 
 #include "tests/publish/http_client.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/needs.hpp"
 
 namespace hb::test {
 namespace {
@@ -39,6 +42,17 @@ TEST_F(RunHealth, IsNotReadyWithoutItsSocket) {
   EXPECT_EQ(get("/readyz").body, "agents cannot reach the socket\n");
   std::filesystem::remove(socket_);
   EXPECT_TRUE(eventually([&] { return get("/readyz").status == 200; }));
+}
+
+// Once it was called ready, whatever became of its socket: nobody had looked.
+TEST_F(RunHealth, IsNotCalledReadyWhereItsUserCannotLook) {
+  HB_NEEDS_ROOT();
+  ::chmod(directory_.path(".").c_str(), 0700);
+  ObserverProcess observer = serve({"--user", "65533:65533"});
+  ASSERT_TRUE(eventually([&] { return get("/healthz").status == 200; }));
+  const HttpAnswer answer = get("/readyz");
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(answer.body, "the observer's own frame has not come back yet\n");
 }
 
 }  // namespace

@@ -49,12 +49,7 @@ std::string in_a_file(const std::string& text) {
 
 }  // namespace
 
-// At the end of the process a sanitizer's runtime needs more than the sandbox leaves: a thread and
-// ptrace(2).
 Argv hb_ebpf(Argv arguments) {
-  if (HB_IS_SANITIZED && !arguments.empty() && arguments[0] == "run") {
-    arguments.insert(arguments.begin() + 1, "--no-sandbox");
-  }
   arguments.insert(arguments.begin(), HB_EBPF_BINARY);
   return arguments;
 }

@@ -82,10 +82,10 @@ void NotifyMember::tell_status() {
 
 // If there was no check since, the next one wakes the loop.
 void NotifyMember::feed() {
-  if (reach_.is_lost() || reach_.reached_ns() <= fed_reached_ns_) return;
+  if (reach_.is_lost() || reach_.proven_ns() <= fed_proven_ns_) return;
   if (!manager_.tell("WATCHDOG=1")) return;
   owes_food_ = false;
-  fed_reached_ns_ = reach_.reached_ns();
+  fed_proven_ns_ = reach_.proven_ns();
 }
 
 std::string NotifyMember::status() const {

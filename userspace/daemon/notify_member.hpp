@@ -51,8 +51,8 @@ class NotifyMember final : public LoopMember {
   std::uint64_t wake_ns_ = Source::kNever;
   bool was_lost_ = false;
   bool owes_ready_ = false;
-  bool owes_food_ = false;            // WATCHDOG=1
-  std::uint64_t fed_reached_ns_ = 0;  // the check that the last WATCHDOG=1 was about
+  bool owes_food_ = false;           // WATCHDOG=1
+  std::uint64_t fed_proven_ns_ = 0;  // the check that the last WATCHDOG=1 was about
   std::string told_status_;
 };
 

@@ -82,7 +82,7 @@ void PublishMember::hear(const Stall& stall) {
 
 void PublishMember::tick(std::uint64_t now_ns) {
   board_.turned_ns.store(now_ns, std::memory_order_relaxed);
-  board_.self_beat_ns.store(sources_.reach.reached_ns(), std::memory_order_relaxed);
+  board_.self_beat_ns.store(sources_.reach.proven_ns(), std::memory_order_relaxed);
   board_.is_lost.store(sources_.reach.is_lost() ? 1 : 0, std::memory_order_relaxed);
   if (now_ns >= next_look_ns_) look(now_ns);
   if (publisher_.is_lost()) {

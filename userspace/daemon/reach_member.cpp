@@ -24,11 +24,13 @@ constexpr std::uint64_t kFormerRest_ns = 600 * kNsPerSecond;
 void ReachMember::begin(std::uint64_t now_ns) {
   checked_ns_ = reached_ns_ = now_ns;
   const auto reached = intake_.check_reach(now_ns);
+  if (reached) proven_ns_ = now_ns;
   if (reached || reached.error().code != EACCES) return;
   may_look_ = false;
   spdlog::warn(
-      "{}: as this user cannot look there, it will not be noticed if the socket loses its path "
-      "(let it search the directory)",
+      "{}: as this user cannot look there, it will not be noticed if the socket loses its path, "
+      "/readyz does not say that it is ready, and a service manager's watchdog is not fed (let it "
+      "search the directory)",
       reached.error().message);
 }
 
@@ -59,6 +61,7 @@ Result<> ReachMember::check(std::uint64_t now_ns) {
   auto reached = may_look_ ? intake_.check_reach(now_ns) : ok();
   if (reached && !is_lost_) {
     reached_ns_ = now_ns;
+    if (may_look_) proven_ns_ = now_ns;
     observer_.note_reached();
   }
   return reached;
@@ -104,7 +107,7 @@ void ReachMember::regain(bool rebound, std::uint64_t now_ns) {
   observer_.was_unreachable(reached_ns_, now_ns);
   observer_.note_reached();
   is_lost_ = false;
-  reached_ns_ = regained_ns_ = now_ns;
+  reached_ns_ = proven_ns_ = regained_ns_ = now_ns;
   problem_.clear();
 }
 

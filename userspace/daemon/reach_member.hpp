@@ -45,8 +45,8 @@ class ReachMember final : public LoopMember, public Reach {
 
   bool is_reachable(std::uint64_t now_ns) override;
   [[nodiscard]] bool is_lost() const override { return is_lost_; }
-  // When it was last found that they can, on CLOCK_MONOTONIC.
-  [[nodiscard]] std::uint64_t reached_ns() const { return reached_ns_; }
+  // When it was last proven that they can, on CLOCK_MONOTONIC. 0: never, as this user cannot look.
+  [[nodiscard]] std::uint64_t proven_ns() const { return proven_ns_; }
 
   void handle(const Event&) override {}
   void tick(std::uint64_t now_ns) override;
@@ -76,7 +76,8 @@ class ReachMember final : public LoopMember, public Reach {
   bool may_look_ = true;
   bool is_finished_ = false;
   std::uint64_t checked_ns_ = 0;
-  std::uint64_t reached_ns_ = 0;  // the last check that succeeded
+  std::uint64_t reached_ns_ = 0;  // the last check that succeeded, or could not be made
+  std::uint64_t proven_ns_ = 0;   // the last one that was made and succeeded
   bool is_lost_ = false;
   std::uint64_t regained_ns_ = 0;
   std::uint64_t first_lost_ns_ = 0;  // when the first of the present series of losses was noticed

@@ -120,6 +120,7 @@ Result<> take_priority(const RunConfig& options) {
 // After the last thread has been made. Not where commands may run, as they would inherit it.
 Result<> enter_sandbox(const RunConfig& options) {
   if (options.no_sandbox || options.recovery.may_run_commands()) return ok();
+  if (options.read_again) load_name_services();
   auto entered = Sandbox::enter();
   if (entered) return entered;
   return Error{entered.error().message + " (--no-sandbox does without)", entered.error().code};

@@ -125,4 +125,10 @@ void keep_file_group(gid_t group) {
       ::setresgid(static_cast<gid_t>(-1), static_cast<gid_t>(-1), group);
 }
 
+void load_name_services() {
+  constexpr const char* kNobodys = "no:name";  // a name cannot have a colon
+  [[maybe_unused]] const auto* user = ::getpwnam(kNobodys);
+  [[maybe_unused]] const auto* group = ::getgrnam(kNobodys);
+}
+
 }  // namespace hb::daemon
