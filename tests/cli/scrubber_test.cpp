@@ -43,6 +43,41 @@ TEST(Scrubber, HidesTheLoginOfAUrl) {
   }
 }
 
+// A password with an @ was shown from there on.
+TEST(Scrubber, HidesTheLoginOfAUrlToItsLastAt) {
+  const Scrubber scrubber;
+  EXPECT_EQ(scrubber.scrubbed("to postgres://u:p@ss@host/a@b, x@y"),
+            "to postgres://(hidden)@host/a@b, x@y");
+  EXPECT_EQ(scrubber.scrubbed("a://u:'\"@h b://p@q@r\tc://d e@f"),
+            "a://(hidden)@h b://(hidden)@r\tc://d e@f");
+  EXPECT_EQ(scrubber.scrubbed("a://b@c,d://e@f"), "a://(hidden)@c,d://(hidden)@f");
+  EXPECT_EQ(scrubber.scrubbed("a://b@"), "a://(hidden)@");
+}
+
+TEST(Scrubber, HidesWhatFollowsAuthorization) {
+  const Scrubber scrubber;
+  EXPECT_EQ(scrubber.scrubbed("got Authorization: Basic aHVudGVy== x\nnext"),
+            "got Authorization: (hidden)\nnext");
+  EXPECT_EQ(scrubber.scrubbed("AUTHORIZATION:Bearer a\nproxy-authorization : b"),
+            "AUTHORIZATION: (hidden)\nproxy-authorization : (hidden)");
+  EXPECT_EQ(scrubber.scrubbed(R"({"Authorization": "Basic a"})"), R"({"Authorization": (hidden))");
+  EXPECT_EQ(scrubber.scrubbed(R"({\"authorization\":\"Basic a\"})"),
+            R"({\"authorization\": (hidden))");
+}
+
+TEST(Scrubber, HidesItThoughItsNameHasASecret) {
+  Scrubber scrubber;
+  scrubber.hide("Auth");
+  EXPECT_EQ(scrubber.scrubbed("Authorization: Basic a"), "(hidden)orization: (hidden)");
+}
+
+TEST(Scrubber, KeepsAuthorizationWithoutAValue) {
+  const Scrubber scrubber;
+  for (const char* text : {"authorization", "no authorization for it: x", "authorization\n:x"}) {
+    EXPECT_EQ(scrubber.scrubbed(text), text);
+  }
+}
+
 TEST(Scrubber, DoesNotLookForWhatIsEverywhere) {
   Scrubber scrubber;
   scrubber.hide("");

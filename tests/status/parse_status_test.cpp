@@ -154,6 +154,32 @@ TEST(ParseStatus, RefusesWhatIsNestedDeeply) {
   EXPECT_EQ(status::on_one_line(deep), "");
 }
 
+TEST(ParseStatus, ReadsAsManyAgentsAsItSaysAndNoMore) {
+  Json json = document_json();
+  for (std::uint64_t pid = 1; pid <= status::kMaxAgents; ++pid) add_agent(json, agent_json(pid));
+  EXPECT_EQ(document_of(json).agents.size(), 4096U);
+  add_agent(json, agent_json(4097));
+  EXPECT_EQ(mistake_in(json),
+            "the status document has 4097 elements in 'agents.list', and hb-ebpf reads at most "
+            "4096");
+}
+
+// An object was looked at again for each one behind it. That way, this would take hours.
+TEST(ParseStatus, LooksAtEachElementOfAListOnce) {
+  Json json = document_json();
+  json["future"] = Json::array();
+  for (int i = 0; i < 500'000; ++i) json["future"].push_back(Json::object());
+  const std::string text = json.dump();
+  EXPECT_EQ(mistake_in(text), "");
+  EXPECT_EQ(status::on_one_line(text), text);
+}
+
+TEST(ParseStatus, RefusesAnObjectOfVeryManyFields) {
+  Json json = document_json();
+  for (std::size_t i = 0; i < status::kMaxFields; ++i) json["counters"][std::to_string(i)] = i;
+  EXPECT_NE(mistake_in(json).find("is not JSON"), std::string::npos);
+}
+
 TEST(ParseStatus, LetsNothingThroughThatATerminalWouldObey) {
   Json json = document_json();
   Json agent = agent_json(7);

@@ -5,9 +5,15 @@
 
 #include <cerrno>
 #include <cstring>
+#include <iterator>
+#include <sstream>
+#include <utility>
+#include <vector>
 
 #include "cli/config_file.hpp"
+#include "cli/setting_names.hpp"
 #include "daemon/trusted_file.hpp"
+#include "recovery/command_line.hpp"
 
 namespace hb::cli {
 namespace {
@@ -56,12 +62,35 @@ std::string name_alone(const std::string& value, Scrubber& scrubber) {
   return value.substr(0, equals) + "=(hidden)";
 }
 
+// Words as the command will have them: a log quotes them in its own way, or not at all.
+std::vector<std::string> words_of(const std::string& command) {
+  if (auto words = split_words(command)) return std::move(words).value();
+  std::istringstream text(command);  // a quote is missing
+  return {std::istream_iterator<std::string>(text), {}};
+}
+
+// Also what stands behind a =, as in --password=SECRET, and as it is within a string of JSON.
+void hide_word(const std::string& word, Scrubber& scrubber) {
+  const auto value = word.substr(word.find('=') + 1);
+  for (const auto& part : {word, value}) {
+    scrubber.hide(part);
+    const std::string escaped = Json(part).dump(-1, ' ', false, Json::error_handler_t::replace);
+    if (escaped.size() != part.size() + 2) scrubber.hide(escaped.substr(1, escaped.size() - 2));
+  }
+}
+
 // A command without its arguments, in which passwords are often found.
 std::string program_alone(const std::string& value, Scrubber& scrubber) {
-  const auto blank = value.find_first_of(" \t");
-  if (blank == std::string::npos) return value;
-  hide(value.substr(blank + 1), scrubber);
-  return value.substr(0, blank) + " (arguments hidden)";
+  const auto words = words_of(value);
+  if (words.size() < 2) return value;
+  const std::string& program = words.front();
+  std::string arguments;
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    arguments += (i == 1 ? "" : " ") + words[i];
+    if (words[i] != program) hide_word(words[i], scrubber);
+  }
+  scrubber.hide(arguments);  // its words may be too short to be hidden alone
+  return program + " (arguments hidden)";
 }
 
 // No flag has such a name: secrets are in files. But whoever errs writes them here.
@@ -93,9 +122,13 @@ std::string place_alone(const std::string& message, const std::string& path) {
 void show(const std::vector<ConfigLine>& lines, BundledConfig& config, Scrubber& scrubber) {
   Json settings = Json::array();
   Json files = Json::array();
+  const auto known = setting_names();
   for (const auto& line : lines) {
-    settings.push_back(
-        {{"line", line.number}, {"key", line.key}, {"value", shown_value(line, scrubber)}});
+    std::string value = shown_value(line, scrubber);
+    const bool is_known = known.contains(line.key);
+    if (!is_known) value = "(not shown: there is no such setting)";
+    settings.push_back({{"line", line.number}, {"key", line.key}, {"value", value}});
+    if (!is_known) continue;
     if (names_a_file(line.key)) files.push_back(facts_of(line.value));
     if (line.key == "socket") config.socket = line.value;
     if (line.key == "status-socket") config.status_socket = line.value;

@@ -1,4 +1,4 @@
-// A configuration file as support-bundle shows it: every setting, but no secret.
+// A configuration file as support-bundle shows it: settings, but no secret.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -14,9 +14,10 @@ struct BundledConfig {
   std::string status_socket;  // likewise
 };
 
-// Of values of the environment of commands (recovery-env) only the name is shown, of a command only
-// its first word; both are hidden wherever else they occur. Files that it names are shown by mode,
-// owner and size, never by content.
+// Of a name that is no setting the value is not shown: misspelt, it does not say what it is. Of
+// values of the environment of commands (recovery-env) only the name is shown, of a command only
+// its program; values and arguments are hidden wherever else they occur. Files that it names are
+// shown by mode, owner and size, never by content.
 [[nodiscard]] BundledConfig bundle_config(const std::string& path, Scrubber& scrubber);
 
 }  // namespace hb::cli

@@ -10,6 +10,7 @@
 
 #include "base/fd.hpp"
 #include "base/uninterrupted.hpp"
+#include "status/json_bounds.hpp"
 #include "transport/unix_address.hpp"
 
 namespace hb::cli {
@@ -20,7 +21,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kMostBytes = std::size_t{4} << 20;
 constexpr std::chrono::seconds kPatience{5};
-constexpr int kDeepest = 32;
+constexpr std::size_t kDeepest = 32;       // a document is walked by recursion
+constexpr std::size_t kMostFields = 1024;  // of an object: finding one costs a step for each
 
 Result<Fd> connect_to(const std::string& path) {
   const auto address = unix_address(path);
@@ -57,11 +59,6 @@ Result<std::string> read_document(const Fd& socket) {
   return Error{"the observer's status is longer than 4 MiB"};
 }
 
-// What is deeper is left out: a document is walked by recursion.
-bool not_too_deep(int depth, Json::parse_event_t /*event*/, Json& /*parsed*/) {
-  return depth <= kDeepest;
-}
-
 }  // namespace
 
 Json bundle_status(const std::string& socket) {
@@ -69,7 +66,12 @@ Json bundle_status(const std::string& socket) {
   if (!connected) return {{"socket", socket}, {"problem", connected.error().message}};
   const auto text = read_document(connected.value());
   if (!text) return {{"socket", socket}, {"problem", text.error().message}};
-  Json status = Json::parse(text.value(), not_too_deep, false);
+  if (!status::is_within(text.value(), {kDeepest, kMostFields})) {
+    return {{"socket", socket},
+            {"problem", "its status is nested too deep, or has too many fields"}};
+  }
+  // Without a callback, which would make it walk through an array again for each object in it.
+  Json status = Json::parse(text.value(), nullptr, false);
   if (status.is_discarded()) return {{"socket", socket}, {"problem", "its status is no JSON"}};
   return {{"socket", socket}, {"status", std::move(status)}};
 }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cctype>
 #include <string_view>
-#include <utility>
 
 namespace hb::cli {
 namespace {
@@ -32,35 +31,63 @@ std::string without_long_hex(const std::string& text) {
   return kept;
 }
 
-// "nats://user:password@host" without what stands before the @.
-std::string without_logins(std::string text) {
+// "nats://user:password@host" without what stands before the last @: a password may have one.
+std::string without_logins(std::string_view text) {
   constexpr std::string_view kScheme = "://";
-  for (auto at = text.find(kScheme); at != std::string::npos; at = text.find(kScheme, at)) {
+  std::string kept;
+  for (auto at = text.find(kScheme); at != std::string_view::npos; at = text.find(kScheme)) {
     at += kScheme.size();
-    const auto end = text.find_first_of("@/ \t\n\"'", at);
-    if (end != std::string::npos && text[end] == '@') text.replace(at, end - at, kHidden);
+    kept += text.substr(0, at);
+    text.remove_prefix(at);
+    const auto last = text.substr(0, text.find_first_of("/ \t\r\n\v\f")).rfind('@');
+    if (last == std::string_view::npos) continue;
+    kept += kHidden;
+    text.remove_prefix(last);
   }
-  return text;
+  return kept.append(text);
+}
+
+bool is_same_letter(char one, char other) {
+  return std::tolower(static_cast<unsigned char>(one)) == other;
+}
+
+// "Authorization: Basic ...", also as a field of JSON, without what follows in that line.
+std::string without_authorization(std::string_view text) {
+  constexpr std::string_view kName = "authorization";
+  std::string kept;
+  for (;;) {
+    const auto* name =
+        std::search(text.begin(), text.end(), kName.begin(), kName.end(), is_same_letter);
+    if (name == text.end()) return kept.append(text);
+    const auto behind = static_cast<std::size_t>(name - text.begin()) + kName.size();
+    const auto colon = std::min(text.find_first_not_of("\\\"' \t", behind), text.size());
+    const bool has_value = colon < text.size() && (text[colon] == ':' || text[colon] == '=');
+    kept += text.substr(0, has_value ? colon + 1 : behind);
+    if (has_value) kept += std::string(" ") + kHidden;
+    text.remove_prefix(has_value ? std::min(text.find('\n', colon), text.size()) : behind);
+  }
 }
 
 }  // namespace
 
 void Scrubber::hide(const std::string& secret) {
   if (secret.size() < kShortestSecret) return;
-  secrets_.push_back(secret);
   // The longest first: one may be part of another.
-  std::sort(secrets_.begin(), secrets_.end(),
-            [](const auto& one, const auto& other) { return one.size() > other.size(); });
+  const auto is_longer = [](const auto& one, const auto& other) {
+    return one.size() > other.size();
+  };
+  secrets_.insert(std::upper_bound(secrets_.begin(), secrets_.end(), secret, is_longer), secret);
 }
 
 std::string Scrubber::scrubbed(std::string text) const {
+  text = without_authorization(text);  // first: a secret may be a part of that name
   for (const auto& secret : secrets_) {
     for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret, at)) {
       text.replace(at, secret.size(), kHidden);
       at += std::char_traits<char>::length(kHidden);
     }
   }
-  return without_long_hex(without_logins(std::move(text)));
+  return without_long_hex(without_logins(text));
 }
 
 Json Scrubber::scrubbed_json(const Json& json) const {

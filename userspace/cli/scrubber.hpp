@@ -1,7 +1,8 @@
 // Scrubber: takes secrets out of what support-bundle writes.
 //
 // Hidden are 64 or more hexadecimal digits in a row, which is what a key looks like (a container's
-// id and a checksum look so too), the login in a URL, and whatever the caller names.
+// id and a checksum look so too), the login in a URL, what follows `Authorization:` in its line,
+// and whatever the caller names.
 #pragma once
 
 #include <nlohmann/json.hpp>

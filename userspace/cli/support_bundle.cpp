@@ -95,7 +95,9 @@ Json collect(const Options& options) {
       {"process", bundle_process()},
       {"log", bundle_log(options.logs)},
   };
-  return scrubber.scrubbed_json(all);
+  Json shown = Json::object();  // under these names, whatever is hidden elsewhere
+  for (const auto& [name, part] : all.items()) shown[name] = scrubber.scrubbed_json(part);
+  return shown;
 }
 
 ExitCode support_bundle(const Options& options) {

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "recovery/printable.hpp"
+#include "status/json_bounds.hpp"
 
 namespace hb::status {
 namespace {
@@ -12,16 +13,14 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // Far more than the document has. What is deeper is never built: dump() is recursive.
-constexpr int kMaxDepth = 16;
+constexpr std::size_t kMaxDepth = 16;
 
+// Json's own callback, which could stop it at a depth, is of no use: after each object it walks
+// through all that precede it in their array.
 std::optional<Json> json_of(std::string_view text) {
-  bool is_too_deep = false;
-  const auto stop_at_depth = [&is_too_deep](int depth, Json::parse_event_t, Json&) {
-    if (depth > kMaxDepth) is_too_deep = true;
-    return depth <= kMaxDepth;
-  };
-  Json json = Json::parse(text.begin(), text.end(), stop_at_depth, false);
-  if (json.is_discarded() || is_too_deep) return std::nullopt;
+  if (!is_within(text, {kMaxDepth, kMaxFields})) return std::nullopt;
+  Json json = Json::parse(text.begin(), text.end(), nullptr, false);
+  if (json.is_discarded()) return std::nullopt;
   return json;
 }
 
@@ -74,6 +73,14 @@ class Fields {
       Fields element((*found)[i], name_of(key) + "[" + std::to_string(i) + "]", mistake_);
       read_one(element, lines.emplace_back());
     }
+  }
+
+  // An array with more elements is a mistake.
+  void limit(const char* key, std::size_t most) {
+    const Json* found = find(key);
+    if (found == nullptr || !found->is_array() || found->size() <= most) return;
+    mistake_ = Error{"the status document has " + std::to_string(found->size()) + " elements in '" +
+                     name_of(key) + "', and hb-ebpf reads at most " + std::to_string(most)};
   }
 
   // A number, or an object with one for each value of the counter's label.
@@ -232,7 +239,7 @@ Result<StatusDocument> parse_status(std::string_view text) {
   const auto json = json_of(text);
   if (!json) {
     return Error{"what came from the status socket, " + std::to_string(text.size()) +
-                 " bytes, is not JSON: is an hb-ebpf at that socket?"};
+                 " bytes, is not JSON as an hb-ebpf writes it: is one at that socket?"};
   }
   std::optional<Error> mistake;
   Fields fields(*json, "", mistake);
@@ -248,6 +255,7 @@ Result<StatusDocument> parse_status(std::string_view text) {
   fields.read_each("services", document.services, read_service);
   fields.read_inner("agents", [&document](Fields& agents) {
     agents.read("total", document.agents_total);
+    agents.limit("list", kMaxAgents);
     agents.read_each("list", document.agents, read_agent);
   });
   if (mistake) return *mistake;

@@ -1,7 +1,10 @@
 // JSON to StatusDocument. The text may come from whoever has the path of the status socket: how
-// deep it nests is bounded here, and how long it is by StatusFetch.
+// deep it nests, and what it has of fields and agents, is bounded here, and how long it is by
+// StatusFetch. The time that it takes grows with the length.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -13,8 +16,13 @@ namespace hb::status {
 // The version that this program reads.
 inline constexpr std::uint64_t kDocumentVersion = 1;
 
+// An observer tells of at most 1024.
+inline constexpr std::size_t kMaxAgents = 4096;
+// In one object: finding one costs a step for each.
+inline constexpr std::size_t kMaxFields = 1024;
+
 // Unknown fields are ignored; null or no field at all is "not known". A field of another type, no
-// JSON at all, or another version is an Error, which says what to do.
+// JSON at all, another version or more agents are an Error, which says what to do.
 [[nodiscard]] Result<StatusDocument> parse_status(std::string_view text);
 
 // The same document on one line, in ASCII: names in it cannot be taken for a terminal's commands.
