@@ -95,7 +95,7 @@ TEST_F(Rates, AreOfWhenTheObserverWroteItDown) {
     json["uptime_ns"] = 11 * kSecond + age_ms * 1'000'000;
     json["snapshot_age_ns"] = age_ms * 1'000'000;
     json["counters"]["beats_total"] = 80;
-    json["agents"]["list"] = {agent_json(7)};
+    json["agents"]["list"] = Json::array({agent_json(7)});
     json["agents"]["list"][0]["nonce"] = 8;
     take(json);
     EXPECT_EQ(rate(), 3.0) << age_ms;

@@ -33,8 +33,8 @@ inline std::string free_port() {
 
 class UdpRun : public ::testing::Test {
  protected:
-  // With --attest procfs: nothing about UDP depends on the kernel program. Nobody is silent unless a
-  // test wants it: on a busy machine an agent was, between its beat and the end of the test.
+  // With --attest procfs: nothing about UDP depends on the kernel program. Nobody is silent unless
+  // a test wants it: on a busy machine an agent was, between its beat and the end of the test.
   ObserverProcess observe(Argv more) {
     if (std::find(more.begin(), more.end(), "--threshold-ms") == more.end()) {
       more.insert(more.end(), {"--threshold-ms", "600000"});

@@ -39,8 +39,8 @@ struct User {
 // (setfsgid(2)); an exec takes it away. Does nothing where that is not permitted.
 void keep_file_group(gid_t group);
 
-// Loads what looks up names of users and groups (nsswitch.conf(5)), which otherwise happens when the
-// first name is not found in the files.
+// Loads what looks up names of users and groups (nsswitch.conf(5)), which otherwise happens when
+// the first name is not found in the files.
 void load_name_services();
 
 }  // namespace hb::daemon
