@@ -1,6 +1,4 @@
 // The publisher process: what it may do, and what its end costs.
-#include <dirent.h>
-
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -67,6 +65,23 @@ TEST_F(RunPublisher, EndsWithTheObserver) {
   }
 }
 
+// It can look at nothing then, and the observer, which is another user, may not signal it.
+TEST_F(RunPublisher, ThatIsStoppedEndsWithTheObserver) {
+  HB_NEEDS_ROOT();
+  for (const int signal : {SIGTERM, SIGKILL}) {
+    ObserverProcess observer = serve();
+    const pid_t pid = publisher_of(observer.process().pid());
+    ASSERT_GT(pid, 0);
+    ::kill(pid, SIGSTOP);
+    ASSERT_TRUE(eventually([&] { return status_line(pid, "State") == "T"; }));
+    observer.process().signal(signal);
+    observer.process().wait();
+    EXPECT_TRUE(eventually([&] { return !is_alive(pid); })) << signal;
+    ObserverProcess next = observe({"--http-addr", address_});
+    EXPECT_EQ(get("/healthz").status, 200) << signal;
+  }
+}
+
 TEST_F(RunPublisher, IsNotThereWhereNothingIsPublished) {
   ObserverProcess observer = observe({"--status-socket", "none"});
   EXPECT_EQ(publisher_of(observer.process().pid()), 0);
@@ -75,7 +90,8 @@ TEST_F(RunPublisher, IsNotThereWhereNothingIsPublished) {
 TEST_F(RunPublisher, ItsEndIsToldAndCounted) {
   HB_NEEDS_ROOT();
   ObserverProcess observer = serve({"--threshold-ms", "600000"});
-  ::kill(publisher_of(observer.process().pid()), SIGKILL);
+  const pid_t pid = publisher_of(observer.process().pid());
+  ::kill(pid, SIGKILL);
   observer.expect_logged("the publisher process has ended");
   EXPECT_FALSE(connect_tcp(address_)) << "nobody must wait for an answer";
   EXPECT_FALSE(connect_unix(status_));

@@ -1,6 +1,8 @@
 #include "publish/publisher_process.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -242,6 +244,19 @@ Result<> prepare(const PublisherConfig& config, pid_t parent, const std::vector<
   return renounce_privileges(parent);
 }
 
+// As the user that it is from now on: the kernel compares the one who asks with the one who is to be
+// killed (F_SETOWN in fcntl(2)).
+Result<> die_with_pipe(const Fd& lifeline) {
+  const int fd = lifeline.get();
+  const bool is_set = ::fcntl(fd, F_SETOWN, ::getpid()) == 0 &&
+                      ::fcntl(fd, F_SETSIG, SIGKILL) == 0 && ::fcntl(fd, F_SETFL, O_ASYNC) == 0;
+  const int code = errno;
+  if (!is_set) return os_error(code, "cannot tie the publisher process to the observer (fcntl)");
+  pollfd polled{fd, 0, 0};
+  if (::poll(&polled, 1, 0) != 0) ::_exit(1);  // it ended before that
+  return ok();
+}
+
 void say_hello(const Fd& control, const Result<>& prepared) {
   PublisherHello hello;
   if (!prepared) {
@@ -254,12 +269,13 @@ void say_hello(const Fd& control, const Result<>& prepared) {
 
 void run(const PublisherConfig& config, Board& board, PublisherDescriptors& descriptors,
          pid_t parent) {
-  auto& [control, http, stat, cgroups] = descriptors;
-  std::vector<Fd*> kept{&control};
+  auto& [control, lifeline, http, stat, cgroups] = descriptors;
+  std::vector<Fd*> kept{&control, &lifeline};
   for (Fd* fd : {&http, &stat, &cgroups}) {
     if (*fd) kept.push_back(fd);
   }
   if (auto prepared = prepare(config, parent, kept); !prepared) say_hello(control, prepared);
+  if (auto tied = die_with_pipe(lifeline); !tied) say_hello(control, tied);
   PublisherProcess process(config, board, control, std::move(stat), std::move(cgroups));
   say_hello(control, http ? process.serve_http(std::move(http)) : ok());
   process.run();

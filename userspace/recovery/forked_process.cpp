@@ -105,8 +105,9 @@ ForkedProcess::~ForkedProcess() {
   if (pid_ < 0) return;
   pollfd polled{pidfd_.get(), POLLIN, 0};
   const bool has_ended = ::poll(&polled, 1, kLastPatience_ms) > 0;
-  // Where the signal is refused (by the sandbox; by another user that it has become), the kernel
-  // kills it when we end (PR_SET_PDEATHSIG).
+  // Where the sandbox refuses the signal, the kernel kills it when we end (PR_SET_PDEATHSIG). Where
+  // it has become another user, the kernel asks for the same permission and does not; it has to be
+  // tied to us by other means.
   if (!has_ended && ::kill(pid_, SIGKILL) != 0) return;
   reap(pidfd_);
 }

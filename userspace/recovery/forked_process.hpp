@@ -37,7 +37,8 @@ class ForkedProcess {
 [[nodiscard]] Result<> detach_from_parent(const char* name, const std::vector<Fd*>& kept);
 
 // What the child does last before its work: no capability, no new privileges, not traceable by
-// others of its user, and SIGKILL when the thread that forked it ends.
+// others of its user, and SIGKILL when the thread that forked it ends. The kernel sends that one
+// only where the thread may signal the process at its end: not to another user's, without CAP_KILL.
 [[nodiscard]] Result<> renounce_privileges(pid_t parent);
 
 }  // namespace hb
