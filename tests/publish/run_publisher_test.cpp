@@ -1,4 +1,6 @@
 // The publisher process: what it may do, and what its end costs.
+#include <sys/syscall.h>
+
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -38,6 +40,20 @@ pid_t publisher_of(pid_t observer) {
 bool is_alive(pid_t pid) {
   const std::string state = status_line(pid, "State");
   return !state.empty() && state != "Z";
+}
+
+// The socket over which it talks with the observer.
+Fd control_of(pid_t pid) {
+  constexpr int kDescriptors = 64;
+  const Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  for (int number = 0; number < kDescriptors; ++number) {
+    Fd copy(static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd.get(), number, 0)));
+    int type = 0;
+    socklen_t size = sizeof(type);
+    if (!copy || ::getsockopt(copy.get(), SOL_SOCKET, SO_TYPE, &type, &size) != 0) continue;
+    if (type == SOCK_SEQPACKET) return copy;
+  }
+  return Fd();
 }
 
 using RunPublisher = RunPublish;
@@ -93,12 +109,29 @@ TEST_F(RunPublisher, ItsEndIsToldAndCounted) {
   const pid_t pid = publisher_of(observer.process().pid());
   ::kill(pid, SIGKILL);
   observer.expect_logged("the publisher process has ended");
+  EXPECT_TRUE(eventually([&] { return status_line(pid, "State").empty(); })) << "a zombie";
   EXPECT_FALSE(connect_tcp(address_)) << "nobody must wait for an answer";
   EXPECT_FALSE(connect_unix(status_));
   ASSERT_TRUE(send_claim(socket_, own_pid()));
   observer.expect("beat");
   EXPECT_EQ(observer.stop()["publisher_lost_total"], 1);
   EXPECT_TRUE(left_nothing());
+}
+
+TEST_F(RunPublisher, IsLostWhenItSaysWhatItShouldNot) {
+  HB_NEEDS_ROOT();
+  ObserverProcess observer = serve({"--threshold-ms", "600000"});
+  const pid_t pid = publisher_of(observer.process().pid());
+  const Fd control = control_of(pid);
+  HB_NEEDS(control, "pidfd_getfd(2), for CAP_SYS_PTRACE");
+  for (int i = 0; i < 100; ++i) ::send(control.get(), "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+  observer.expect_logged("the publisher process has ended");
+  EXPECT_TRUE(eventually([&] { return !is_alive(pid); })) << "it has to be killed";
+  EXPECT_FALSE(connect_tcp(address_));
+  EXPECT_FALSE(connect_unix(status_));
+  ASSERT_TRUE(send_claim(socket_, own_pid()));
+  observer.expect("beat");
+  EXPECT_EQ(observer.stop()["publisher_lost_total"], 1);
 }
 
 TEST_F(RunPublisher, ThatIsStoppedHoldsUpNothing) {

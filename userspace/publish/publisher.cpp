@@ -52,6 +52,12 @@ void stop_listening(Fd& socket) {
   socket.reset();
 }
 
+void watch_too(const Fd& epoll, int fd) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &event);
+}
+
 Result<Fd> watch(const Fd& socket) {
   Fd epoll(::epoll_create1(EPOLL_CLOEXEC));
   int code = errno;
@@ -143,15 +149,17 @@ void Publisher::tell_of_cgroup() {
   ::send(control_.get(), &word, sizeof(word), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-// Nothing is expected but the end of the process.
+// Nothing is expected but the end of the process. If it sends anything, somebody has taken it over,
+// who could keep the loop busy.
 void Publisher::look() {
-  if (is_lost()) return;
+  if (is_lost()) return process_.reap_if_ended();
   std::uint8_t ignored = 0;
   const ssize_t length = ::recv(control_.get(), &ignored, sizeof(ignored), MSG_DONTWAIT);
   const int code = errno;
-  if (length > 0 || (length < 0 && (code == EAGAIN || code == EINTR))) return;
+  if (length < 0 && (code == EAGAIN || code == EINTR)) return;
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, control_.get(), nullptr);
   end_it();
+  watch_too(epoll_, process_.fd());
 }
 
 void Publisher::end_it() {

@@ -1,8 +1,9 @@
 // Publisher: the publisher process (publisher_process.hpp), from the observer's side.
 //
 // Owns the board and the process, which is ended and reaped at the latest when this goes. Never
-// blocks, but in start() and in the destructor. When the process has ended before its time, fd() is readable and is_lost() says so; nobody is served any more, and
-// nothing else changes. One thread.
+// blocks, but in start() and in the destructor. When the process has ended before its time, or says
+// what it has no business to say, fd() is readable and is_lost() says so; nobody is served any more,
+// and nothing else changes. One thread.
 //
 // The process dies with the observer in every state, also when it is stopped: see
 // PublisherDescriptors::lifeline. What it listens on stops listening even if it does not die.
@@ -40,7 +41,7 @@ class Publisher {
 
   [[nodiscard]] int fd() const { return epoll_.get(); }
   [[nodiscard]] bool is_lost() const { return !control_; }
-  // When fd() is readable.
+  // When fd() is readable; also reaps a process that was lost.
   void look();
 
   [[nodiscard]] pid_t pid() const { return process_.pid(); }

@@ -112,6 +112,13 @@ ForkedProcess::~ForkedProcess() {
   reap(pidfd_);
 }
 
+void ForkedProcess::reap_if_ended() {
+  if (pid_ < 0 || !has_exited(pidfd_)) return;
+  reap(pidfd_);
+  pid_ = -1;
+  pidfd_.reset();
+}
+
 Result<> detach_from_parent(const char* name, const std::vector<Fd*>& kept) {
   sigset_t signals;
   ::sigfillset(&signals);

@@ -22,12 +22,16 @@ class ForkedProcess {
   ForkedProcess& operator=(ForkedProcess&&) = delete;
   ~ForkedProcess();
 
-  [[nodiscard]] pid_t pid() const { return pid_; }
+  [[nodiscard]] pid_t pid() const { return pid_; }  // -1: reaped
+  // Readable when the process has ended; -1: reaped.
+  [[nodiscard]] int fd() const { return pidfd_.get(); }
+  // Never blocks.
+  void reap_if_ended();
 
  private:
   ForkedProcess(pid_t pid, Fd pidfd);
 
-  pid_t pid_;  // -1: moved from
+  pid_t pid_;  // -1: moved from, or reaped
   Fd pidfd_;
 };
 
