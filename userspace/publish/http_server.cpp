@@ -108,9 +108,9 @@ void HttpServer::began(MHD_Connection* connection, void** context) {
   }
 }
 
-// The oldest, but none that waits for figures: those will be there in a moment, and it would wait in
-// vain for as long as others keep coming. So the newest may be the one that has to go. More than one
-// may be over the limit until the library has closed it, so one of them ends again and again.
+// The oldest, but none that waits for figures: those will be there in a moment, and it would wait
+// in vain for as long as others keep coming. So the newest may be the one that has to go. More than
+// one may be over the limit until the library has closed it, so one of them ends again and again.
 void HttpServer::end_oldest(const Connection& newest, bool of_its_peer) {
   std::size_t over = of_its_peer
                          ? static_cast<std::size_t>(std::count_if(

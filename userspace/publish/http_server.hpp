@@ -2,8 +2,9 @@
 // of the caller.
 //
 // Nobody can keep others out: a connection has kPatience_ns in all, there are at most
-// kMostConnections, of them kMostOfPeer of one address, and a new one takes the place of the
-// oldest that does not wait for its page (HttpPages::page() is to say soon what it is). What a client may send is bounded (kConnection_bytes); bodies are ignored.
+// kMostConnections, of them kMostOfPeer of one address, and a new one takes the place of the oldest
+// that does not wait for its page, which is to be there soon. What a client may send is bounded
+// (kConnection_bytes); bodies are ignored.
 //
 //   wait until fd() is readable or wake_ns() has come:
 //     server.turn(now_ns);

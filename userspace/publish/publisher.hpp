@@ -2,8 +2,8 @@
 //
 // Owns the board and the process, which is ended and reaped at the latest when this goes. Never
 // blocks, but in start() and in the destructor. When the process has ended before its time, or says
-// what it has no business to say, fd() is readable and is_lost() says so; nobody is served any more,
-// and nothing else changes. One thread.
+// what it has no business to say, fd() is readable and is_lost() says so; nobody is served any
+// more, and nothing else changes. One thread.
 //
 // The process dies with the observer in every state, also when it is stopped: see
 // PublisherDescriptors::lifeline. What it listens on stops listening even if it does not die.

@@ -244,8 +244,8 @@ Result<> prepare(const PublisherConfig& config, pid_t parent, const std::vector<
   return renounce_privileges(parent);
 }
 
-// As the user that it is from now on: the kernel compares the one who asks with the one who is to be
-// killed (F_SETOWN in fcntl(2)).
+// As the user that it is from now on: the kernel compares the one who asks with the one who is to
+// be killed (F_SETOWN in fcntl(2)).
 Result<> die_with_pipe(const Fd& lifeline) {
   const int fd = lifeline.get();
   const bool is_set = ::fcntl(fd, F_SETOWN, ::getpid()) == 0 &&
