@@ -1,4 +1,5 @@
 // The publisher process: what it may do, and what its end costs.
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include <filesystem>
@@ -67,8 +68,27 @@ TEST_F(RunPublisher, MayDoNothing) {
     EXPECT_EQ(status_line(pid, set), "0000000000000000") << set;
   }
   EXPECT_EQ(status_line(pid, "NoNewPrivs"), "1");
+  EXPECT_EQ(status_line(pid, "Seccomp"), "2");
   EXPECT_EQ(status_line(pid, "Uid"), "4294967294");
   EXPECT_EQ(status_line(pid, "Gid"), "4294967294");
+}
+
+TEST_F(RunPublisher, HasNoFilterWhereNoneIsWanted) {
+  ObserverProcess observer = serve({"--no-sandbox"});
+  EXPECT_EQ(get("/healthz").status, 200);
+  // A container may have one of its own.
+  EXPECT_EQ(status_line(publisher_of(observer.process().pid()), "Seccomp"),
+            status_line(::getpid(), "Seccomp"));
+}
+
+TEST_F(RunPublisher, IsNotAheadOfOthersWhereTheObserverIs) {
+  HB_NEEDS_ROOT();
+  HB_NEEDS(::setpriority(PRIO_PROCESS, 0, -20) == 0, "CAP_SYS_NICE");
+  ObserverProcess observer = serve();
+  ::setpriority(PRIO_PROCESS, 0, 0);
+  const pid_t pid = publisher_of(observer.process().pid());
+  EXPECT_EQ(::getpriority(PRIO_PROCESS, static_cast<id_t>(observer.process().pid())), -20);
+  EXPECT_EQ(::getpriority(PRIO_PROCESS, static_cast<id_t>(pid)), 0);
 }
 
 TEST_F(RunPublisher, EndsWithTheObserver) {

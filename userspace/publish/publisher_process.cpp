@@ -20,9 +20,11 @@
 #include "observer/source.hpp"
 #include "publish/http_server.hpp"
 #include "publish/metrics_page.hpp"
+#include "publish/publisher_filter.hpp"
 #include "publish/status_document.hpp"
 #include "publish/status_server.hpp"
 #include "recovery/cgroup_services.hpp"
+#include "recovery/command_priority.hpp"
 #include "recovery/forked_process.hpp"
 
 namespace hb {
@@ -238,8 +240,16 @@ class PublisherProcess final : public HttpPages {
   std::uint64_t now_ns_ = 0;
 };
 
+// The observer's may be raised from outside (`nice -20`): it is to be ahead of everybody, but not
+// this process. Where it may not be changed, it stays.
+void take_normal_priority() {
+  const auto normal = CommandPriority::prepare(std::nullopt, {});
+  if (normal) static_cast<void>(normal.value().take());
+}
+
 Result<> prepare(const PublisherConfig& config, pid_t parent, const std::vector<Fd*>& kept) {
   if (auto detached = detach_from_parent("hb-ebpf-publish", kept); !detached) return detached;
+  take_normal_priority();
   if (auto became = config.become_user(); !became) return became;
   return renounce_privileges(parent);
 }
@@ -277,7 +287,9 @@ void run(const PublisherConfig& config, Board& board, PublisherDescriptors& desc
   if (auto prepared = prepare(config, parent, kept); !prepared) say_hello(control, prepared);
   if (auto tied = die_with_pipe(lifeline); !tied) say_hello(control, tied);
   PublisherProcess process(config, board, control, std::move(stat), std::move(cgroups));
-  say_hello(control, http ? process.serve_http(std::move(http)) : ok());
+  auto ready = http ? process.serve_http(std::move(http)) : ok();
+  if (ready && config.has_filter) ready = refuse_what_a_publisher_needs_not();
+  say_hello(control, ready);
   process.run();
 }
 

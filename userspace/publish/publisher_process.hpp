@@ -43,6 +43,7 @@ struct PublisherConfig {
   std::span<const Metric* const> metrics;
   HttpAuth auth;
   std::uint64_t metrics_per_agent = 0;
+  bool has_filter = true;                         // see publisher_filter.hpp
   std::optional<std::string> cgroup_of_commands;  // see CgroupServices
   // Becomes the user that the process is to run as. Privileges are renounced after it.
   std::function<Result<>()> become_user;

@@ -5,7 +5,9 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,7 +40,14 @@ Result<> move_away_from_standard(Fd& fd) {
   return ok();
 }
 
+bool is_silent(int fd) {
+  struct stat file {};
+  return ::fstat(fd, &file) == 0 && S_ISCHR(file.st_mode) && file.st_rdev == makedev(1, 3);
+}
+
+// A process whose parent has done so already needs no permission to open anything.
 Result<> silence_standard() {
+  if (is_silent(STDIN_FILENO) && is_silent(STDOUT_FILENO) && is_silent(STDERR_FILENO)) return ok();
   const Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
   const int code = errno;
   if (!null) return os_error(code, "cannot open /dev/null");
