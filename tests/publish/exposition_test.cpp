@@ -76,6 +76,17 @@ TEST(Exposition, IsWhatAcceptAsksFor) {
   EXPECT_EQ(Exposition::asked_for("*/*"), Format::Text);
   EXPECT_EQ(Exposition::asked_for("application/openmetrics-text;version=1.0.0,text/plain;q=0.5"),
             Format::OpenMetrics);
+  EXPECT_EQ(Exposition::asked_for("text/plain;q=0.5 , application/openmetrics-text ; q=0.01"),
+            Format::OpenMetrics);
+}
+
+TEST(Exposition, IsNotWhatAcceptRulesOut) {
+  for (const char* accept :
+       {"application/openmetrics-text;q=0", "application/openmetrics-text; version=1.0.0; q=0.000",
+        "text/plain, application/openmetrics-text ;Q=0.0", "application/openmetrics-texts",
+        ",;,"}) {
+    EXPECT_EQ(Exposition::asked_for(accept), Format::Text) << accept;
+  }
 }
 
 }  // namespace

@@ -111,6 +111,19 @@ TEST_F(RunHttp, SlowReadersCostNobodyElse) {
   observer.expect("beat");
 }
 
+// It asks before the others come, and the observer, which is stopped, lets it wait for figures.
+TEST_F(RunHttp, WhoeverWaitsForFiguresKeepsThePlace) {
+  ObserverProcess observer = serve();
+  observer.process().signal(SIGSTOP);
+  const Fd waiting = connect_tcp(address_);
+  send_text(waiting, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_NE(get("/").status, 0) << "by then the request before it has been read";
+  std::vector<Fd> storm;
+  for (int i = 0; i < 200; ++i) storm.push_back(connect_tcp(address_));
+  EXPECT_EQ(parse_answer(read_to_end(waiting)).status, 200);
+  observer.process().signal(SIGCONT);
+}
+
 TEST_F(RunHttp, NonsenseIsRefusedAndCostsNobodyElse) {
   ObserverProcess observer = serve();
   EXPECT_GE(get("/metrics", "X: " + std::string(100'000, 'x') + "\r\n").status, 0);

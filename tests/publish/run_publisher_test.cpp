@@ -1,5 +1,6 @@
 // The publisher process: what it may do, and what its end costs.
-#include <dirent.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include <filesystem>
 #include <fstream>
@@ -42,6 +43,20 @@ bool is_alive(pid_t pid) {
   return !state.empty() && state != "Z";
 }
 
+// The socket over which it talks with the observer.
+Fd control_of(pid_t pid) {
+  constexpr int kDescriptors = 64;
+  const Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  for (int number = 0; number < kDescriptors; ++number) {
+    Fd copy(static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd.get(), number, 0)));
+    int type = 0;
+    socklen_t size = sizeof(type);
+    if (!copy || ::getsockopt(copy.get(), SOL_SOCKET, SO_TYPE, &type, &size) != 0) continue;
+    if (type == SOCK_SEQPACKET) return copy;
+  }
+  return Fd();
+}
+
 using RunPublisher = RunPublish;
 
 TEST_F(RunPublisher, MayDoNothing) {
@@ -53,8 +68,27 @@ TEST_F(RunPublisher, MayDoNothing) {
     EXPECT_EQ(status_line(pid, set), "0000000000000000") << set;
   }
   EXPECT_EQ(status_line(pid, "NoNewPrivs"), "1");
+  EXPECT_EQ(status_line(pid, "Seccomp"), "2");
   EXPECT_EQ(status_line(pid, "Uid"), "4294967294");
   EXPECT_EQ(status_line(pid, "Gid"), "4294967294");
+}
+
+TEST_F(RunPublisher, HasNoFilterWhereNoneIsWanted) {
+  ObserverProcess observer = serve({"--no-sandbox"});
+  EXPECT_EQ(get("/healthz").status, 200);
+  // A container may have one of its own.
+  EXPECT_EQ(status_line(publisher_of(observer.process().pid()), "Seccomp"),
+            status_line(::getpid(), "Seccomp"));
+}
+
+TEST_F(RunPublisher, IsNotAheadOfOthersWhereTheObserverIs) {
+  HB_NEEDS_ROOT();
+  HB_NEEDS(::setpriority(PRIO_PROCESS, 0, -20) == 0, "CAP_SYS_NICE");
+  ObserverProcess observer = serve();
+  ::setpriority(PRIO_PROCESS, 0, 0);
+  const pid_t pid = publisher_of(observer.process().pid());
+  EXPECT_EQ(::getpriority(PRIO_PROCESS, static_cast<id_t>(observer.process().pid())), -20);
+  EXPECT_EQ(::getpriority(PRIO_PROCESS, static_cast<id_t>(pid)), 0);
 }
 
 TEST_F(RunPublisher, EndsWithTheObserver) {
@@ -67,6 +101,23 @@ TEST_F(RunPublisher, EndsWithTheObserver) {
   }
 }
 
+// It can look at nothing then, and the observer, which is another user, may not signal it.
+TEST_F(RunPublisher, ThatIsStoppedEndsWithTheObserver) {
+  HB_NEEDS_ROOT();
+  for (const int signal : {SIGTERM, SIGKILL}) {
+    ObserverProcess observer = serve();
+    const pid_t pid = publisher_of(observer.process().pid());
+    ASSERT_GT(pid, 0);
+    ::kill(pid, SIGSTOP);
+    ASSERT_TRUE(eventually([&] { return status_line(pid, "State") == "T"; }));
+    observer.process().signal(signal);
+    observer.process().wait();
+    EXPECT_TRUE(eventually([&] { return !is_alive(pid); })) << signal;
+    ObserverProcess next = observe({"--http-addr", address_});
+    EXPECT_EQ(get("/healthz").status, 200) << signal;
+  }
+}
+
 TEST_F(RunPublisher, IsNotThereWhereNothingIsPublished) {
   ObserverProcess observer = observe({"--status-socket", "none"});
   EXPECT_EQ(publisher_of(observer.process().pid()), 0);
@@ -75,14 +126,32 @@ TEST_F(RunPublisher, IsNotThereWhereNothingIsPublished) {
 TEST_F(RunPublisher, ItsEndIsToldAndCounted) {
   HB_NEEDS_ROOT();
   ObserverProcess observer = serve({"--threshold-ms", "600000"});
-  ::kill(publisher_of(observer.process().pid()), SIGKILL);
+  const pid_t pid = publisher_of(observer.process().pid());
+  ::kill(pid, SIGKILL);
   observer.expect_logged("the publisher process has ended");
+  EXPECT_TRUE(eventually([&] { return status_line(pid, "State").empty(); })) << "a zombie";
   EXPECT_FALSE(connect_tcp(address_)) << "nobody must wait for an answer";
   EXPECT_FALSE(connect_unix(status_));
   ASSERT_TRUE(send_claim(socket_, own_pid()));
   observer.expect("beat");
   EXPECT_EQ(observer.stop()["publisher_lost_total"], 1);
   EXPECT_TRUE(left_nothing());
+}
+
+TEST_F(RunPublisher, IsLostWhenItSaysWhatItShouldNot) {
+  HB_NEEDS_ROOT();
+  ObserverProcess observer = serve({"--threshold-ms", "600000"});
+  const pid_t pid = publisher_of(observer.process().pid());
+  const Fd control = control_of(pid);
+  HB_NEEDS(control, "pidfd_getfd(2), for CAP_SYS_PTRACE");
+  for (int i = 0; i < 100; ++i) ::send(control.get(), "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+  observer.expect_logged("the publisher process has ended");
+  EXPECT_TRUE(eventually([&] { return !is_alive(pid); })) << "it has to be killed";
+  EXPECT_FALSE(connect_tcp(address_));
+  EXPECT_FALSE(connect_unix(status_));
+  ASSERT_TRUE(send_claim(socket_, own_pid()));
+  observer.expect("beat");
+  EXPECT_EQ(observer.stop()["publisher_lost_total"], 1);
 }
 
 TEST_F(RunPublisher, ThatIsStoppedHoldsUpNothing) {

@@ -62,6 +62,7 @@ Result<std::unique_ptr<Publisher>> start_publisher(const RunConfig& config, Http
                          .metrics = all_metrics(),
                          .auth = std::move(auth),
                          .metrics_per_agent = config.publish.metrics_per_agent,
+                         .has_filter = !config.no_sandbox,
                          .cgroup_of_commands = {},
                          .become_user = become_nobody};
   if (prepared.cgroup) wanted.cgroup_of_commands = prepared.cgroup->path;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/units.hpp"
 
 namespace hb {
@@ -40,6 +42,29 @@ const char* word(Exposition::Type type) {
     case Exposition::Type::Histogram: return "histogram";
   }
   return "unknown";
+}
+
+// What is before the next separator, without blanks, which is taken off with it.
+std::string_view take_part(std::string_view& rest, char separator) {
+  std::string_view part = rest.substr(0, rest.find(separator));
+  rest.remove_prefix(std::min(part.size() + 1, rest.size()));
+  const auto first = part.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return part.substr(first, part.find_last_not_of(" \t") - first + 1);
+}
+
+// "q=0", "q=0.0": a weight of zero means "not acceptable" (RFC 9110, 12.4.2).
+bool is_zero_weight(std::string_view parameter) {
+  return (parameter.starts_with("q=0") || parameter.starts_with("Q=0")) &&
+         parameter.find_first_not_of("0.", 2) == std::string_view::npos;
+}
+
+bool accepts_open_metrics(std::string_view range) {
+  if (take_part(range, ';') != kOpenMetrics) return false;
+  while (!range.empty()) {
+    if (is_zero_weight(take_part(range, ';'))) return false;
+  }
+  return true;
 }
 
 std::string seconds(std::uint64_t ns) {
@@ -104,8 +129,13 @@ const char* Exposition::media_type(Format format) {
   return "text/plain";
 }
 
+// Whichever of the two is preferred: that OpenMetrics is understood is enough.
 Exposition::Format Exposition::asked_for(std::string_view accept) {
-  return accept.find(kOpenMetrics) != std::string_view::npos ? Format::OpenMetrics : Format::Text;
+  while (!accept.empty()) {
+    const std::string_view range = take_part(accept, ',');
+    if (accepts_open_metrics(range)) return Format::OpenMetrics;
+  }
+  return Format::Text;
 }
 
 }  // namespace hb

@@ -102,24 +102,25 @@ void HttpServer::began(MHD_Connection* connection, void** context) {
   const auto of_peer = std::count_if(connections_.begin(), connections_.end(),
                                      [&](const Connection& one) { return one.peer == peer; });
   if (static_cast<std::size_t>(of_peer) > kMostOfPeer) {
-    end_oldest_but(newest, true);
+    end_oldest(newest, true);
   } else if (connections_.size() > kMostConnections) {
-    end_oldest_but(newest, false);
+    end_oldest(newest, false);
   }
 }
 
-// More than one may be over the limit until the library has closed it, so one of them ends again
-// and again; it is the oldest in any case.
-void HttpServer::end_oldest_but(const Connection& kept, bool of_its_peer) {
+// The oldest, but none that waits for figures: those will be there in a moment, and it would wait
+// in vain for as long as others keep coming. So the newest may be the one that has to go. More than
+// one may be over the limit until the library has closed it, so one of them ends again and again.
+void HttpServer::end_oldest(const Connection& newest, bool of_its_peer) {
   std::size_t over = of_its_peer
                          ? static_cast<std::size_t>(std::count_if(
                                connections_.begin(), connections_.end(),
-                               [&](const Connection& one) { return one.peer == kept.peer; })) -
+                               [&](const Connection& one) { return one.peer == newest.peer; })) -
                                kMostOfPeer
                          : connections_.size() - kMostConnections;
   for (const Connection& one : connections_) {
     if (over == 0) return;
-    if (of_its_peer && !(one.peer == kept.peer)) continue;
+    if (one.is_due || (of_its_peer && !(one.peer == newest.peer))) continue;
     ::shutdown(one.fd, SHUT_RDWR);
     --over;
   }
@@ -153,6 +154,7 @@ MHD_Result HttpServer::answer(MHD_Connection* connection, std::string_view url,
   if (info == nullptr || info->socket_context == nullptr) return MHD_NO;
   auto& known = *static_cast<Connection*>(info->socket_context);
   const auto page = pages_.page(url, header(connection, "Accept"), known.since_ns);
+  known.is_due = !page;
   if (page) return send(connection, *page);
   known.waits = true;
   http_.suspend(connection);

@@ -2,8 +2,9 @@
 // of the caller.
 //
 // Nobody can keep others out: a connection has kPatience_ns in all, there are at most
-// kMostConnections, of them kMostOfPeer of one address, and a new one takes the place of the
-// oldest. What a client may send is bounded (kConnection_bytes); bodies are ignored.
+// kMostConnections, of them kMostOfPeer of one address, and a new one takes the place of the oldest
+// that does not wait for its page, which is to be there soon. What a client may send is bounded
+// (kConnection_bytes); bodies are ignored.
 //
 //   wait until fd() is readable or wake_ns() has come:
 //     server.turn(now_ns);
@@ -71,7 +72,8 @@ class HttpServer {
     int fd;
     HostAddress peer;
     std::uint64_t since_ns;
-    bool waits = false;
+    bool waits = false;   // is suspended
+    bool is_due = false;  // has asked, and waits for figures
   };
 
   HttpServer(const HttpLibrary& library, HttpAuth auth, HttpPages& pages)
@@ -84,7 +86,7 @@ class HttpServer {
                      MHD_ConnectionNotificationCode what);
 
   void began(MHD_Connection* connection, void** context);
-  void end_oldest_but(const Connection& kept, bool of_its_peer);
+  void end_oldest(const Connection& newest, bool of_its_peer);
   MHD_Result answer(MHD_Connection* connection, std::string_view url, std::string_view method);
   MHD_Result send(MHD_Connection* connection, const HttpPage& page);
   MHD_Response* response_with(const HttpPage& page);

@@ -1,6 +1,8 @@
 #include "publish/publisher_process.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,9 +20,11 @@
 #include "observer/source.hpp"
 #include "publish/http_server.hpp"
 #include "publish/metrics_page.hpp"
+#include "publish/publisher_filter.hpp"
 #include "publish/status_document.hpp"
 #include "publish/status_server.hpp"
 #include "recovery/cgroup_services.hpp"
+#include "recovery/command_priority.hpp"
 #include "recovery/forked_process.hpp"
 
 namespace hb {
@@ -236,10 +240,31 @@ class PublisherProcess final : public HttpPages {
   std::uint64_t now_ns_ = 0;
 };
 
+// The observer's may be raised from outside (`nice -20`): it is to be ahead of everybody, but not
+// this process. Where it may not be changed, it stays.
+void take_normal_priority() {
+  const auto normal = CommandPriority::prepare(std::nullopt, {});
+  if (normal) static_cast<void>(normal.value().take());
+}
+
 Result<> prepare(const PublisherConfig& config, pid_t parent, const std::vector<Fd*>& kept) {
   if (auto detached = detach_from_parent("hb-ebpf-publish", kept); !detached) return detached;
+  take_normal_priority();
   if (auto became = config.become_user(); !became) return became;
   return renounce_privileges(parent);
+}
+
+// As the user that it is from now on: the kernel compares the one who asks with the one who is to
+// be killed (F_SETOWN in fcntl(2)).
+Result<> die_with_pipe(const Fd& lifeline) {
+  const int fd = lifeline.get();
+  const bool is_set = ::fcntl(fd, F_SETOWN, ::getpid()) == 0 &&
+                      ::fcntl(fd, F_SETSIG, SIGKILL) == 0 && ::fcntl(fd, F_SETFL, O_ASYNC) == 0;
+  const int code = errno;
+  if (!is_set) return os_error(code, "cannot tie the publisher process to the observer (fcntl)");
+  pollfd polled{fd, 0, 0};
+  if (::poll(&polled, 1, 0) != 0) ::_exit(1);  // it ended before that
+  return ok();
 }
 
 void say_hello(const Fd& control, const Result<>& prepared) {
@@ -254,14 +279,17 @@ void say_hello(const Fd& control, const Result<>& prepared) {
 
 void run(const PublisherConfig& config, Board& board, PublisherDescriptors& descriptors,
          pid_t parent) {
-  auto& [control, http, stat, cgroups] = descriptors;
-  std::vector<Fd*> kept{&control};
+  auto& [control, lifeline, http, stat, cgroups] = descriptors;
+  std::vector<Fd*> kept{&control, &lifeline};
   for (Fd* fd : {&http, &stat, &cgroups}) {
     if (*fd) kept.push_back(fd);
   }
   if (auto prepared = prepare(config, parent, kept); !prepared) say_hello(control, prepared);
+  if (auto tied = die_with_pipe(lifeline); !tied) say_hello(control, tied);
   PublisherProcess process(config, board, control, std::move(stat), std::move(cgroups));
-  say_hello(control, http ? process.serve_http(std::move(http)) : ok());
+  auto ready = http ? process.serve_http(std::move(http)) : ok();
+  if (ready && config.has_filter) ready = refuse_what_a_publisher_needs_not();
+  say_hello(control, ready);
   process.run();
 }
 

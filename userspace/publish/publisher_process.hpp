@@ -43,6 +43,7 @@ struct PublisherConfig {
   std::span<const Metric* const> metrics;
   HttpAuth auth;
   std::uint64_t metrics_per_agent = 0;
+  bool has_filter = true;                         // see publisher_filter.hpp
   std::optional<std::string> cgroup_of_commands;  // see CgroupServices
   // Becomes the user that the process is to run as. Privileges are renounced after it.
   std::function<Result<>()> become_user;
@@ -50,6 +51,10 @@ struct PublisherConfig {
 
 struct PublisherDescriptors {
   Fd control;
+  // A pipe whose other end the observer has, and nobody else. When that is closed, at the latest at
+  // the observer's end, the kernel kills this process with SIGKILL (F_SETSIG), in whatever state it
+  // is. PR_SET_PDEATHSIG does not: this process is another user's.
+  Fd lifeline;
   Fd http;     // listens; none: HTTP is not served
   Fd stat;     // open_own_stat() of the observer
   Fd cgroups;  // open_cgroup_root(); none: all agents are `other`

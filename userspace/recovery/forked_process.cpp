@@ -5,7 +5,9 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,7 +40,14 @@ Result<> move_away_from_standard(Fd& fd) {
   return ok();
 }
 
+bool is_silent(int fd) {
+  struct stat file {};
+  return ::fstat(fd, &file) == 0 && S_ISCHR(file.st_mode) && file.st_rdev == makedev(1, 3);
+}
+
+// A process whose parent has done so already needs no permission to open anything.
 Result<> silence_standard() {
+  if (is_silent(STDIN_FILENO) && is_silent(STDOUT_FILENO) && is_silent(STDERR_FILENO)) return ok();
   const Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
   const int code = errno;
   if (!null) return os_error(code, "cannot open /dev/null");
@@ -105,10 +114,18 @@ ForkedProcess::~ForkedProcess() {
   if (pid_ < 0) return;
   pollfd polled{pidfd_.get(), POLLIN, 0};
   const bool has_ended = ::poll(&polled, 1, kLastPatience_ms) > 0;
-  // Where the signal is refused (by the sandbox; by another user that it has become), the kernel
-  // kills it when we end (PR_SET_PDEATHSIG).
+  // Where the sandbox refuses the signal, the kernel kills it when we end (PR_SET_PDEATHSIG). Where
+  // it has become another user, the kernel asks for the same permission and does not; it has to be
+  // tied to us by other means.
   if (!has_ended && ::kill(pid_, SIGKILL) != 0) return;
   reap(pidfd_);
+}
+
+void ForkedProcess::reap_if_ended() {
+  if (pid_ < 0 || !has_exited(pidfd_)) return;
+  reap(pidfd_);
+  pid_ = -1;
+  pidfd_.reset();
 }
 
 Result<> detach_from_parent(const char* name, const std::vector<Fd*>& kept) {

@@ -22,12 +22,16 @@ class ForkedProcess {
   ForkedProcess& operator=(ForkedProcess&&) = delete;
   ~ForkedProcess();
 
-  [[nodiscard]] pid_t pid() const { return pid_; }
+  [[nodiscard]] pid_t pid() const { return pid_; }  // -1: reaped
+  // Readable when the process has ended; -1: reaped.
+  [[nodiscard]] int fd() const { return pidfd_.get(); }
+  // Never blocks.
+  void reap_if_ended();
 
  private:
   ForkedProcess(pid_t pid, Fd pidfd);
 
-  pid_t pid_;  // -1: moved from
+  pid_t pid_;  // -1: moved from, or reaped
   Fd pidfd_;
 };
 
@@ -37,7 +41,8 @@ class ForkedProcess {
 [[nodiscard]] Result<> detach_from_parent(const char* name, const std::vector<Fd*>& kept);
 
 // What the child does last before its work: no capability, no new privileges, not traceable by
-// others of its user, and SIGKILL when the thread that forked it ends.
+// others of its user, and SIGKILL when the thread that forked it ends. The kernel sends that one
+// only where the thread may signal the process at its end: not to another user's, without CAP_KILL.
 [[nodiscard]] Result<> renounce_privileges(pid_t parent);
 
 }  // namespace hb
