@@ -61,6 +61,7 @@ std::vector<Call> calls_of_an_intruder() {
       {"io_uring_setup", SYS_io_uring_setup, {1, kNowhere}},
       {"setuid", SYS_setuid, {0}},
       {"prctl", SYS_prctl, {PR_SET_DUMPABLE, 1}},
+      {"prlimit64: a new limit", SYS_prlimit64, {0, 0, 1}},
       {"memory that can be executed",
        SYS_mmap,
        {0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, ~0UL, 0}},

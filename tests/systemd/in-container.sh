@@ -44,7 +44,7 @@ boot() {
     enter_cgroup "$name"
     export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1
     exec timeout --kill-after=10 "$kPatience_s" script --quiet --return --log-out "$root.console" --command \
-      "systemd-nspawn --quiet --directory='$root' --register=no --keep-unit --private-network --capability=all \
+      "systemd-nspawn --quiet --machine='$name' --directory='$root' --register=no --keep-unit --private-network --capability=all \
          --system-call-filter='bpf perf_event_open' --boot" >/dev/null </dev/null
   ) || true
 }

@@ -109,12 +109,14 @@ struct Rule {
 
 constexpr scmp_datum_t kInt = 0xffffffff;  // of an argument that is an int: the rest is anything
 
+constexpr scmp_datum_t kPointer = ~scmp_datum_t{0};
+
 scmp_arg_cmp is(unsigned argument, scmp_datum_t mask, std::uint64_t value) {
   return {argument, SCMP_CMP_MASKED_EQ, mask, value};
 }
 
 // Calls that are allowed with some arguments only.
-std::array<Rule, 9> limited_calls() {
+std::array<Rule, 10> limited_calls() {
   constexpr scmp_datum_t kPidfdRequest = 0xff00;  // requests of pidfd (linux/pidfd.h)
   const auto self = static_cast<std::uint64_t>(::getpid());
   return {{
@@ -128,6 +130,7 @@ std::array<Rule, 9> limited_calls() {
       {SCMP_SYS(ioctl), is(1, kInt, TCGETS)},  // isatty(3)
       {SCMP_SYS(ioctl), is(1, kPidfdRequest, kPidfdRequest)},
       {SCMP_SYS(tgkill), is(0, kInt, self)},
+      {SCMP_SYS(prlimit64), is(2, kPointer, 0)},  // asks for a limit, and sets none
       {SCMP_SYS(prctl),
        is(0, kInt, PR_SET_NAME)},  // of the watchdog's thread, which may just begin
   }};

@@ -108,9 +108,9 @@ void HttpServer::began(MHD_Connection* connection, void** context) {
   }
 }
 
-// The oldest, but none that waits for figures: those will be there in a moment, and it would wait
-// in vain for as long as others keep coming. So the newest may be the one that has to go. More than
-// one may be over the limit until the library has closed it, so one of them ends again and again.
+// The oldest; of those that wait for figures only if there are no others: the figures will be there
+// in a moment, and it would wait in vain for as long as others keep coming. More than one may be
+// over the limit until the library has closed it, so one of them ends again and again.
 void HttpServer::end_oldest(const Connection& newest, bool of_its_peer) {
   std::size_t over = of_its_peer
                          ? static_cast<std::size_t>(std::count_if(
@@ -118,11 +118,14 @@ void HttpServer::end_oldest(const Connection& newest, bool of_its_peer) {
                                [&](const Connection& one) { return one.peer == newest.peer; })) -
                                kMostOfPeer
                          : connections_.size() - kMostConnections;
-  for (const Connection& one : connections_) {
-    if (over == 0) return;
-    if (one.is_due || (of_its_peer && !(one.peer == newest.peer))) continue;
-    ::shutdown(one.fd, SHUT_RDWR);
-    --over;
+  for (const bool is_due : {false, true}) {
+    for (const Connection& one : connections_) {
+      if (over == 0) return;
+      if (one.is_due != is_due || &one == &newest) continue;
+      if (of_its_peer && !(one.peer == newest.peer)) continue;
+      ::shutdown(one.fd, SHUT_RDWR);
+      --over;
+    }
   }
 }
 

@@ -3,8 +3,8 @@
 //
 // Nobody can keep others out: a connection has kPatience_ns in all, there are at most
 // kMostConnections, of them kMostOfPeer of one address, and a new one takes the place of the oldest
-// that does not wait for its page, which is to be there soon. What a client may send is bounded
-// (kConnection_bytes); bodies are ignored.
+// that does not wait for its page, which is to be there soon, or else of the oldest. What a client
+// may send is bounded (kConnection_bytes); bodies are ignored.
 //
 //   wait until fd() is readable or wake_ns() has come:
 //     server.turn(now_ns);
