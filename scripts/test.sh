@@ -6,7 +6,7 @@
 #   scripts/test.sh [--preset NAME]... [TIER]...
 #
 #   --preset NAME   release, asan-ubsan, dev or tsan, instead of the first two
-#   TIER            unit, bpf, e2e, systemd, flood, vm: only these (a tier is a ctest label;
+#   TIER            unit, bpf, e2e, systemd, package, flood, vm: only these (a tier is a ctest label;
 #                   tests/CMakeLists.txt). flood takes both cores for minutes; vm boots other kernels.
 #
 # A tier that cannot run here is reported; if CI is set to true, that is a failure. If a preset
