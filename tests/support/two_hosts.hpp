@@ -32,10 +32,11 @@ class TwoHosts {
   static std::string observer_at_v6(int host) { return "fd77:" + std::to_string(host) + "::1"; }
   static std::string address_of_v6(int host) { return "fd77:" + std::to_string(host) + "::2"; }
 
-  // The program on that host, in a PID namespace of its own, where its pid is 2.
+  // The program on that host, in a PID namespace of its own, where its pid is 2. With its own /proc,
+  // in which LeakSanitizer looks for the threads of a program that ends.
   [[nodiscard]] Argv on(int host, const Argv& program) const {
-    Argv argv = inside(
-        host, {"unshare", "--pid", "--fork", "--kill-child", "sh", "-c", "\"$@\"; exit $?", "sh"});
+    Argv argv = inside(host, {"unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh",
+                              "-c", "\"$@\"; exit $?", "sh"});
     argv.insert(argv.end(), program.begin(), program.end());
     return argv;
   }
