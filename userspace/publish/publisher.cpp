@@ -5,14 +5,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
-#include <cstring>
+#include <span>
 #include <utility>
 
 #include "procfs/process_stat.hpp"
 #include "publish/http_address.hpp"
 #include "recovery/cgroup_walk.hpp"
+#include "transport/descriptors.hpp"
 
 namespace hb {
 namespace {
@@ -123,22 +123,12 @@ Result<> Publisher::serve_status(const Fd& listening) {
   auto kept = duplicate(listening);
   if (!kept) return kept.error();
   status_ = std::move(kept).value();
-  auto word = static_cast<std::uint8_t>(PublisherWord::ServeStatus);
-  iovec byte{&word, 1};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> room{};
-  msghdr message{};
-  message.msg_iov = &byte;
-  message.msg_iovlen = 1;
-  message.msg_control = room.data();
-  message.msg_controllen = room.size();
-  cmsghdr* control = CMSG_FIRSTHDR(&message);
-  control->cmsg_level = SOL_SOCKET;
-  control->cmsg_type = SCM_RIGHTS;
-  control->cmsg_len = CMSG_LEN(sizeof(int));
+  const auto word = static_cast<std::uint8_t>(PublisherWord::ServeStatus);
   const int fd = listening.get();
-  std::memcpy(CMSG_DATA(control), &fd, sizeof(fd));
-  if (::sendmsg(control_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT) == 1) return ok();
+  const ssize_t sent = send_with_descriptors(control_.get(), std::as_bytes(std::span(&word, 1)),
+                                             {&fd, 1}, MSG_DONTWAIT);
   const int code = errno;
+  if (sent == 1) return ok();
   return os_error(code, "cannot hand the status socket to the publisher process (sendmsg)");
 }
 

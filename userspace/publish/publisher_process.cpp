@@ -12,6 +12,7 @@
 #include <ctime>
 #include <memory>
 #include <new>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -26,6 +27,7 @@
 #include "recovery/cgroup_services.hpp"
 #include "recovery/command_priority.hpp"
 #include "recovery/forked_process.hpp"
+#include "transport/descriptors.hpp"
 
 namespace hb {
 namespace {
@@ -127,26 +129,16 @@ class PublisherProcess final : public HttpPages {
   void take_words() {
     for (;;) {
       std::uint8_t word = 0;
-      iovec byte{&word, 1};
-      alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> room{};
-      msghdr message{};
-      message.msg_iov = &byte;
-      message.msg_iovlen = 1;
-      message.msg_control = room.data();
-      message.msg_controllen = room.size();
-      const ssize_t length = ::recvmsg(control_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+      ReceivedDescriptors received;
+      const ssize_t length = receive_with_descriptors(
+          control_.get(), std::as_writable_bytes(std::span(&word, 1)), received, MSG_DONTWAIT);
       const int code = errno;
-      if (length < 0 && code == EINTR) continue;
+      if (length < 0 && (code == EINTR || code == EMSGSIZE)) continue;
       if (length < 0 && code == EAGAIN) return;
       if (length <= 0) ::_exit(0);
-      const cmsghdr* control = CMSG_FIRSTHDR(&message);
-      if (static_cast<PublisherWord>(word) != PublisherWord::ServeStatus || control == nullptr) {
-        continue;
-      }
-      int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(control), sizeof(fd));
+      if (static_cast<PublisherWord>(word) != PublisherWord::ServeStatus || !received[0]) continue;
       status_ = std::make_unique<StatusServer>(
-          Fd(fd), [this](std::uint64_t since_ns) { return document(since_ns); });
+          std::move(received[0]), [this](std::uint64_t since_ns) { return document(since_ns); });
     }
   }
 

@@ -7,9 +7,10 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <string>
 #include <utility>
+
+#include "transport/descriptors.hpp"
 
 namespace hb::bench {
 namespace {
@@ -55,19 +56,7 @@ bool connects(const Fd& socket, const sockaddr_in& address) {
 }  // namespace
 
 ssize_t send_descriptor(int socket, std::span<const std::uint8_t> bytes, int passed) {
-  alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(int))> control{};
-  iovec vector{const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
-  msghdr message{};
-  message.msg_iov = &vector;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
-  std::memcpy(CMSG_DATA(header), &passed, sizeof(passed));
-  return ::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+  return send_with_descriptors(socket, std::as_bytes(bytes), {&passed, 1}, MSG_DONTWAIT);
 }
 
 Result<> interrupt_own_sleeps() {
