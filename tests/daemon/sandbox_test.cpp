@@ -3,6 +3,7 @@
 // over.
 #include "daemon/sandbox.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/bpf.h>
 #include <sched.h>
@@ -15,14 +16,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "daemon/landlock.hpp"
 #include "tests/support/attest_fixture.hpp"
 #include "tests/support/child.hpp"
 
@@ -153,21 +158,31 @@ class Captive {
   // Whether the call is refused with SIGSYS. It is made in place of a ppoll(2), which then returns
   // EINTR.
   bool is_refused(const Call& call) {
-    if (!run_to_poll()) return false;
-    const user_regs_struct before = registers();
-    user_regs_struct other = before;
-    other.orig_rax = static_cast<unsigned long>(call.number);
-    other.rdi = argument(call, 0);
-    other.rsi = argument(call, 1);
-    other.rdx = argument(call, 2);
-    other.r10 = argument(call, 3);
-    other.r8 = argument(call, 4);
-    other.r9 = argument(call, 5);
-    ::ptrace(PTRACE_SETREGS, pid_, nullptr, &other);
-    if (!run_to_system_call()) return false;  // its end
+    const auto before = begin(call);
+    if (!before || !run_to_system_call()) return false;  // its end
     const bool refused = run_to_signal();
-    if (refused) return_after_handler(before, -EINTR);
+    if (refused) return_after_handler(*before, -EINTR);
     return refused;
+  }
+
+  // 0, or the errno of openat(2), which is made in place of a ppoll(2) as well. A descriptor that
+  // it opens stays open.
+  int error_of_open(const std::string& path, unsigned long flags) {
+    if (!run_to_poll()) return -1;
+    const unsigned long place = registers().rsp - kBelowRedZone;
+    for (std::size_t i = 0; i <= path.size(); i += sizeof(long)) {
+      long word = 0;
+      std::memcpy(&word, path.c_str() + i, std::min(sizeof(word), path.size() + 1 - i));
+      if (::ptrace(PTRACE_POKEDATA, pid_, place + i, word) != 0) return -1;
+    }
+    const Call call{"openat", SYS_openat, {static_cast<unsigned long>(AT_FDCWD), place, flags}};
+    user_regs_struct before = replace(call);
+    if (!run_to_system_call()) return -1;
+    const auto result = static_cast<long>(registers().rax);
+    before.rax = static_cast<unsigned long>(-EINTR);
+    before.orig_rax = ~0UL;
+    ::ptrace(PTRACE_SETREGS, pid_, nullptr, &before);
+    return result < 0 ? static_cast<int>(-result) : 0;
   }
 
  private:
@@ -181,6 +196,26 @@ class Captive {
     user_regs_struct all{};
     ::ptrace(PTRACE_GETREGS, pid_, nullptr, &all);
     return all;
+  }
+
+  // Where it was.
+  std::optional<user_regs_struct> begin(const Call& call) {
+    if (!run_to_poll()) return std::nullopt;
+    return replace(call);
+  }
+
+  user_regs_struct replace(const Call& call) {
+    const user_regs_struct before = registers();
+    user_regs_struct other = before;
+    other.orig_rax = static_cast<unsigned long>(call.number);
+    other.rdi = argument(call, 0);
+    other.rsi = argument(call, 1);
+    other.rdx = argument(call, 2);
+    other.r10 = argument(call, 3);
+    other.r8 = argument(call, 4);
+    other.r9 = argument(call, 5);
+    ::ptrace(PTRACE_SETREGS, pid_, nullptr, &other);
+    return before;
   }
 
   // To where a call begins or ends.
@@ -212,6 +247,7 @@ class Captive {
   }
 
   static constexpr int kMostStops = 1'000;
+  static constexpr unsigned long kBelowRedZone = 8192;
 
   const pid_t pid_;
   int status_ = 0;
@@ -275,6 +311,70 @@ TEST_F(SandboxOfAnObserver, LetsNamesBeLookedUpWhenTheConfigurationIsReadAgain) 
   observer.process().signal(SIGHUP);
   observer.expect_logged("no-such-group");
   EXPECT_EQ(observer.stop()["sandbox_denied_total"], 0);
+}
+
+class FilesOfAnObserver : public SandboxOfAnObserver {
+ protected:
+  void SetUp() override {
+    SandboxOfAnObserver::SetUp();
+    if (!IsSkipped()) HB_NEEDS(std::filesystem::exists(kForeign), kForeign);
+  }
+
+  // A file of root, as whom the observer runs: only Landlock keeps it from it.
+  static constexpr const char* kForeign = "/etc/shadow";
+
+  static int error_of_open(ObserverProcess& observer, const std::string& path,
+                           unsigned long flags) {
+    Captive loop(observer.process().pid());
+    if (!loop.is_traced()) observer.give_up("cannot trace it");
+    return loop.error_of_open(path, flags);
+  }
+
+  std::string write(const std::string& name) const {
+    const std::string path = directory_.path(name);
+    std::ofstream(path) << "threshold-ms = 60000\n";
+    return path;
+  }
+};
+
+TEST_F(FilesOfAnObserver, AreThoseOfItsConfiguration) {
+  const std::string export_file = directory_.path("export/beats.tsv");
+  std::filesystem::create_directory(directory_.path("export"));
+  std::filesystem::create_directory(directory_.path("etc"));
+  const std::string config = write("etc/hb.conf");
+  ObserverProcess observer(socket_, {"--config", config, "--export-file", export_file});
+  const int denied = daemon::landlock_abi() > 0 ? EACCES : 0;
+  if (denied == 0) observer.expect_logged("there is no Landlock here");
+  EXPECT_EQ(error_of_open(observer, kForeign, O_RDONLY), denied);
+  EXPECT_EQ(error_of_open(observer, "/usr", O_RDONLY | O_DIRECTORY), denied);
+  EXPECT_EQ(error_of_open(observer, config, O_RDONLY), 0);
+  EXPECT_EQ(error_of_open(observer, export_file, O_WRONLY | O_APPEND), 0);
+  EXPECT_EQ(observer.stop()["sandbox_denied_total"], 0);
+}
+
+TEST_F(FilesOfAnObserver, AreAnyOfItsUserWithoutASandbox) {
+  ObserverProcess observer(socket_, {"--no-sandbox"});
+  EXPECT_EQ(error_of_open(observer, kForeign, O_RDONLY), 0);
+  EXPECT_EQ(observer.stop()["sandbox_denied_total"], 0);
+}
+
+// Editors and configuration tools rename another file to the path.
+TEST_F(FilesOfAnObserver, AreReadAgainAlsoWhenTheyAreReplaced) {
+  std::filesystem::create_directory(directory_.path("etc"));
+  const std::string config = write("etc/hb.conf");
+  ObserverProcess observer(socket_, {"--config", config});
+  std::filesystem::rename(write("etc/hb.conf.new"), config);
+  observer.process().signal(SIGHUP);
+  observer.expect_logged("everything is as it was");
+  EXPECT_EQ(observer.stop()["sandbox_denied_total"], 0);
+}
+
+TEST_F(SandboxOfAnObserver, LeavesNoCapabilityToOneThatSignals) {
+  ObserverProcess observer(socket_, {"--recovery-signal", "TERM"});
+  std::ifstream status("/proc/" + std::to_string(observer.process().pid()) + "/status");
+  const std::string all{std::istreambuf_iterator<char>(status), {}};
+  EXPECT_NE(all.find("\nCapPrm:\t0000000000000000\n"), std::string::npos) << all;
+  EXPECT_NE(all.find("\nCapEff:\t0000000000000000\n"), std::string::npos) << all;
 }
 
 TEST_F(SandboxOfAnObserver, IsLeftOutWhereCommandsMayRun) {
