@@ -227,12 +227,15 @@ TEST_F(FilesOfAnObserver, AreThoseOfItsConfiguration) {
   EXPECT_EQ(observer.stop()["sandbox_denied_total"], 0);
 }
 
-TEST_F(FilesOfAnObserver, AreAnyOfItsUserWithoutASandbox) {
-  ObserverProcess observer(socket_, {"--no-sandbox"});
-  for (const std::string& file : foreign_files()) {
-    EXPECT_EQ(error_of_open(observer, file, O_RDONLY), 0) << file;
+TEST_F(FilesOfAnObserver, AreAnyOfItsUserWhereLandlockIsLeftOut) {
+  const std::vector<std::vector<std::string>> flags = {{"--no-sandbox"}, {"--attest", "procfs"}};
+  for (const auto& arguments : flags) {
+    ObserverProcess observer(socket_, arguments);
+    for (const std::string& file : foreign_files()) {
+      EXPECT_EQ(error_of_open(observer, file, O_RDONLY), 0) << arguments.back() << ' ' << file;
+    }
+    EXPECT_EQ(observer.stop()["sandbox_denied_total"], 0);
   }
-  EXPECT_EQ(observer.stop()["sandbox_denied_total"], 0);
 }
 
 // Editors and configuration tools rename another file to the path.
