@@ -3,6 +3,7 @@
 // over.
 #include "daemon/sandbox.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/bpf.h>
 #include <sched.h>
@@ -11,7 +12,6 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,17 +23,13 @@
 #include <string>
 #include <vector>
 
+#include "daemon/landlock.hpp"
+#include "tests/daemon/captive.hpp"
 #include "tests/support/attest_fixture.hpp"
 #include "tests/support/child.hpp"
 
 namespace hb::test {
 namespace {
-
-struct Call {
-  const char* name;
-  long number;
-  std::vector<unsigned long> arguments = {};
-};
 
 constexpr unsigned long kNowhere = 0;
 
@@ -67,10 +63,6 @@ std::vector<Call> calls_of_an_intruder() {
        {0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, ~0UL, 0}},
       {"mprotect", SYS_mprotect, {0, 4096, PROT_EXEC}},
   };
-}
-
-unsigned long argument(const Call& call, std::size_t index) {
-  return index < call.arguments.size() ? call.arguments[index] : 0;
 }
 
 bool is_refused(const Call& call) {
@@ -137,87 +129,6 @@ TEST(Sandbox, LeavesTheWatchdogItsLastResort) {
             200 + SIGKILL);
 }
 
-// One thread of a process, which is made to call something else than it wanted to.
-class Captive {
- public:
-  explicit Captive(pid_t pid) : pid_(pid) {
-    is_traced_ = ::ptrace(PTRACE_SEIZE, pid_, nullptr, PTRACE_O_TRACESYSGOOD) == 0 &&
-                 ::ptrace(PTRACE_INTERRUPT, pid_, nullptr, nullptr) == 0 && wait();
-  }
-  ~Captive() { ::ptrace(PTRACE_DETACH, pid_, nullptr, nullptr); }
-  Captive(const Captive&) = delete;
-  Captive& operator=(const Captive&) = delete;
-
-  [[nodiscard]] bool is_traced() const { return is_traced_; }
-
-  // Whether the call is refused with SIGSYS. It is made in place of a ppoll(2), which then returns
-  // EINTR.
-  bool is_refused(const Call& call) {
-    if (!run_to_poll()) return false;
-    const user_regs_struct before = registers();
-    user_regs_struct other = before;
-    other.orig_rax = static_cast<unsigned long>(call.number);
-    other.rdi = argument(call, 0);
-    other.rsi = argument(call, 1);
-    other.rdx = argument(call, 2);
-    other.r10 = argument(call, 3);
-    other.r8 = argument(call, 4);
-    other.r9 = argument(call, 5);
-    ::ptrace(PTRACE_SETREGS, pid_, nullptr, &other);
-    if (!run_to_system_call()) return false;  // its end
-    const bool refused = run_to_signal();
-    if (refused) return_after_handler(before, -EINTR);
-    return refused;
-  }
-
- private:
-  bool wait() { return ::waitpid(pid_, &status_, __WALL) == pid_ && WIFSTOPPED(status_); }
-
-  bool resume(int signal = 0) {
-    return ::ptrace(PTRACE_SYSCALL, pid_, nullptr, signal) == 0 && wait();
-  }
-
-  [[nodiscard]] user_regs_struct registers() const {
-    user_regs_struct all{};
-    ::ptrace(PTRACE_GETREGS, pid_, nullptr, &all);
-    return all;
-  }
-
-  // To where a call begins or ends.
-  bool run_to_system_call() {
-    for (int i = 0; i < kMostStops && resume(); ++i) {
-      if (WSTOPSIG(status_) == (SIGTRAP | 0x80)) return true;
-    }
-    return false;
-  }
-
-  // The register has -ENOSYS where a call begins.
-  bool run_to_poll() {
-    for (int i = 0; i < kMostStops && run_to_system_call(); ++i) {
-      const user_regs_struct now = registers();
-      if (now.orig_rax == SYS_ppoll && now.rax == static_cast<unsigned long>(-ENOSYS)) return true;
-    }
-    return false;
-  }
-
-  // The next stop is for SIGSYS.
-  bool run_to_signal() { return resume() && WSTOPSIG(status_) == SIGSYS; }
-
-  // The handler runs, and returns by a system call, rt_sigreturn(2), the only one it makes.
-  void return_after_handler(user_regs_struct from, int result) {
-    if (!resume(SIGSYS) || !run_to_system_call()) return;
-    from.rax = static_cast<unsigned long>(result);
-    from.orig_rax = ~0UL;  // no system call is to be begun again
-    ::ptrace(PTRACE_SETREGS, pid_, nullptr, &from);
-  }
-
-  static constexpr int kMostStops = 1'000;
-
-  const pid_t pid_;
-  int status_ = 0;
-  bool is_traced_ = false;
-};
-
 class SandboxOfAnObserver : public Attest {
  protected:
   void SetUp() override {
@@ -275,6 +186,75 @@ TEST_F(SandboxOfAnObserver, LetsNamesBeLookedUpWhenTheConfigurationIsReadAgain) 
   observer.process().signal(SIGHUP);
   observer.expect_logged("no-such-group");
   EXPECT_EQ(observer.stop()["sandbox_denied_total"], 0);
+}
+
+class FilesOfAnObserver : public SandboxOfAnObserver {
+ protected:
+  // Files of root, as whom the observer runs: only Landlock keeps it from them.
+  static std::vector<std::string> foreign_files() {
+    std::vector<std::string> files = {"/"};
+    if (std::filesystem::exists("/etc/shadow")) files.emplace_back("/etc/shadow");
+    return files;
+  }
+
+  static int error_of_open(ObserverProcess& observer, const std::string& path,
+                           unsigned long flags) {
+    Captive loop(observer.process().pid());
+    if (!loop.is_traced()) observer.give_up("cannot trace it");
+    return loop.error_of_open(path, flags);
+  }
+
+  std::string write(const std::string& name) const {
+    const std::string path = directory_.path(name);
+    std::ofstream(path) << "threshold-ms = 60000\n";
+    return path;
+  }
+};
+
+TEST_F(FilesOfAnObserver, AreThoseOfItsConfiguration) {
+  const std::string export_file = directory_.path("export/beats.tsv");
+  std::filesystem::create_directory(directory_.path("export"));
+  std::filesystem::create_directory(directory_.path("etc"));
+  const std::string config = write("etc/hb.conf");
+  ObserverProcess observer(socket_, {"--config", config, "--export-file", export_file});
+  const int denied = daemon::landlock_abi() > 0 ? EACCES : 0;
+  if (denied == 0) observer.expect_logged("there is no Landlock here");
+  for (const std::string& file : foreign_files()) {
+    EXPECT_EQ(error_of_open(observer, file, O_RDONLY), denied) << file;
+  }
+  EXPECT_EQ(error_of_open(observer, config, O_RDONLY), 0);
+  EXPECT_EQ(error_of_open(observer, export_file, O_WRONLY | O_APPEND), 0);
+  EXPECT_EQ(observer.stop()["sandbox_denied_total"], 0);
+}
+
+TEST_F(FilesOfAnObserver, AreAnyOfItsUserWhereLandlockIsLeftOut) {
+  const std::vector<std::vector<std::string>> flags = {{"--no-sandbox"}, {"--attest", "procfs"}};
+  for (const auto& arguments : flags) {
+    ObserverProcess observer(socket_, arguments);
+    for (const std::string& file : foreign_files()) {
+      EXPECT_EQ(error_of_open(observer, file, O_RDONLY), 0) << arguments.back() << ' ' << file;
+    }
+    EXPECT_EQ(observer.stop()["sandbox_denied_total"], 0);
+  }
+}
+
+// Editors and configuration tools rename another file to the path.
+TEST_F(FilesOfAnObserver, AreReadAgainAlsoWhenTheyAreReplaced) {
+  std::filesystem::create_directory(directory_.path("etc"));
+  const std::string config = write("etc/hb.conf");
+  ObserverProcess observer(socket_, {"--config", config});
+  std::filesystem::rename(write("etc/hb.conf.new"), config);
+  observer.process().signal(SIGHUP);
+  observer.expect_logged("everything is as it was");
+  EXPECT_EQ(observer.stop()["sandbox_denied_total"], 0);
+}
+
+TEST_F(SandboxOfAnObserver, LeavesNoCapabilityToOneThatSignals) {
+  ObserverProcess observer(socket_, {"--recovery-signal", "TERM"});
+  std::ifstream status("/proc/" + std::to_string(observer.process().pid()) + "/status");
+  const std::string all{std::istreambuf_iterator<char>(status), {}};
+  EXPECT_NE(all.find("\nCapPrm:\t0000000000000000\n"), std::string::npos) << all;
+  EXPECT_NE(all.find("\nCapEff:\t0000000000000000\n"), std::string::npos) << all;
 }
 
 TEST_F(SandboxOfAnObserver, IsLeftOutWhereCommandsMayRun) {

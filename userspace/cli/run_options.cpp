@@ -119,8 +119,8 @@ void declare_process(CLI::App& run, RunConfig& o) {
   add_number(run, "--unreachable-ms", o.unreachable_ms, 0, kMsPerDay,
              "End with exit code 1 when agents cannot reach the socket for so long; 0: never");
   run.add_flag("--no-sandbox", o.no_sandbox,
-               "Keep the system calls that the observer does not need (seccomp); commands of "
-               "recovery keep them anyway");
+               "Keep the system calls and files that the observer does not need (seccomp, "
+               "Landlock); with commands of recovery they are kept anyway");
 }
 
 }  // namespace

@@ -11,8 +11,10 @@
 #include "daemon/audit_member.hpp"
 #include "daemon/counters_member.hpp"
 #include "daemon/exporter.hpp"
+#include "daemon/landlock.hpp"
 #include "daemon/loss_member.hpp"
 #include "daemon/notify_member.hpp"
+#include "daemon/openable_paths.hpp"
 #include "daemon/orphan_reaper.hpp"
 #include "daemon/priority.hpp"
 #include "daemon/privileges.hpp"
@@ -117,10 +119,29 @@ Result<> take_priority(const RunConfig& options) {
   return ok();
 }
 
-// After the last thread has been made. Not where commands may run, as they would inherit it.
-Result<> enter_sandbox(const RunConfig& options) {
-  if (options.no_sandbox || options.recovery.may_run_commands()) return ok();
+// Not where commands may run, as they would inherit it.
+bool wants_sandbox(const RunConfig& options) {
+  return !options.no_sandbox && !options.recovery.may_run_commands();
+}
+
+// Before the first thread is made, as it is for the calling one and its offspring. Not with
+// --attest procfs, which reads what Landlock refuses: links in /proc that need ptrace(2).
+Result<> limit_files(const RunConfig& options) {
+  if (!wants_sandbox(options)) return ok();
   if (options.read_again) load_name_services();
+  if (options.attest == Attest::Procfs) return ok();
+  if (landlock_abi() == 0) {
+    spdlog::info("there is no Landlock here: the observer can open whatever its user may");
+    return ok();
+  }
+  auto limited = open_only(openable_paths(options));
+  if (limited) return limited;
+  return Error{limited.error().message + " (--no-sandbox does without)", limited.error().code};
+}
+
+// After the last thread has been made.
+Result<> enter_sandbox(const RunConfig& options) {
+  if (!wants_sandbox(options)) return ok();
   auto entered = Sandbox::enter();
   if (entered) return entered;
   return Error{entered.error().message + " (--no-sandbox does without)", entered.error().code};
@@ -313,6 +334,7 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
   Sandbox sandbox;
   out.tell_gaps_with(
       [&](const LineWriter::Gap& gap) { tell_gap(*sink, out, gap, observer, clock); });
+  if (auto limited = limit_files(options); !limited) return limited.error();
   if (auto started = start_watchdog(watchdog); !started) return started.error();
   if (auto entered = enter_sandbox(options); !entered) return entered.error();
   reach.begin(clock.now_ns());
