@@ -32,8 +32,8 @@ class TwoHosts {
   static std::string observer_at_v6(int host) { return "fd77:" + std::to_string(host) + "::1"; }
   static std::string address_of_v6(int host) { return "fd77:" + std::to_string(host) + "::2"; }
 
-  // The program on that host, in a PID namespace of its own, where its pid is 2. With a /proc of its
-  // own, in which LeakSanitizer looks for the threads of a program that ends.
+  // The program on that host, in a PID namespace of its own, where its pid is 2; with its own
+  // /proc, in which LeakSanitizer looks for the threads of a program that ends.
   [[nodiscard]] Argv on(int host, const Argv& program) const {
     Argv argv = inside(host, {"unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh",
                               "-c", "\"$@\"; exit $?", "sh"});
