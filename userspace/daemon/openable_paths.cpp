@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <system_error>
 
+#include "procfs/proc_directory.hpp"
+
 namespace hb::daemon {
 namespace {
 
@@ -39,7 +41,7 @@ void add_socket(std::vector<std::string>& paths, const std::string& socket) {
 OpenablePaths openable_paths(const RunConfig& options) {
   OpenablePaths paths;
   // Of other processes' /proc, Landlock refuses by itself whatever would need ptrace(2).
-  paths.read = {"/proc", "/etc/localtime", "/usr/share/zoneinfo"};
+  paths.read = {kProcDirectory, "/etc/localtime", "/usr/share/zoneinfo"};
   if (options.read_again) {
     // Names of users and groups.
     paths.read.insert(paths.read.end(), {"/etc/passwd", "/etc/group", "/etc/nsswitch.conf"});
