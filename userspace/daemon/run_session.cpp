@@ -121,7 +121,7 @@ Result<> take_priority(const RunConfig& options) {
 
 // Not where commands may run, as they would inherit it.
 bool wants_sandbox(const RunConfig& options) {
-  return !options.no_sandbox && !options.recovery.may_run_commands();
+  return Sandbox::is_possible() && !options.no_sandbox && !options.recovery.may_run_commands();
 }
 
 // Before the first thread is made, as it is for the calling one and its offspring. Not with

@@ -24,6 +24,9 @@ namespace hb::daemon {
 
 class Sandbox final : public LoopMember {
  public:
+  // Not in a build with sanitizers: neither enter() nor Landlock then.
+  [[nodiscard]] static bool is_possible();
+
   // After PR_SET_NO_NEW_PRIVS, and after the last thread has been made: none can be made then. The
   // Error: this kernel has no seccomp filters.
   static Result<> enter();
