@@ -24,7 +24,8 @@ namespace hb::daemon {
 
 class Sandbox final : public LoopMember {
  public:
-  // Not in a build with sanitizers: neither enter() nor Landlock then.
+  // False in a build with sanitizers, whose runtime needs what enter() and open_only()
+  // (landlock.hpp) would refuse: call neither.
   [[nodiscard]] static bool is_possible();
 
   // After PR_SET_NO_NEW_PRIVS, and after the last thread has been made: none can be made then. The
