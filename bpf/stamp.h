@@ -257,4 +257,68 @@ struct hb_notices {
 
 HB_ASSERT_LAYOUT(sizeof(struct hb_notices) == 64);
 
+/*
+ * A successor of the observer, which has been handed socket, program and rings, has to show that
+ * they belong together, and to learn who it is: it writes a secret, and sends a self-beat that has
+ * it behind the magic.
+ */
+struct hb_echo {
+	__u64 secret; /* 0: none is expected */
+	__u32 seen;   /* 1: it came; who sent it is below. Written last */
+	__u32 initial_tgid;
+	__u32 pid_ns_inode;
+	__u32 pid_ns_level;
+};
+
+HB_ASSERT_LAYOUT(sizeof(struct hb_echo) == 24);
+
+/* Changes with any layout in this header, and with the meaning of any field. */
+enum { HB_LAYOUT = 5 };
+
+#define HB_HERITAGE_MAGIC 0x6567617469726568ull /* "heritage", little-endian */
+
+/*
+ * What an observer leaves to its successor about the program. Written and read by user space only;
+ * here because it has to outlive the process, as the rings do that it is about.
+ */
+struct hb_heritage {
+	__u64 magic; /* written last */
+	__u32 layout;
+	__u32 stamp_version;
+	struct hb_settings settings;
+	__u64 ring_bytes; /* as asked for */
+	__u64 stamp_ring_bytes;
+	__u64 exit_ring_bytes; /* 0: exits are not traced */
+	__u64 senders;
+	__u32 delivery_wanted;
+	__u32 delivery;
+	__u32 read_method;
+	__u32 reads_credentials;
+	__u64 reserved[2];
+};
+
+HB_ASSERT_LAYOUT(sizeof(struct hb_heritage) == 128);
+
+/* How far the observer has handled what was in the ring of stamps. */
+struct hb_place {
+	__u64 position; /* of the first record that it has not */
+	__u64 frames;	/* before it */
+	__u64 malformed;
+	__u64 descriptors_told; /* of hb_notices::descriptors */
+};
+
+/*
+ * For a successor, as the heritage: it goes on there, also if the observer was killed at any
+ * instruction. Of two places one is written while the other is valid.
+ */
+struct hb_progress {
+	struct hb_place places[2];
+	__u32 valid;	/* index of a place */
+	__u32 has_exit; /* 1: it has taken `exit` from its ring, and may not have told of it */
+	struct hb_exit exit;
+	__u64 reserved;
+};
+
+HB_ASSERT_LAYOUT(sizeof(struct hb_progress) == 128);
+
 #endif

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Checks that every flag, event, JSON field, counter, name and exit code in userspace/ is mentioned
-# in some README.md, and that every relative link and anchor of every *.md exists. Needs no build.
+# in some README.md, that every relative link and anchor of every *.md exists, and that README.md is
+# short. Needs no build.
 #
 #   scripts/check-docs.sh [TREE]         checks TREE (default: this checkout)
 #   scripts/check-docs.sh --self-test    plants violations in a copy and demands that each is found
@@ -165,9 +166,15 @@ check_links() {
   done < <(links)
 }
 
+# What a newcomer reads first is read in some minutes.
+check_length() {
+  (($(wc -w <README.md) <= 700)) || say 'README.md has more than 700 words'
+}
+
 check_tree() (
   cd "$1"
   failed=0
+  check_length
   check_words
   check_links
   exit "$failed"
@@ -189,6 +196,8 @@ refuses_link() {
   plant "$1" "$2"
   expected+=("docs: $(at_end_of "$1"): $3")
 }
+
+plant_length() { refuses README.md "$(printf 'word %.0s' {1..700})" 'README.md has more than 700 words'; }
 
 plant_links() {
   refuses_link README.md '[a](userspace/nowhere/README.md)' 'there is no userspace/nowhere/README.md'
@@ -252,6 +261,7 @@ self_test() {
   tar --exclude=./build --exclude=./.git --exclude=./.cache -cf - . | tar -C "$copy" -xf -
   take_out userspace/recovery/README.md too_many_running name
   take_out userspace/lab/README.md scm_spoof scenario
+  plant_length
   plant_words
   plant_links
   says_all_that_is_expected || return 1

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Shows the main job in a few seconds: one observer, and six processes that send to it, some of them
-# forgers. The expected event of each is known, including pids; a missing line fails.
+# forgers; then another one, which is killed, and its successor. The expected event of each is known, including pids; a missing line fails.
 #
 #   scripts/demo.sh BINARY       root; run.sh builds and calls it
 set -euo pipefail
@@ -157,6 +157,54 @@ nobody_else() {
     ! grep -qE 'beat +pid [0-9]+ +critical' "$events"
 }
 
+# Keeper and observer; the keeper is stopped while nobody is to observe.
+start_kept_observer() {
+  events=$work/events-of-two
+  touch "$events"
+  "$hb" keep --restart always --log-level warn -- \
+    "$hb" run --socket "$socket" --threshold-ms "$kThreshold_ms" --delivery ring > >(exec tee "$events") &
+  observer=$!
+  saw '^ready: ' || exit 1
+  killed=$(sed -nE 's/^ready: .*\(observer pid ([0-9]+).*/\1/p' "$events")
+}
+
+killed_observer() {
+  local lasting brief
+  kill -TERM "$honest"
+  wait "$honest" || true
+  tell "8. Another observer, with a keeper that holds what it has open, is killed in the middle of beats"
+  start_kept_observer
+  "$hb" beat --socket "$socket" --interval-ms 50 --payload 8 2>"$work/lasting" &
+  lasting=$!
+  saw "beat +pid $lasting +ok +nonce 1 +payload 8 +kernel_attested$" || true
+  kill -STOP "$observer"
+  kill -KILL "$killed"
+  "$hb" beat --socket "$socket" --count 1 --payload 43 &
+  brief=$!
+  wait "$brief" || true
+  tell "   Nobody observes: pid $brief has sent its only beat, and is gone. Now the next observer is started"
+  kill -CONT "$observer"
+  conclude "an observer went on where the one before it (pid $killed) was killed" \
+    saw '^ready: .*, going on after [0-9.]+ s with [0-9]+ agents?  \('
+  conclude "the beat of pid $brief, sent while nobody observed, was attested" \
+    saw "beat +pid $brief +ok +nonce 1 +payload 43 +kernel_attested$"
+  conclude "and so was its end" saw "STALL +pid $brief +exited +last nonce 1 at [0-9.]+ +kernel_attested +exit code 0$"
+  kill -TERM "$lasting"
+  wait "$lasting" || true
+  saw "STALL +pid $lasting +exited " || true
+  kill -TERM "$observer"
+  wait "$observer" || true
+  conclude "all beats of the agent that went on meanwhile (pid $lasting) were accepted, and it noticed nothing" \
+    noticed_nothing "$lasting"
+}
+
+# As many beats as its last nonce says, and one of the other agent.
+noticed_nothing() {
+  local last
+  last=$(sed -nE "s/^.*STALL +pid $1 +exited +last nonce ([0-9]+) .*/\1/p" "$events")
+  saw "^stopped: .* beats_total $((last + 1)) " && ! grep -q warning "$work/lasting"
+}
+
 ended_well() { wait "$observer" && saw '^stopped: ' && [[ ! -e $socket ]]; }
 
 main() {
@@ -175,6 +223,7 @@ main() {
   tell "The observer is asked to end"
   kill -TERM "$observer"
   conclude "it ended cleanly and took its socket away" ended_well
+  killed_observer
   tell "What was shown"
   printf '%s\n' "${summary[@]}"
   return "$failed"

@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 scripts/setup.sh build
 # Tests need more packages; test.sh installs them, and uses the same build folder.
 cmake --preset release -D BUILD_TESTING=OFF --log-level=WARNING
-cmake --build --preset release --target hb-ebpf
+cmake --build --preset release --target hb-ebpf hb-agent
 
 if ((EUID == 0)); then
   exec scripts/demo.sh build/release/hb-ebpf

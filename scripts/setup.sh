@@ -16,7 +16,7 @@ packages_for() {
     test)
       echo libgtest-dev libbenchmark-dev libclang-rt-dev strace procps runc jq gnuplot-nox \
         qemu-system-x86 busybox-static cpio libxml2-utils systemd-container mmdebstrap e2fsprogs spin gcc iproute2 \
-        tmux prometheus dpkg-dev lintian man-db
+        tmux prometheus dpkg-dev file lintian man-db
       ;;
     check) echo clang-format clang-tidy shellcheck mmdebstrap ;;
     *)

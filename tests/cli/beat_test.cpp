@@ -1,10 +1,15 @@
 // `hb-ebpf beat` against a plain socket: what it puts on the wire, and when it gives up.
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <csignal>
 #include <fstream>
 
+#include "base/fd.hpp"
+#include "tests/support/child.hpp"
 #include "tests/support/process.hpp"
 #include "transport/unix_listener.hpp"
 #include "vlp/frame.hpp"
@@ -117,6 +122,30 @@ TEST_F(BeatCommand, EndsCleanlyOnASignal) {
     process.signal(signal);
     EXPECT_EQ(process.wait(), 0);
   }
+}
+
+// It once stayed, and beat for a script that was gone.
+TEST_F(BeatCommand, EndsWithItsParentIfAsked) {
+  listen();
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);  // whose write end it inherits, and closes at its end
+  const Fd reader(ends[0]);
+  Fd writer(ends[1]);
+  Child parent = Child::run([&] {
+    if (::fork() != 0) ::pause();
+    const std::string program = hb_ebpf({}).front();
+    ::execl(program.c_str(), program.c_str(), "beat", "--socket", socket_.c_str(), "--interval-ms",
+            "5", "--with-parent", nullptr);
+    ::_exit(70);
+  });
+  writer.reset();
+  while (frames().empty()) ::usleep(1000);
+  ::kill(parent.pid(), SIGKILL);
+  parent.wait();
+  pollfd polled{reader.get(), POLLIN, 0};
+  const auto patience_ms = std::chrono::milliseconds(kPatience).count();
+  EXPECT_EQ(::poll(&polled, 1, static_cast<int>(patience_ms)), 1);
+  EXPECT_NE(polled.revents & POLLHUP, 0);
 }
 
 bool is_stopped(pid_t pid) {

@@ -198,6 +198,8 @@ const Mistake kMistakes[] = {
      "p.toml:3:11: a step has either 'signal' or 'exec'"},
     {"NoSignal", service("steps = [ { signal = \"TERMINATE\" } ]"),
      "p.toml:3:22: 'TERMINATE' is no signal"},
+    {"NoPlaceholder", service("steps = [ { exec = \"true {unti}\" } ]"),
+     "p.toml:3:20: '{unti}' stands for nothing; there are: {pid}"},
     {"NoCommand", service("steps = [ { exec = \"/nowhere/x\" } ]"), "p.toml:3:20: '/nowhere/x'"},
     {"NoKind", service("recover-on = [\"crash\"]"), "p.toml:3:15: 'recover-on' has silence"},
     {"NoUser", service("match = { user = \"nobody-of-this-name\" }"),

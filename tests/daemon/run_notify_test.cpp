@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "tests/support/eventually.hpp"
+#include "tests/support/notify_server.hpp"
 #include "tests/support/run_fixture.hpp"
 
 namespace hb::test {
@@ -15,18 +16,7 @@ namespace {
 // The service manager's side of NOTIFY_SOCKET: a path, or "@name".
 class Notified {
  public:
-  explicit Notified(const std::string& name)
-      : socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    name.copy(address.sun_path, sizeof(address.sun_path) - 1);
-    if (name.front() == '@') address.sun_path[0] = '\0';
-    const auto bytes =
-        offsetof(sockaddr_un, sun_path) + name.size() + (name.front() == '@' ? 0 : 1);
-    EXPECT_EQ(::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address),
-                     static_cast<socklen_t>(bytes)),
-              0);
-  }
+  explicit Notified(const std::string& name) : socket_(notify_server(name)) {}
 
   // The next message; nothing when none comes.
   std::optional<std::string> next(milliseconds patience = kPatience) {

@@ -6,19 +6,11 @@
 #include <fstream>
 #include <thread>
 
+#include "tests/support/proc_status.hpp"
 #include "tests/support/run_fixture.hpp"
 
 namespace hb::test {
 namespace {
-
-std::string status_line(pid_t pid, const std::string& key) {
-  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with(key + ":"))
-      return line.substr(line.find_first_not_of(" \t", key.size() + 1));
-  }
-  return {};
-}
 
 TEST_F(Run, SaysThatItIsReady) {
   ObserverProcess observer = observe();

@@ -16,6 +16,7 @@
 #include "daemon/user.hpp"
 #include "tests/support/attest_fixture.hpp"
 #include "tests/support/needs.hpp"
+#include "tests/support/proc_status.hpp"
 
 namespace hb::test {
 namespace {
@@ -28,18 +29,6 @@ struct Nobody {
 Nobody nobody() {
   const passwd* entry = ::getpwnam("nobody");
   return entry != nullptr ? Nobody{entry->pw_uid, entry->pw_gid} : Nobody{65534, 65534};
-}
-
-std::string status_line(pid_t pid, const std::string& key) {
-  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
-  for (std::string line; std::getline(status, line);) {
-    if (!line.starts_with(key + ":")) continue;
-    std::string value = line.substr(key.size() + 1);
-    const auto first = value.find_first_not_of(" \t");
-    if (first == std::string::npos) return {};
-    return value.substr(first, value.find_last_not_of(" \t") - first + 1);
-  }
-  return {};
 }
 
 std::string four_times(std::uint32_t id) {

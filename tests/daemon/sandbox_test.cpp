@@ -249,19 +249,27 @@ TEST_F(FilesOfAnObserver, AreReadAgainAlsoWhenTheyAreReplaced) {
   EXPECT_EQ(observer.stop()["sandbox_denied_total"], 0);
 }
 
-TEST_F(SandboxOfAnObserver, LeavesNoCapabilityToOneThatSignals) {
-  ObserverProcess observer(socket_, {"--recovery-signal", "TERM"});
-  std::ifstream status("/proc/" + std::to_string(observer.process().pid()) + "/status");
-  const std::string all{std::istreambuf_iterator<char>(status), {}};
-  EXPECT_NE(all.find("\nCapPrm:\t0000000000000000\n"), std::string::npos) << all;
-  EXPECT_NE(all.find("\nCapEff:\t0000000000000000\n"), std::string::npos) << all;
-}
-
-TEST_F(SandboxOfAnObserver, IsLeftOutWhereCommandsMayRun) {
-  ObserverProcess observer(socket_, {"--recovery-exec", "/bin/true"});
-  std::ifstream status("/proc/" + std::to_string(observer.process().pid()) + "/status");
-  const std::string all{std::istreambuf_iterator<char>(status), {}};
-  EXPECT_EQ(all.find("\nSeccomp:\t2\n"), std::string::npos);
+// Signals and commands are other processes' work.
+TEST_F(FilesOfAnObserver, AreThoseWhateverRecoveryDoesWhichLeavesNoCapability) {
+  const std::string policies = directory_.path("policy.toml");
+  std::ofstream(policies)
+      << "[[service]]\nname = \"a\"\nmatch = { unit = \"a.service\" }\n"
+         "steps = [ { signal = \"TERM\", wait-ms = 1 }, { exec = \"true\" } ]\n";
+  const std::vector<Argv> ways = {
+      {"--recovery-signal", "TERM"}, {"--recovery-exec", "/bin/true"}, {"--policy-file", policies}};
+  for (const Argv& way : ways) {
+    ObserverProcess observer(socket_, way);
+    std::ifstream status("/proc/" + std::to_string(observer.process().pid()) + "/status");
+    const std::string all{std::istreambuf_iterator<char>(status), {}};
+    for (const char* line : {"CapPrm:\t0000000000000000", "CapEff:\t0000000000000000",
+                             "NoNewPrivs:\t1", "Seccomp:\t2"}) {
+      EXPECT_NE(all.find("\n" + std::string(line) + "\n"), std::string::npos) << line << all;
+    }
+    for (const std::string& file : foreign_files()) {
+      EXPECT_EQ(error_of_open(observer, file, O_RDONLY), daemon::landlock_abi() > 0 ? EACCES : 0);
+    }
+    EXPECT_EQ(observer.stop()["sandbox_denied_total"], 0);
+  }
 }
 
 }  // namespace

@@ -69,6 +69,7 @@ Result<std::unique_ptr<StampProgram>> StampProgram::open(const Config& config) {
 
 StampProgram::~StampProgram() = default;
 void StampProgram::Destroy::operator()(hb_program* /*skeleton*/) const {}
+void StampProgram::Unmap::operator()(void* /*globals*/) const {}
 
 void StampProgram::begin_receiving() {}
 void StampProgram::end_receiving() {}

@@ -112,6 +112,29 @@ TEST(Foreigner, WithoutAKnownOwnPidMayClaimTheOtherOnly) {
   EXPECT_EQ(judge(7, foreigner(1077, 0)), "forged: mismatch, by 1077");
 }
 
+// Pid 1 of a container, and nobody else: a frame that claims it names another process everywhere
+// else, which recovery could signal.
+TEST(Init, OfAnotherNamespaceMayBeClaimedByItselfWherePolicyAllowsIt) {
+  EXPECT_TRUE(may_claim_init(foreigner(77, 1), kAllowCross));
+  EXPECT_EQ(judge(1, foreigner(77, 1), kAllowCross), "accepted 77");
+}
+
+TEST(Init, MayNotBeClaimedOtherwise) {
+  EXPECT_FALSE(may_claim_init(foreigner(77, 1), kStrict));
+  EXPECT_FALSE(may_claim_init(foreigner(77, 2), kAllowCross));
+  EXPECT_FALSE(may_claim_init(foreigner(77, 0), kAllowCross));
+  EXPECT_FALSE(may_claim_init(foreigner(0, 1), kAllowCross)) << "it has no pid here";
+  EXPECT_FALSE(may_claim_init(foreigner(1, 1), kAllowCross)) << "it is ours";
+  EXPECT_FALSE(may_claim_init(native(1), kAllowCross));
+  EXPECT_FALSE(may_claim_init(native(77), kAllowCross));
+  EXPECT_FALSE(may_claim_init(ClaimOnly{}, kAllowCross));
+  EXPECT_FALSE(may_claim_init(Unattested::NoStamp, kAllowCross));
+  Identity of_unknown = foreigner(77, 1);
+  of_unknown.pid_ns_inode = 0;
+  EXPECT_FALSE(may_claim_init(of_unknown, kAllowCross));
+  EXPECT_FALSE(may_claim_init(foreigner(77, 1), {.allow_cross_namespace = true}));
+}
+
 TEST(ClaimOnly, AcceptsTheClaimedPid) {
   EXPECT_EQ(judge(77, ClaimOnly{}), "accepted 77");
   EXPECT_EQ(judge(kPidLimit - 1, ClaimOnly{}, Policy{}), "accepted 4194303");

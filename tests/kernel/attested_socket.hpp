@@ -26,6 +26,12 @@ inline sockaddr_un abstract_address(const std::string& name, socklen_t* length) 
   return address;
 }
 
+inline kernel::Config by_ring() {
+  kernel::Config config;
+  config.delivery = kernel::Delivery::Ring;
+  return config;
+}
+
 class AttestedSocket {
  public:
   explicit AttestedSocket(const kernel::Config& config = {})
@@ -58,6 +64,9 @@ class AttestedSocket {
     }
     return sender;
   }
+
+  // As when the observer is killed while somebody keeps its socket.
+  void lose_program() { program_.reset(); }
 
   // As when its owner ends: connected senders keep it, and the program on it.
   void close() { fd_.reset(); }

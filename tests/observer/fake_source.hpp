@@ -48,6 +48,9 @@ class FakeSource final : public Source {
     return front;
   }
 
+  void handled() override { ++handled_count_; }
+  [[nodiscard]] std::uint64_t handled_count() const { return handled_count_; }
+
   [[nodiscard]] std::uint64_t horizon_ns() const override { return horizon_.ns(); }
 
   [[nodiscard]] std::uint64_t wake_ns(std::uint64_t now_ns) const override {
@@ -63,6 +66,7 @@ class FakeSource final : public Source {
   std::optional<Reception> flood_;
   std::uint64_t held_until_ns_ = 0;
   bool says_wake_ = true;
+  std::uint64_t handled_count_ = 0;
   Horizon horizon_;
 };
 

@@ -47,6 +47,27 @@ TEST_F(TrackerTest, EachSilenceIsReportedOnce) {
   EXPECT_EQ(stalled(), Pids{7});
 }
 
+// How often the process was silent, as somebody who looks at the agents sees it.
+TEST_F(TrackerTest, SilencesAreCountedForEachProcess) {
+  const auto stalls = [&] {
+    std::uint32_t seen = 0;
+    tracker_.for_each_agent(
+        [&](const Tracker::Stalled& agent, std::uint64_t) { seen = agent.stalls; });
+    return seen;
+  };
+  beat(1);
+  EXPECT_EQ(stalls(), 0U);
+  for (std::uint64_t nonce = 2; nonce <= AgentTable::kMostStalls + 5; ++nonce) {
+    now_ += kThreshold;
+    EXPECT_EQ(stalled(), Pids{7});
+    EXPECT_EQ(stalls(), std::min<std::uint64_t>(nonce - 1, AgentTable::kMostStalls));
+    beat(nonce);
+  }
+  generation_ = 60;
+  EXPECT_EQ(beat(1), "restarted");
+  EXPECT_EQ(stalls(), 0U);
+}
+
 TEST_F(TrackerTest, ABeatOutOfOrderDoesNotEndASilence) {
   beat(5);
   now_ += kThreshold;

@@ -12,6 +12,15 @@ namespace {
 
 using RunStatus = RunPublish;
 
+Fd listen_unix(const std::string& path) {
+  const auto address = unix_address(path);
+  Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const bool listens = ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address.value()),
+                              sizeof(sockaddr_un)) == 0 &&
+                       ::listen(socket.get(), 8) == 0;
+  return listens ? std::move(socket) : Fd();
+}
+
 mode_t mode_of(const std::string& path) {
   struct stat seen {};
   ::stat(path.c_str(), &seen);
@@ -39,6 +48,7 @@ TEST_F(RunStatus, IsBesideTheSocket) {
   EXPECT_EQ(agent["pid"], own_pid());
   EXPECT_EQ(agent["state"], "alive");
   EXPECT_EQ(agent["nonce"], 7);
+  EXPECT_EQ(agent["stalls"], 0);
   EXPECT_EQ(agent["threshold_ns"], 600'000'000'000);
   EXPECT_EQ(agent["origin"], "socket_mode_only");
   observer.stop();
@@ -60,7 +70,7 @@ TEST_F(RunStatus, ShowsWhoIsSilent) {
   observer.expect("stall");
   EXPECT_TRUE(eventually([&] {
     const Json agents = status_at(status_)["agents"]["list"];
-    return agents.size() == 1 && agents[0]["state"] == "silent";
+    return agents.size() == 1 && agents[0]["state"] == "silent" && agents[0]["stalls"] == 1;
   }));
 }
 
@@ -108,6 +118,42 @@ TEST_F(RunStatus, IsDoneWithoutWhereAnotherObserverHasIt) {
   ObserverProcess second(directory_.path("other.sock"), {"--attest", "procfs"});
   second.expect_logged("there is no status socket");
   EXPECT_EQ(status_at(status_)["run"], observer.ready()["run"]);
+}
+
+TEST_F(RunStatus, IsBoundAgainWhereItsPathIsLost) {
+  ObserverProcess observer = observe({"--threshold-ms", "600000"});
+  std::filesystem::remove(status_);
+  observer.expect_logged("the status socket had lost its path; a new one is bound");
+  Json status;
+  EXPECT_TRUE(eventually([&] { return (status = status_at(status_))["version"] == 1; })) << status;
+  EXPECT_EQ(status["run"], observer.ready()["run"]);
+  EXPECT_EQ(mode_of(status_), 0600U);
+  observer.stop();
+  EXPECT_TRUE(left_nothing());
+}
+
+TEST_F(RunStatus, IsBoundAgainInANewDirectory) {
+  const std::string folder = directory_.path("status");
+  const std::string path = folder + "/status.sock";
+  ObserverProcess observer = observe(
+      {"--threshold-ms", "600000", "--status-socket", path, "--status-socket-mode", "0644"});
+  std::filesystem::rename(folder, directory_.path("former"));
+  EXPECT_TRUE(eventually([&] { return status_at(path)["version"] == 1; }));
+  EXPECT_EQ(mode_of(path), 0644U);
+  observer.stop();
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+TEST_F(RunStatus, WaitsForALiveSocketThatHasTakenItsPath) {
+  ObserverProcess observer = observe({"--threshold-ms", "600000"});
+  {
+    const Fd other = listen_unix(directory_.path("other.sock"));
+    ASSERT_TRUE(other);
+    std::filesystem::rename(directory_.path("other.sock"), status_);
+    observer.expect_logged("no new one can be bound: a live process receives at");
+    EXPECT_TRUE(connect_unix(status_));
+  }
+  EXPECT_TRUE(eventually([&] { return status_at(status_)["version"] == 1; }));
 }
 
 TEST_F(RunStatus, LeavesAFileAlone) {

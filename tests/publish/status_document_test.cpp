@@ -81,6 +81,7 @@ TEST_F(StatusOf, TellsAgents) {
   row.has_uid = 1;
   row.uid = 1000;
   row.nonce = 9;
+  row.stalls = 3;
   row.comm = Comm("agent");
   add_agent(42).host.bytes = {0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
   const Json agents = status()["agents"];
@@ -88,7 +89,7 @@ TEST_F(StatusOf, TellsAgents) {
   EXPECT_EQ(agents["shown"], 2);
   EXPECT_EQ(agents["list"][0],
             Json::parse(R"({"pid":41,"host":null,"state":"alive","status":"ok","payload":0,
-                "nonce":9,"last_beat_age_ns":2000000000,"threshold_ns":3000000000,"stalls":null,
+                "nonce":9,"last_beat_age_ns":2000000000,"threshold_ns":3000000000,"stalls":3,
                 "origin":"kernel_attested","uid":1000,"comm":"agent","service":"web.service",
                 "cgroup":"/web.service"})"));
   EXPECT_EQ(agents["list"][1]["host"], "2001:db8::1");

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <cstdlib>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -17,7 +19,7 @@ class CgroupTree {
  public:
   CgroupTree() {
     is_mounted_ = ::mount("cgroup2", mount().c_str(), "cgroup2", 0, nullptr) == 0;
-    if (is_mounted_ && make("") == 0) top_.clear();
+    if (is_mounted_) make_top();
   }
   CgroupTree(const CgroupTree&) = delete;
   CgroupTree& operator=(const CgroupTree&) = delete;
@@ -42,13 +44,29 @@ class CgroupTree {
   }
 
   void remove_last() {
-    ::rmdir(made_.back().c_str());
+    if (::rmdir(made_.back().c_str()) != 0) end_and_remove(made_.back());
     made_.pop_back();
   }
 
  private:
+  // What a test has left running, for some moments.
+  static void end_and_remove(const std::string& directory) {
+    constexpr int kTries = 100;
+    std::ofstream(directory + "/cgroup.kill") << 1;
+    for (int n = 0; n < kTries && ::rmdir(directory.c_str()) != 0; ++n) ::usleep(10'000);
+  }
+
+  // No process' pid makes it a name of its own: in another PID namespace there is another such
+  // process, and a tree in which one still runs outlives its test.
+  void make_top() {
+    std::string top = mount() + "/hb-test-XXXXXX";
+    if (::mkdtemp(top.data()) == nullptr || ::chmod(top.c_str(), 0755) != 0) return;
+    made_.push_back(top);
+    top_ = top.substr(mount().size());
+  }
+
   TemporaryDirectory directory_;
-  std::string top_ = "/hb-test-" + std::to_string(::getpid());
+  std::string top_;
   bool is_mounted_ = false;
   std::vector<std::string> made_;
 };

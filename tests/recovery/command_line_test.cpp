@@ -7,7 +7,7 @@
 
 #include <fstream>
 
-#include "recovery/command_means.hpp"
+#include "recovery/command_environment.hpp"
 #include "recovery/printable.hpp"
 #include "tests/recovery/stalls.hpp"
 #include "tests/support/needs.hpp"
@@ -70,8 +70,18 @@ TEST(Command, IsLookedUpOnceInTheSystemsDirectories) {
 }
 
 TEST(Command, PutsThePidIntoArguments) {
-  EXPECT_EQ(argv("/bin/true {pid} a{pid}b{pid} {{pid}} {p} '{pid} x'", 7),
-            (Words{"/bin/true", "7", "a7b7", "{7}", "{p}", "7 x"}));
+  EXPECT_EQ(argv("/bin/true {pid} a{pid}b{pid} {{pid}} '{pid} x'", 7),
+            (Words{"/bin/true", "7", "a7b7", "{7}", "7 x"}));
+}
+
+TEST(Command, PassesOnBracesThatAreNoPlaceholder) {
+  const Words words{"/bin/true", "{}", "${HB_PID}", "x${a}y", "{1..3}", "{3}",      "{a,b}",
+                    "{-n}",      "{a", "a}",        "{",      "{a{",    "{{.Name}}"};
+  std::string line;
+  for (const std::string& word : words) (line += word) += ' ';
+  EXPECT_EQ(argv(line), words);
+  EXPECT_EQ(argv("/bin/true '{ print }' '{\"a\": 1}'"),
+            (Words{"/bin/true", "{ print }", "{\"a\": 1}"}));
 }
 
 struct Mistake {
@@ -98,7 +108,14 @@ INSTANTIATE_TEST_SUITE_P(Command, CommandMistake,
                                          Mistake{"/bin", "is not a file"},
                                          Mistake{"/dev/null", "is not a file"},
                                          Mistake{"/etc/passwd", "cannot be executed"},
-                                         Mistake{"/bin/true 'x", "is missing"}));
+                                         Mistake{"/bin/true 'x", "is missing"},
+                                         Mistake{"/bin/true {pdi}", "'{pdi}' stands for nothing"},
+                                         Mistake{"/bin/true a {uid} x{Pid}y", "'{Pid}' stands"},
+                                         Mistake{"/bin/true ${a}{un-it}", "'{un-it}' stands"},
+                                         Mistake{"/bin/true {{p}}", "'{p}' stands"},
+                                         Mistake{"/bin/true {x2}",
+                                                 "there are: {pid}, {uid}, {service}, {unit}, "
+                                                 "{cgroup}, {comm}"}));
 
 class Script : public testing::Test {
  protected:

@@ -23,16 +23,21 @@ class Command : public testing::Test {
  protected:
   std::unique_ptr<CommandMeans> means(const std::string& line, const Words& environment = {},
                                       const CommandRunner::Config& runner = {}) {
-    CommandMeans::Config config;
-    config.runner = runner;
-    return means(line, environment, config);
+    return means(line, environment, CommandMeans::Config(), runner);
   }
   std::unique_ptr<CommandMeans> means(const std::string& line, const Words& environment,
-                                      const CommandMeans::Config& config) {
+                                      const CommandMeans::Config& config,
+                                      const CommandRunner::Config& runner = {}) {
     step_.what = CommandLine::parse(line).value();
+    ServicePolicy everybody;
+    everybody.steps = {step_};
+    CommandProcessConfig process;
+    process.runner = runner;
+    process.environment = environment;
+    process.policies = Policies({everybody});
     const PidfdTable::Config pidfds{.capacity = 10, .seed = 1};
-    return CommandMeans::open(environment, std::make_shared<PidfdTable>(clock_, pidfds), config)
-        .value();
+    return std::make_unique<CommandMeans>(ForkedRunner::open(process).value(),
+                                          std::make_shared<PidfdTable>(clock_, pidfds), config);
   }
 
   RecoveryReport end_of(CommandMeans& means) {
@@ -178,9 +183,10 @@ TEST_F(CommandFor, OneThatIsNotProvenIsToldNoPresentUid) {
 TEST_F(CommandFor, OneThatIsGoneIsToldNoPresentUid) {
   open();
   prove();
+  const std::uint32_t pid_of_it = pid();
   ::kill(child_.pid(), SIGKILL);
   child_.wait();
-  EXPECT_EQ(said(stall_of(pid(), 5, 4711)), uids("4711", ""))
+  EXPECT_EQ(said(stall_of(pid_of_it, 5, 4711)), uids("4711", ""))
       << "whoever has that pid now is somebody else";
 }
 

@@ -41,6 +41,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{{"--recovery-exec", "no-such-program-xyz"}, "no-such-program-xyz"},
         Mistake{{"--recovery-exec", "/etc/passwd"}, "cannot be executed"},
         Mistake{{"--recovery-exec", "/bin/{pid}"}, "{pid} may stand in an argument"},
+        Mistake{{"--recovery-exec", "true {unti}"}, "'{unti}' stands for nothing"},
         Mistake{{"--recovery-exec", "sh 'x"}, "a closing ' is missing"},
         Mistake{{"--recovery-signal", "LOUD"}, "--recovery-signal: 'LOUD' is no signal"},
         Mistake{{"--recovery-signal", "0"}, "is no signal"},

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "tests/recovery/run_recovery_fixture.hpp"
+#include "tests/support/proc_status.hpp"
 
 namespace hb::test {
 namespace {
@@ -109,7 +110,7 @@ TEST_F(RunRecovery, LeavesACommandWhatRootCanDo) {
   EXPECT_EQ(notes(), own + "\n");
   const std::string status =
       content("/proc/" + std::to_string(observer.process().pid()) + "/status");
-  EXPECT_NE(status.find("CapEff:\t0000000000000020"), std::string::npos) << "CAP_KILL alone";
+  EXPECT_NE(status.find("CapEff:\t0000000000000000"), std::string::npos) << "the observer has none";
   end(observer);
 }
 
@@ -369,10 +370,48 @@ TEST_F(RunRecovery, WaitsOnlySoLong) {
   EXPECT_NE(::kill(command, 0), 0);
 }
 
+// It is another process that runs commands. Without it the observer goes on, and says so.
+TEST_F(RunRecovery, TellsWhatRunsAndWhatIsAskedForOnceTheCommandProcessHasEnded) {
+  ObserverProcess observer = observe_with(
+      {"--recovery-exec", "sh -c 'echo $$ >> " + notes_ + "; exec sleep 600'"}, kShort);
+  ASSERT_TRUE(send_claim(socket_, own_pid()));
+  next(observer, "stall");
+  ASSERT_TRUE(noted());
+  ::kill(child_named(observer.process().pid(), "hb-ebpf-command"), SIGKILL);
+  observer.expect_logged("command_lost: it may still run");
+  ::kill(std::stoi(notes()), SIGKILL);
+  const Child other = Child::run([&] {
+    if (!send_claim(socket_, own_pid())) ::_exit(1);
+    ::pause();
+  });
+  next(observer, "stall");
+  observer.expect_logged("spawn_failed: the command process has ended");
+  const Json counters = end(observer);
+  EXPECT_EQ(count(counters, "recovery_total", "spawned"), 1U);
+  EXPECT_EQ(count(counters, "recovery_total", "command_lost"), 1U);
+  EXPECT_GE(count(counters, "recovery_total", "spawn_failed"), 1U);
+}
+
+// Nobody else would end a command that hangs.
+TEST_F(RunRecovery, KeepsTheDeadlineOfACommandThoughTheObserverIsKilled) {
+  ObserverProcess observer =
+      observe_with({"--recovery-exec", "sh -c 'echo $$ >> " + notes_ + "; exec sleep 600'",
+                    "--recovery-timeout-ms", "500"},
+                   kShort);
+  ASSERT_TRUE(send_claim(socket_, own_pid()));
+  next(observer, "stall");
+  ASSERT_TRUE(noted());
+  const pid_t process = child_named(observer.process().pid(), "hb-ebpf-command");
+  observer.process().signal(SIGKILL);
+  observer.process().wait();
+  const pid_t command = std::stoi(notes());
+  EXPECT_TRUE(eventually([&] { return is_dead(command) && is_dead(process); }));
+}
+
 TEST_F(RunRecovery, ShowsEverySeriesWhereNothingIsRecovered) {
   ObserverProcess observer = observe();
   const Json counters = end(observer);
-  EXPECT_EQ(counters["recovery_total"].size(), 12U) << counters;
+  EXPECT_EQ(counters["recovery_total"].size(), 13U) << counters;
   EXPECT_EQ(counters["recovery_refused_total"].size(), 24U) << counters;
   EXPECT_EQ(counters["recovery_unaudited_total"], 0);
 }

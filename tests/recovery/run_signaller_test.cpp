@@ -14,6 +14,7 @@
 #include "tests/recovery/paced_agent.hpp"
 #include "tests/support/attest_fixture.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/proc_status.hpp"
 #include "tests/support/udp_fixture.hpp"
 
 namespace hb::test {
@@ -23,14 +24,6 @@ constexpr const char* kKey = "5c1f09a7d24be83360ab91f7cc04de1297b6a8f35e0c74d18b
 
 std::string proc(pid_t pid, const std::string& file) {
   return "/proc/" + std::to_string(pid) + "/" + file;
-}
-
-std::string status_line(pid_t pid, const std::string& key) {
-  std::ifstream status(proc(pid, "status"));
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with(key + ":\t")) return line.substr(key.size() + 2);
-  }
-  return {};
 }
 
 std::string raw_key() {
@@ -114,14 +107,8 @@ class RunSignaller : public Attest {
 
   // The observer's child of that name. Throws without one, as what follows signals it.
   static pid_t signaller_of(ObserverProcess& observer) {
-    const std::string parent = std::to_string(observer.process().pid());
-    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-      const std::string name = entry.path().filename().string();
-      if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-      const pid_t pid = std::stoi(name);
-      if (status_line(pid, "PPid") == parent && status_line(pid, "Name") == "hb-ebpf-signal")
-        return pid;
-    }
+    const pid_t pid = child_named(observer.process().pid(), "hb-ebpf-signal");
+    if (pid != 0) return pid;
     throw std::runtime_error("the observer has no signaller");
   }
 

@@ -28,6 +28,7 @@
 #include "tests/support/child.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/needs.hpp"
+#include "tests/support/proc_status.hpp"
 #include "tests/support/process.hpp"
 
 namespace hb::test {
@@ -46,16 +47,6 @@ inline bool has_children() {
 }
 
 inline bool is_alive(pid_t pid) { return ::kill(pid, 0) == 0; }
-
-// Dead and reaped, or a zombie that whoever inherited it has not reaped yet.
-inline bool is_dead(pid_t pid) {
-  if (!is_alive(pid)) return true;
-  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
-  std::string all;
-  std::getline(stat, all);
-  const auto end = all.rfind(')');
-  return end != std::string::npos && all.substr(end + 2, 1) == "Z";
-}
 
 class Runner : public testing::Test {
  protected:

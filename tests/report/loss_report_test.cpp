@@ -47,6 +47,35 @@ TEST_F(Losses, AreToldAtOnce) {
   EXPECT_EQ(told[0].observer_ns, 2 * kSecond);
 }
 
+// A successor tells what was lost meanwhile, and not what was told.
+TEST(LossesOfTwoLives, AreToldOnce) {
+  LossReport::Kept kept{};
+  const auto look = [&](LossReport& report, std::uint64_t ring_full, std::uint64_t late) {
+    return report.look({{&kStamps, &kReasons[0], ring_full}, {&kBuffer, nullptr, late}}, kStart);
+  };
+  {
+    LossReport first(kStart, &kept);
+    EXPECT_EQ(look(first, 7, 2).size(), 2U);
+  }
+  LossReport second(kStart, &kept);
+  const auto told = look(second, 9, 2);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].count, 2U);
+  EXPECT_EQ(told[0].total, 9U);
+}
+
+// Not every counter outlives the process.
+TEST(LossesOfTwoLives, WhoseCounterHasBegunAnewAreToldAsNew) {
+  LossReport::Kept kept{};
+  LossReport first(kStart, &kept);
+  EXPECT_EQ(first.look({{&kBuffer, nullptr, 5}}, kStart).size(), 1U);
+  LossReport second(kStart, &kept);
+  EXPECT_TRUE(second.look({{&kBuffer, nullptr, 0}}, kStart).empty());
+  const auto told = second.look({{&kBuffer, nullptr, 3}}, kStart + 1);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].count, 3U);
+}
+
 TEST_F(Losses, AreToldAtTheFirstLook) {
   const auto told = at(1, 7);
   ASSERT_EQ(told.size(), 1U);

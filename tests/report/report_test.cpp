@@ -168,6 +168,13 @@ Stall stall_of(std::uint64_t last_nonce) {
   return Stall{1234, last_nonce, 1, BeatOrigin::KernelAttested, {}, 2, {}, 1234, 50, 7, {}, 33};
 }
 
+TEST(JsonLines, AStallThatMayHaveBeenToldBeforeSaysSo) {
+  Stall stall = stall_of(9);
+  EXPECT_EQ(json(stall).find("may_be_repeated"), std::string::npos);
+  stall.may_be_repeated = true;
+  EXPECT_NE(json(stall).find(R"(,"may_be_repeated":true)"), std::string::npos);
+}
+
 TEST(JsonLines, AStallAfterALastWordSaysSo) {
   const std::string line = json(stall_of(vlp::kTerminalNonce));
   EXPECT_NE(line.find(R"("last_word":true,"uid":33})"), std::string::npos) << line;
@@ -223,6 +230,9 @@ TEST(TextLines, AStallNamesItsServiceWithoutControlCharacters) {
 }
 
 TEST(JsonLines, ADecode) {
+  EXPECT_EQ(json(Decode{vlp::DecodeError::BadPid, 1, 77}),
+            R"({"event":"decode","error":"BadPid","observer_ns":1,"attested_pid":77})"
+            "\n");
   EXPECT_EQ(json(Decode{vlp::DecodeError::BadCrc, 1}),
             "{\"event\":\"decode\",\"error\":\"BadCrc\",\"observer_ns\":1}\n");
 }
@@ -338,6 +348,22 @@ TEST(JsonLines, FirstAndLast) {
             R"({"event":"stopped","counters":{"beats_total":3,"auth_failures_total":)"
             R"({"pid_mismatch":2,"no_stamp":0},"frames_dropped_total":{"wrong_length":1}}})"
             "\n");
+}
+
+TEST(JsonLines, AnObserverThatGoesOnSaysSo) {
+  Pipe pipe;
+  LineWriter out(pipe.in());
+  Ready ready{.socket = "/hb.sock", .pid = 7, .resumed = Resumed{1500, 3, 1}};
+  JsonSink(out, kStamp).ready(ready);
+  EXPECT_EQ(without_ends(pipe.text()),
+            R"({"event":"ready","socket":"/hb.sock","pid":7,"pid_ns_inode":null,"resumed":true,)"
+            R"("away_ns":1500,"agents_resumed":3,"agents_dropped":1})"
+            "\n");
+  ready.resumed->away_ns = 1'002'000'000;
+  TextSink(out, false).ready(ready);
+  EXPECT_NE(pipe.text().find("ready: agents send to /hb.sock, going on after 1.002 s with 3 agents "
+                             "(1 dropped)  (observer pid 7)"),
+            std::string::npos);
 }
 
 TEST(JsonLines, TotalsNameEveryCounter) {

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # A minimal Debian with systemd, in which a script is run at boot. Sourced by in-container.sh and in-vm.sh, after
-# $repository is set. The release is this machine's, so that the binary finds its libraries.
+# $repository is set. The release is this machine's, so that the binary finds its libraries, or HB_ROOT_SUITE.
+# HB_ROOT_PACKAGES is what the script needs beside: names with commas between them.
 
 readonly kPackages=systemd-sysv,dbus-user-session,libpam-systemd,procps
 
@@ -42,10 +43,10 @@ make_root() {
     *) needed=$(library_packages "$hb") ;;
   esac
   for folder in doc locale man; do without+=("--dpkgopt=path-exclude=/usr/share/$folder/*"); done
-  codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+  codename=${HB_ROOT_SUITE:-$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)}
   main=$(mirror main)
   mmdebstrap --quiet --mode=root --variant=minbase --dpkgopt=force-unsafe-io "${without[@]}" \
-    --include="$kPackages,$needed" "$codename" "$root" "deb $main $codename main"
+    --include="$kPackages,$needed${HB_ROOT_PACKAGES:+,$HB_ROOT_PACKAGES}" "$codename" "$root" "deb $main $codename main"
   case $hb in
     *.deb) install -m 0644 "$hb" "$root/root/hb-ebpf.deb" ;;
     *) install -D "$hb" "$root/usr/local/sbin/hb-ebpf" ;;
@@ -53,12 +54,12 @@ make_root() {
 }
 
 # add_script ROOT SCRIPT [ARGUMENT]...: it is run as a unit, so that systemd is up when it begins; at its end
-# the machine is powered off. It leaves /root/output and /root/status.
+# the machine is powered off. What is beside it is there as well. It leaves /root/output and /root/status.
 add_script() {
   local root=$1 script=$2
   shift 2
-  install "$script" "$root/root/script"
-  printf '%q ' /root/script "$@" >"$root/root/command"
+  cp -r "$(dirname "$script")" "$root/root/scripts"
+  printf '%q ' "/root/scripts/${script##*/}" "$@" >"$root/root/command"
   cat >"$root/etc/systemd/system/script.service" <<'UNIT'
 [Unit]
 After=multi-user.target

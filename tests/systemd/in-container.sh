@@ -3,7 +3,8 @@
 #
 #   tests/systemd/in-container.sh HB_EBPF|PACKAGE.deb SCRIPT [ARGUMENT]...
 #
-# A package is not installed: the script finds it as /root/hb-ebpf.deb, and what it depends on is there.
+# A package is not installed: the script finds it as /root/hb-ebpf.deb, and what it depends on is there. One that
+# was built on another Debian than this is used there: HB_ROOT_SUITE=trixie (debian-root.sh).
 #
 # The container is ended after 600 s, or HB_CONTAINER_SECONDS. The exit status is the script's; 77: it cannot
 # run here (1 if CI is true). The console is shown if the script did not end. Needs root, systemd-container and mmdebstrap. The kernel is this machine's; in-vm.sh has others.

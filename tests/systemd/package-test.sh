@@ -13,7 +13,7 @@ readonly repository
 # shellcheck source=tests/systemd/debian-root.sh
 source "$repository/tests/systemd/debian-root.sh"
 
-need cpack dpkg-shlibdeps lintian
+need cpack dpkg-shlibdeps file lintian
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 if ! (cd "$work" && cpack --config "$kBuild/CPackConfig.cmake" -B "$work" >cpack.log 2>&1); then
@@ -23,5 +23,8 @@ fi
 package=$(echo "$work"/*.deb)
 case $kPart in
   lintian) lintian --fail-on error --allow-root "$package" ;;
-  container) "$repository/tests/systemd/in-container.sh" "$package" "$repository/tests/systemd/package.sh" ;;
+  container)
+    HB_ROOT_PACKAGES=libmicrohttpd12,prometheus,tmux \
+      "$repository/tests/systemd/in-container.sh" "$package" "$repository/tests/systemd/package.sh"
+    ;;
 esac

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # The package, from its installation to its purge, in a container: the unit starts, beats, reloads, is killed, hangs,
-# stops, cannot attest; its journal and its hardening; a restart by policy; an upgrade; and that nothing is left.
+# stops, cannot attest; its journal and its hardening; a restart by policy; what operators see of it; its drop-ins; an
+# upgrade; and that nothing is left.
 #
-#   tests/systemd/in-container.sh PACKAGE.deb tests/systemd/package.sh
+#   HB_ROOT_PACKAGES=libmicrohttpd12,prometheus,tmux \
+#     tests/systemd/in-container.sh PACKAGE.deb tests/systemd/package.sh
 set -Eeuo pipefail
 trap 'echo "FAILED  line $LINENO: $BASH_COMMAND"' ERR
 
@@ -10,6 +12,9 @@ readonly kPackage=/root/hb-ebpf.deb kConfig=/etc/hb-ebpf/hb-ebpf.conf kPatience_
 readonly kUnit=hb-ebpf.service
 readonly kMostExposure=1.0
 failures=0
+
+# shellcheck source=tests/systemd/operators-view.sh
+source "${BASH_SOURCE[0]%/*}/operators-view.sh"
 
 # check WHAT COMMAND...
 check() {
@@ -49,6 +54,12 @@ in_log() {
   journalctl --unit "$kUnit" --output cat --no-pager | grep -q -- "$1"
 }
 
+# take_example NAME: the drop-in that the package has under this name.
+take_example() {
+  install -D -m 0644 "/usr/share/doc/hb-ebpf/examples/$1" "/etc/systemd/system/$kUnit.d/$1"
+  systemctl daemon-reload
+}
+
 # drop_in NAME LINE...: of the section [Service].
 drop_in() {
   local folder=/etc/systemd/system/$kUnit.d name=$1
@@ -75,6 +86,7 @@ starts() {
   check "it is not root" not grep -q '^Uid:.0' "/proc/$(main_pid)/status"
   check "it says what it observes" grep -q '^Observing [0-9]* agents at /run/hb-ebpf/hb.sock$' <(property StatusText)
   check "any user's agent beats" beat
+  check "programs find libhb-agent" grep -q 'libhb-agent\.so\.0 ' <(ldconfig -p)
   check "its version is told" grep -q 'revision .*libbpf .*5.10' <(hb-ebpf --version)
 }
 
@@ -160,6 +172,36 @@ restarts_units() {
   check "the record holds together" hb-ebpf audit verify /var/log/hb-ebpf/audit.jsonl
 }
 
+has_beaten_10_times() {
+  hb-ebpf status --format json | grep -qE "\"pid\":$(main_pid "$1"),[^}]*\"nonce\":[1-9][0-9]"
+}
+
+# hang UNIT: its agent, whose user is not the observer's, when it is proven who it is.
+hang() {
+  systemctl restart "$1"
+  check "$1 beats" eventually has_beaten_10_times "$1"
+  kill -STOP "$(main_pid "$1")"
+}
+
+was_refused() { grep "\"reason\":\"$1\"" /var/log/hb-ebpf/audit.jsonl | grep -q "\"pid\":$(main_pid "$2"),"; }
+was_killed() { [[ $(property Result "$1") == signal ]]; }
+
+# Only with the drop-in, a policy's signal reaches agents of other users.
+signals_units() {
+  printf '%s\n' '[[service]]' 'name = "hung"' 'match = { unit = "example.service" }' 'threshold-ms = 500' \
+    'recover-on = [ "silence" ]' 'steps = [ { signal = "KILL" } ]' >/etc/hb-ebpf/policy.toml
+  systemctl restart "$kUnit"
+  hang example.service
+  check "without signals.conf a signal is refused" eventually was_refused cannot_act_as_uid example.service
+  check "nothing is done to the agent" is_active example.service
+  take_example signals.conf
+  systemctl restart "$kUnit"
+  hang example.service
+  check "with it the agent is killed" eventually was_killed example.service
+  remove_drop_ins
+  systemctl restart "$kUnit"
+}
+
 stops() {
   systemctl stop "$kUnit"
   check "it stops in order" is Result success
@@ -192,7 +234,7 @@ upgrades() {
 # What the package, its unit or systemd for it have made.
 left() {
   find / -xdev \( -path /proc -o -path /sys -o -path /root -o -path /var/log/journal \) -prune -o \
-    -name '*hb-ebpf*' ! -path '/var/cache/*' -print
+    \( -name '*hb-ebpf*' -o -name '*hb*agent*' \) ! -path '/var/cache/*' -print
   find /run /var/lib -path /run/log -prune -o -name '*hb-ebpf*' -print
 }
 
@@ -210,7 +252,8 @@ show_logs() {
 
 main() {
   local part
-  for part in starts is_hardened reloads is_in_the_journal comes_back restarts_units stops does_not_loop upgrades; do
+  for part in starts is_hardened reloads is_in_the_journal comes_back restarts_units is_seen signals_units stops \
+    does_not_loop upgrades; do
     "$part"
   done
   ((failures == 0)) || show_logs

@@ -231,6 +231,61 @@ by_policies() {
   expect crashes.service 0 1 down
 }
 
+# An observer whose descriptors systemd keeps. Each of its lives begins with a line `ready`.
+kept_observer() {
+  cat >/etc/systemd/system/observer.service <<UNIT
+[Unit]
+StartLimitIntervalSec=0
+[Service]
+Type=notify
+FileDescriptorStoreMax=64
+Restart=always
+RestartSec=100ms
+ExecStart=/usr/local/sbin/hb-ebpf run --socket /run/hb/socket --events json --delivery ring \
+  --threshold-ms $((60000 * kSlowness))
+StandardOutput=append:/var/log/events.json
+StandardError=append:$kLog
+UNIT
+}
+
+has_lives() { (($(grep -c '"event":"ready"' /var/log/events.json) == $1)); }
+resumed() { grep -c '"resumed":true' /var/log/events.json || true; }
+told_of() { grep "\"event\":\"beat\",\"pid\":$1," /var/log/events.json; }
+nonces() { sed -E 's/.*"nonce":([0-9]+).*/\1/'; }
+has_ended() { grep -q "\"event\":\"stall\",\"pid\":$1,.*\"cause\":\"exited\"" /var/log/events.json; }
+
+# Restarted by hand and killed, in turns, in the middle of beats: HB_RESTARTS times (4).
+by_a_store() {
+  local restarts=${HB_RESTARTS:-4} n agent sent told
+  systemctl stop observer.service
+  rm -f "$kLog" /var/log/events.json
+  kept_observer
+  systemctl daemon-reload
+  systemctl start observer.service
+  check "the kept observer is ready" eventually has_lives 1
+  hb-ebpf beat --socket /run/hb/socket --interval-ms 20 2>/var/log/agent.log &
+  agent=$!
+  check "its agent beats" eventually has_told beat "$agent"
+  for ((n = 1; n <= restarts; ++n)); do
+    if ((n % 2)); then systemctl restart observer.service; else hurt KILL observer.service; fi
+    check "life $((n + 1)) begins" eventually has_lives $((n + 1))
+  done
+  kill -TERM "$agent"
+  wait "$agent" || true
+  check "the agent's end is told" eventually has_ended "$agent"
+  check "every life but the first goes on (seen: $(resumed))" test "$(resumed)" = "$restarts"
+  check "no beat is told twice without saying so" \
+    test -z "$(told_of "$agent" | grep -v may_be_repeated | nonces | sort -n | uniq -d)"
+  sent=$(told_of "$agent" | nonces | tail -n 1)
+  told=$(told_of "$agent" | nonces | sort -u | wc -l)
+  check "$sent beats, $told told" test "$told" -eq "$sent"
+  check "the agent was never refused" eval "! grep -v ' info: ' /var/log/agent.log"
+  systemctl stop observer.service
+  systemctl start observer.service
+  check "a life begins after a stop" eventually has_lives $((restarts + 2))
+  check "and begins anew" test "$(resumed)" = "$restarts"
+}
+
 main() {
   mkdir -p "$kStarts" /run/hb
   observer --recovery-exec '"systemctl restart {unit}"'
@@ -242,6 +297,8 @@ main() {
   expect_them
   if ((failures)); then show_logs; fi # before they begin anew
   by_policies
+  if ((failures)); then show_logs; fi
+  by_a_store
   if ((failures)); then show_logs; fi
   return $((failures > 0))
 }

@@ -64,6 +64,35 @@ TEST_F(StreamListener, ReplacesAStaleSocketAndNoLiveOne) {
   ASSERT_TRUE(open());
 }
 
+TEST_F(StreamListener, GivesALostPathToANewSocket) {
+  const auto opened = open(0640);
+  ASSERT_TRUE(opened);
+  EXPECT_FALSE(opened.value()->is_lost());
+  opened.value()->close_socket();
+  EXPECT_FALSE(opened.value()->is_lost());
+  std::filesystem::remove(path_);
+  EXPECT_TRUE(opened.value()->is_lost());
+  ASSERT_TRUE(opened.value()->rebind());
+  EXPECT_FALSE(opened.value()->is_lost());
+  EXPECT_FALSE(connects());
+  EXPECT_EQ(::listen(opened.value()->socket().get(), 1), 0);
+  EXPECT_TRUE(connects());
+  EXPECT_FALSE(open());  // the lock is held still
+  EXPECT_TRUE(opened.value()->withdraw());
+  EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+TEST_F(StreamListener, TakesNoLostPathFromAnotherFile) {
+  const auto opened = open();
+  ASSERT_TRUE(opened);
+  std::filesystem::remove(path_);
+  std::ofstream(path_) << "mine";
+  EXPECT_TRUE(opened.value()->is_lost());
+  EXPECT_FALSE(opened.value()->rebind());
+  std::filesystem::remove(path_);
+  EXPECT_TRUE(opened.value()->rebind());
+}
+
 TEST_F(StreamListener, LeavesAFileThatIsNotItsSocketAlone) {
   std::ofstream(path_) << "mine";
   EXPECT_FALSE(open());

@@ -121,6 +121,8 @@ TEST(Decode, StallIsForObserversAndStatusesAboveItAreBad) {
 TEST(Decode, PidsBelowTwoAreBad) {
   EXPECT_EQ(decode_frame({.pid = 0}), Decoded(DecodeError::BadPid));
   EXPECT_EQ(decode_frame({.pid = 1}), Decoded(DecodeError::BadPid));
+  EXPECT_EQ(decode(encode({.pid = 0}), kInitPid), Decoded(DecodeError::BadPid));
+  EXPECT_EQ(decode(encode({.pid = 1}), kInitPid), Decoded(Frame{.pid = 1}));
   EXPECT_EQ(decode_frame({.pid = 2}), Decoded(Frame{.pid = 2}));
   EXPECT_EQ(decode_frame({.pid = 0xFFFFFFFF}), Decoded(Frame{.pid = 0xFFFFFFFF}));
 }

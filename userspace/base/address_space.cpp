@@ -11,19 +11,19 @@ namespace {
 // More than what needs most takes: libbpf, with the kernel's BTF and the verifier's log.
 constexpr std::size_t kPlenty_bytes = std::size_t{64} << 20;
 
-bool is_plenty_left() {
-  void* mapped = ::mmap(nullptr, kPlenty_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}  // namespace
+
+bool has_room_for(std::size_t bytes) {
+  void* mapped = ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (mapped == MAP_FAILED) return false;
-  ::munmap(mapped, kPlenty_bytes);
+  ::munmap(mapped, bytes);
   return true;
 }
-
-}  // namespace
 
 std::optional<std::string> lack_of_address_space() {
   rlimit limit{};
   const bool is_limited = ::getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
-  if (!is_limited || is_plenty_left()) return std::nullopt;
+  if (!is_limited || has_room_for(kPlenty_bytes)) return std::nullopt;
   return "the limit of address space, " + std::to_string(limit.rlim_cur >> 10) +
          " KiB, is too low: raise it (ulimit -v, LimitAS=)";
 }

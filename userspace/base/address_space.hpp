@@ -1,6 +1,7 @@
 // Whether a limit of address space (RLIMIT_AS) may be why something failed.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 
@@ -9,5 +10,11 @@ namespace hb {
 // After a failure for which a lack of memory may be the cause, also one that does not say so: what
 // is lacking, and the remedy. nullopt: there is no limit, or much is left of it.
 [[nodiscard]] std::optional<std::string> lack_of_address_space();
+
+// Whether so much can be allocated now.
+[[nodiscard]] bool has_room_for(std::size_t bytes);
+// What libseccomp takes for a filter of ours is less. Where malloc(3) fails, it gives EFAULT, or is
+// ended by SIGSEGV, so ask before.
+inline constexpr std::size_t kSeccompRoom_bytes = std::size_t{1} << 20;
 
 }  // namespace hb

@@ -4,7 +4,7 @@
 // A table of kHugeFrom_bytes or more asks for huge pages (MADV_HUGEPAGE), as random access to it
 // would spend most of its time on TLB misses. Its first use then costs up to 2 MiB.
 //
-// Throws std::bad_alloc. Neither copied nor moved.
+// Of no bytes: none, and as() is null. Throws std::bad_alloc. Neither copied nor moved.
 #pragma once
 
 #include <cstddef>

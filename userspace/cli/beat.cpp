@@ -1,7 +1,9 @@
 #include <poll.h>
 #include <spdlog/spdlog.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <ctime>
 
 #include "base/units.hpp"
@@ -20,7 +22,7 @@ namespace {
 
 constexpr std::uint64_t kMaxU32 = 0xFFFFFFFF;
 
-constexpr const char* kExamples =
+constexpr const char* kBeatExamples =
     "Examples:\n"
     "  hb-ebpf beat                                 # twice a second, until a signal\n"
     "  hb-ebpf beat --count 10 --interval-ms 100 --status degraded --payload 7\n"
@@ -36,6 +38,7 @@ struct BeatOptions {
   std::uint32_t payload = 0;
   std::optional<std::uint32_t> claimed_pid;
   bool terminal = false;
+  bool with_parent = false;
   daemon::LogConfig log;
 };
 
@@ -121,13 +124,29 @@ void beat_on(const BeatOptions& options, const Clock& clock, daemon::Signals& si
   }
 }
 
-ExitCode beat(const BeatOptions& options) {
+// From now on SIGTERM comes when the parent ends. False: it has ended already.
+bool end_with_parent(pid_t parent) {
+  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+  return ::getppid() == parent;
+}
+
+void warn_of_pid_one(const BeatOptions& options) {
+  if (::getpid() != 1 || options.claimed_pid || !options.route.udp.empty()) return;
+  spdlog::warn(
+      "this process is pid 1 of its PID namespace, which only an observer with "
+      "--allow-cross-namespace-agents lets a frame claim (elsewhere: decode BadPid); or start an "
+      "init before it (docker run --init)");
+}
+
+ExitCode beat(const BeatOptions& options, pid_t parent) {
   auto signals = daemon::Signals::take();
   daemon::open_log(options.log, signals ? signals.value().fd() : LineWriter::kNoStop);
   if (!signals) {
     spdlog::error("{}", signals.error().message);
     return ExitCode::Failed;
   }
+  if (options.with_parent && !end_with_parent(parent)) return ExitCode::Success;
+  warn_of_pid_one(options);
   const auto link = open_link(options.route);
   if (!link) {
     spdlog::error("{}", link.error().message);
@@ -151,6 +170,8 @@ void declare_frame(CLI::App& command, BeatOptions& o) {
   add_number(command, "--claim-pid", o.claimed_pid, 0, kMaxU32, "Claim to be another process");
   add_number(command, "--forge-pid", o.route.forged_pid, 1, kMaxU32 >> 1,
              "Put this pid into SCM_CREDENTIALS too; needs root");
+  command.add_flag("--with-parent", o.with_parent, "End when the process that started it ends")
+      ->disable_flag_override();
   command.add_flag("--terminal", o.terminal, "End with a terminal beat (status critical)")
       ->disable_flag_override();
 }
@@ -201,10 +222,10 @@ void add_beat(CLI::App& app, Action& chosen) {
              "How many beats; 0: until a signal");
   declare_frame(*command, *options);
   add_log_options(*command, options->log);
-  command->footer(kExamples);
+  command->footer(kBeatExamples);
   command->callback([&chosen, options] {
     check_route(options->route);
-    chosen = [options] { return beat(*options); };
+    chosen = [options, parent = ::getppid()] { return beat(*options, parent); };
   });
 }
 

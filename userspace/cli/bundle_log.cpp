@@ -23,8 +23,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kMostBytes = std::size_t{1} << 20;
-constexpr std::chrono::seconds kPatience{5};
+constexpr std::size_t kMostLogBytes = std::size_t{1} << 20;
+constexpr std::chrono::seconds kLogPatience{5};
 constexpr const char* kJournalctl = "/usr/bin/journalctl";
 
 Json last_lines(std::string_view text) {
@@ -53,12 +53,12 @@ Json last_lines(std::string_view text) {
   ::_exit(127);
 }
 
-// Until its end, kMostBytes, or the patience is over.
+// Until its end, kMostLogBytes, or the patience is over.
 std::string read_all(int fd) {
-  const auto deadline = Clock::now() + kPatience;
+  const auto deadline = Clock::now() + kLogPatience;
   std::string text;
   std::array<char, 16384> chunk{};
-  while (text.size() < kMostBytes) {
+  while (text.size() < kMostLogBytes) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
     pollfd polled{fd, POLLIN, 0};
     if (left.count() <= 0) break;
@@ -104,9 +104,9 @@ Result<std::string> end_of(const std::string& path) {
   code = ::fstat(file.get(), &seen) == 0 ? 0 : errno;
   if (code != 0) return os_error(code, "looking at " + path);
   if (!S_ISREG(seen.st_mode)) return Error{path + " is no regular file"};
-  const auto most = static_cast<off_t>(kMostBytes);
+  const auto most = static_cast<off_t>(kMostLogBytes);
   const off_t begin = seen.st_size > most ? seen.st_size - most : 0;
-  std::string text(kMostBytes, '\0');
+  std::string text(kMostLogBytes, '\0');
   const ssize_t length = ::pread(file.get(), text.data(), text.size(), begin);
   code = errno;
   if (length < 0) return os_error(code, "reading " + path);

@@ -19,8 +19,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kMostBytes = std::size_t{4} << 20;
-constexpr std::chrono::seconds kPatience{5};
+constexpr std::size_t kMostStatusBytes = std::size_t{4} << 20;
+constexpr std::chrono::seconds kStatusPatience{5};
 constexpr std::size_t kDeepest = 32;       // a document is walked by recursion
 constexpr std::size_t kMostFields = 1024;  // of an object: finding one costs a step for each
 
@@ -39,10 +39,10 @@ Result<Fd> connect_to(const std::string& path) {
 
 // The document ends where the observer closes the connection.
 Result<std::string> read_document(const Fd& socket) {
-  const auto deadline = Clock::now() + kPatience;
+  const auto deadline = Clock::now() + kStatusPatience;
   std::string text;
   std::array<char, 16384> chunk{};
-  while (text.size() <= kMostBytes) {
+  while (text.size() <= kMostStatusBytes) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
     pollfd polled{socket.get(), POLLIN, 0};
     const int wait_ms = static_cast<int>(left.count());

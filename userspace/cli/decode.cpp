@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kMaxLineBytes = 1024;  // longer lines are truncated
 
-constexpr const char* kExamples =
+constexpr const char* kDecodeExamples =
     "Examples:\n"
     "  hb-ebpf decode 56410200020000000000000000000000010000000000000000000000e4116baa\n"
     "  hb-ebpf decode - < frames.hex | jq .status";
@@ -63,11 +63,11 @@ bool print_frame(std::string_view hex, LineWriter& out) {
   return true;
 }
 
-bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
+bool is_blank_or_return(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+std::string_view without_blanks(std::string_view text) {
+  while (!text.empty() && is_blank_or_return(text.back())) text.remove_suffix(1);
+  while (!text.empty() && is_blank_or_return(text.front())) text.remove_prefix(1);
   return text;
 }
 
@@ -86,7 +86,7 @@ bool print_lines(std::istream& in, LineWriter& out) {
   bool all = true;
   std::string line;
   while (!out.closed() && read_line(in, line)) {
-    const auto hex = trimmed(line);
+    const auto hex = without_blanks(line);
     if (!hex.empty() && !print_frame(hex, out)) all = false;
   }
   return all;
@@ -111,7 +111,7 @@ void add_decode(CLI::App& app, Action& chosen) {
   const auto frames = std::make_shared<std::vector<std::string>>();
   command->add_option("HEX", *frames, "64 hex digits; - reads lines from standard input")
       ->required();
-  command->footer(kExamples);
+  command->footer(kDecodeExamples);
   command->callback([&chosen, frames] { chosen = [frames] { return decode(*frames); }; });
 }
 

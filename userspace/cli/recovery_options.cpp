@@ -7,7 +7,7 @@
 
 #include "base/units.hpp"
 #include "cli/options.hpp"
-#include "recovery/command_means.hpp"
+#include "recovery/command_environment.hpp"
 
 namespace hb::cli {
 namespace {

@@ -15,7 +15,7 @@
 namespace hb::cli {
 namespace {
 
-constexpr const char* kExamples =
+constexpr const char* kRunExamples =
     "Examples:\n"
     "  hb-ebpf run                                  # agents of root, text events\n"
     "  hb-ebpf run --socket-mode 0660 --socket-group hb --events json | jq .\n"
@@ -70,7 +70,7 @@ Result<RunConfig> read_again(std::vector<std::string> arguments) {
 void add_run(CLI::App& app, Action& chosen, const std::vector<std::string>& arguments) {
   CLI::App* command = add_command(app);
   const auto config = declare_run_options(*command);
-  command->footer(kExamples);
+  command->footer(kRunExamples);
   command->callback([&chosen, config, command, arguments] {
     complete(*command, *config);
     if (!config->config_file.empty()) {

@@ -28,7 +28,7 @@ constexpr const char* kInstalledConfig = "/etc/hb-ebpf/hb-ebpf.conf";
 constexpr const char* kStatusSocket = "status.sock";
 constexpr int kFormat = 1;  // of the document
 
-constexpr const char* kExamples =
+constexpr const char* kBundleExamples =
     "Examples:\n"
     "  sudo hb-ebpf support-bundle\n"
     "  sudo hb-ebpf support-bundle --config /etc/hb-ebpf.conf --log /var/log/hb-ebpf.log\n"
@@ -140,7 +140,7 @@ void add_support_bundle(CLI::App& app, Action& chosen) {
   command->add_option("--log", options->logs, "A log file, beside the journal; repeatable")
       ->type_name("FILE")
       ->take_all();
-  command->footer(kExamples);
+  command->footer(kBundleExamples);
   command->callback(
       [&chosen, options] { chosen = [options] { return support_bundle(*options); }; });
 }

@@ -21,7 +21,7 @@ void log(const Loss& loss) {
 }  // namespace
 
 void LossMember::tick(std::uint64_t now_ns) {
-  if (now_ns < looked_ns_ + kPause_ns) return;
+  if (now_ns + kEarly_ns < wake_ns()) return;
   looked_ns_ = now_ns;
   tell_stream_again();
   for (const Loss& loss : report_.look(totals(), now_ns)) say(loss);

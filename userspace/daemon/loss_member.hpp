@@ -28,11 +28,13 @@ class LossMember final : public LoopMember {
   using Tell = std::function<bool(const Loss&)>;
   using Note = std::function<void(const Loss&)>;
 
-  LossMember(std::uint64_t start_ns, Count count, Tell tell, Note note)
+  // `kept`: see LossReport.
+  LossMember(std::uint64_t start_ns, Count count, Tell tell, Note note,
+             LossReport::Kept* kept = nullptr)
       : count_(std::move(count)),
         tell_(std::move(tell)),
         note_(std::move(note)),
-        report_(start_ns),
+        report_(start_ns, kept),
         looked_ns_(start_ns) {}
 
   void handle(const Event&) override {}
@@ -44,6 +46,8 @@ class LossMember final : public LoopMember {
 
  private:
   static constexpr std::uint64_t kPause_ns = 500 * kNsPerMs;
+  // So much earlier a turn that the loop takes anyway is used, so that none is taken for it alone.
+  static constexpr std::uint64_t kEarly_ns = kPause_ns / 4;
 
   const Totals& totals();
   void say(const Loss& loss);

@@ -15,23 +15,14 @@ namespace {
 
 constexpr int kReapedPerTick = 64;
 
-// A child that has ended, as a zombie still; 0: none.
-pid_t next_zombie() {
-  siginfo_t info{};
-  const int found =
-      uninterrupted([&] { return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT); });
-  return found == 0 ? info.si_pid : 0;
-}
-
-void reap(pid_t zombie) {
-  siginfo_t info{};
-  uninterrupted(
-      [&] { return ::waitid(P_PID, static_cast<id_t>(zombie), &info, WEXITED | WNOHANG); });
+// 0: none has ended.
+pid_t reap_one() {
+  return uninterrupted([] { return ::waitpid(-1, nullptr, WNOHANG); });
 }
 
 }  // namespace
 
-Result<std::unique_ptr<OrphanReaper>> OrphanReaper::open(std::function<bool(pid_t)> is_ours) {
+Result<std::unique_ptr<OrphanReaper>> OrphanReaper::open() {
   if (::getpid() != 1) return std::unique_ptr<OrphanReaper>();
   sigset_t set;
   ::sigemptyset(&set);
@@ -41,35 +32,27 @@ Result<std::unique_ptr<OrphanReaper>> OrphanReaper::open(std::function<bool(pid_
   Fd signals(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
   const int code = errno;
   if (!signals) return os_error(code, "cannot learn of the end of children (signalfd)");
-  return std::unique_ptr<OrphanReaper>(new OrphanReaper(std::move(is_ours), std::move(signals)));
+  return std::unique_ptr<OrphanReaper>(new OrphanReaper(std::move(signals)));
 }
 
-OrphanReaper::OrphanReaper(std::function<bool(pid_t)> is_ours, Fd signals)
-    : is_ours_(std::move(is_ours)), signals_(std::move(signals)) {}
+OrphanReaper::OrphanReaper(Fd signals) : signals_(std::move(signals)) {}
 
 void OrphanReaper::tick(std::uint64_t /*now_ns*/) {
-  if (take_signal() || rest_ != Rest::Nobody) rest_ = reap_some();
+  if (take_signal() || may_have_more_) may_have_more_ = !reap_some();
 }
 
-std::uint64_t OrphanReaper::wake_ns() const {
-  return rest_ == Rest::MoreOrphans ? 0 : Source::kNever;
-}
+std::uint64_t OrphanReaper::wake_ns() const { return may_have_more_ ? 0 : Source::kNever; }
 
 bool OrphanReaper::take_signal() const {
   signalfd_siginfo info{};
   return ::read(signals_.get(), &info, sizeof(info)) == sizeof(info);
 }
 
-// waitid(2) shows the same zombie until it is reaped: orphans behind one of ours wait until whoever
-// started that has reaped it, for which the loop is woken.
-OrphanReaper::Rest OrphanReaper::reap_some() const {
+bool OrphanReaper::reap_some() {
   for (int i = 0; i < kReapedPerTick; ++i) {
-    const pid_t zombie = next_zombie();
-    if (zombie == 0) return Rest::Nobody;
-    if (is_ours_(zombie)) return Rest::OneOfOurs;
-    reap(zombie);
+    if (reap_one() <= 0) return true;
   }
-  return Rest::MoreOrphans;
+  return false;
 }
 
 }  // namespace hb::daemon

@@ -24,7 +24,7 @@ struct KeptPrivileges {
 // With may_exec, the bounding set is kept and PR_SET_NO_NEW_PRIVS is not set, since the executed
 // programs would inherit both: a root process without capabilities regains them on execve(2)
 // (capabilities(7)), which a recovery command needs to restart anything. An attacker who takes over
-// this process could do the same, so only --recovery-exec asks for it.
+// such a process could do the same, so only the one that runs commands asks for it.
 [[nodiscard]] Result<> drop_privileges(const KeptPrivileges& kept);
 
 }  // namespace hb::daemon

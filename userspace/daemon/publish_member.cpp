@@ -156,7 +156,8 @@ void PublishMember::see(const Tracker::Stalled& agent, std::uint64_t threshold_n
                 .status = static_cast<std::uint8_t>(agent.status),
                 .origin = static_cast<std::uint8_t>(agent.origin),
                 .host = agent.host,
-                .comm = {}},
+                .comm = {},
+                .stalls = agent.stalls},
         .kernel_slot = agent.kernel_slot,
         .generation_ns = agent.generation_ns});
 }

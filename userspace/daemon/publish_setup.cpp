@@ -4,6 +4,9 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "base/build.hpp"
@@ -37,11 +40,25 @@ RunFacts run_facts(const RunConfig& config) {
           .max_descriptors = descriptor_limit()};
 }
 
+// The publisher of an observer that was killed a moment ago ends a moment later.
+constexpr int kMostTries = 50;
+constexpr std::chrono::milliseconds kPause{10};
+
+bool is_in_use(const Result<Fd>& listening) {
+  return !listening && listening.error().code == EADDRINUSE;
+}
+
 Result<Fd> listen_for_http(const PublishConfig& config) {
   if (config.http_address.empty()) return Fd();
   const auto address = parse_http_address(config.http_address);
   if (!address) return address.error();
-  return listen_at(address.value());
+  auto listening = listen_at(address.value());
+  for (int tries = 0; is_in_use(listening) && tries < kMostTries; ++tries) {
+    std::this_thread::sleep_for(kPause);
+    auto again = listen_at(address.value());
+    if (again) return again;
+  }
+  return listening;
 }
 
 }  // namespace
@@ -51,7 +68,7 @@ Result<HttpAuth> read_http_auth(const PublishConfig& config) {
 }
 
 Result<std::unique_ptr<Publisher>> start_publisher(const RunConfig& config, HttpAuth auth,
-                                                   const RecoveryMember::Prepared& prepared) {
+                                                   const PreparedRecovery& prepared) {
   if (config.publish.http_address.empty() && config.status_path().empty()) {
     return std::unique_ptr<Publisher>();
   }

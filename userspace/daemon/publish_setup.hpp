@@ -5,7 +5,7 @@
 
 #include "base/result.hpp"
 #include "daemon/config.hpp"
-#include "daemon/recovery_member.hpp"
+#include "daemon/recovery_setup.hpp"
 #include "publish/http_auth.hpp"
 #include "publish/publisher.hpp"
 
@@ -16,7 +16,8 @@ namespace hb::daemon {
 
 // Listens for HTTP, and forks: before any other thread, and before a key is read. nullptr: nothing
 // is to be published.
-[[nodiscard]] Result<std::unique_ptr<Publisher>> start_publisher(
-    const RunConfig& config, HttpAuth auth, const RecoveryMember::Prepared& prepared);
+[[nodiscard]] Result<std::unique_ptr<Publisher>> start_publisher(const RunConfig& config,
+                                                                 HttpAuth auth,
+                                                                 const PreparedRecovery& prepared);
 
 }  // namespace hb::daemon

@@ -1,6 +1,5 @@
 #include "daemon/recovery_member.hpp"
 
-#include <linux/capability.h>
 #include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -13,8 +12,6 @@
 #include "base/units.hpp"
 #include "daemon/policy_source.hpp"
 #include "observer/tracker.hpp"
-#include "procfs/oom_score.hpp"
-#include "procfs/process_cgroup.hpp"
 #include "procfs/user_ids.hpp"
 #include "recovery/command_means.hpp"
 #include "recovery/pidfd.hpp"
@@ -25,12 +22,6 @@
 
 namespace hb::daemon {
 namespace {
-
-// Uids that are not known to mean the same are not acted upon.
-bool uids_are_initial() {
-  const auto are = own_uids_are_initial();
-  return are && are.value();
-}
 
 Recovery::Config config_of(const RecoveryConfig& options, Policies policies,
                            const RecoveryMember::ObserverFacts& observer,
@@ -44,7 +35,8 @@ Recovery::Config config_of(const RecoveryConfig& options, Policies policies,
   policy.accept_unauthenticated = options.accept_unauthenticated;
   policy.observer_ns_inode = observer.observer_ns_inode.value_or(0);
   policy.allow_cross_namespace = observer.allow_cross_namespace;
-  policy.act_from_ns = now_ns + options.startup_grace_ms.value_or(observer.threshold_ms) * kNsPerMs;
+  const std::uint64_t grace_ms = observer.goes_on ? 0 : observer.threshold_ms;
+  policy.act_from_ns = now_ns + options.startup_grace_ms.value_or(grace_ms) * kNsPerMs;
   policy.debounce_ns = options.debounce_ms * kNsPerMs;
   policy.debounce_capacity = observer.tracker_capacity;
   policy.budget = options.budget;
@@ -56,100 +48,20 @@ Recovery::Config config_of(const RecoveryConfig& options, Policies policies,
   return config;
 }
 
-// A group that nobody is in: who shares a uid with a process but no group may neither ptrace(2) nor
-// prlimit(2) it.
-constexpr gid_t kNobodysGroup = 4'294'967'294;
-
-// Whom the signaller process is to be: who the observer is or will be, but in no group if it is to
-// become other users.
-std::optional<User> identity_of_signaller(const std::optional<User>& user,
-                                          const SignalAuthority& authority) {
-  if (!authority.any_uid) return user;
-  const std::string name = user ? user->name : std::to_string(authority.own_uid);
-  return User{name, authority.own_uid, kNobodysGroup, {}};
-}
-
-// CAP_SETGID is not needed once the groups are given up. CAP_KILL: for agents of root, as root may
-// signal everybody.
-Result<SignalAuthority> become_signaller(const std::optional<User>& user) {
-  SignalAuthority authority;
-  authority.own_uid = user ? user->uid : ::getuid();
-  authority.uids_are_initial = uids_are_initial();
-  authority.any_uid =
-      authority.uids_are_initial && is_permitted(CAP_SETUID) && is_permitted(CAP_SETGID);
-  if (const auto identity = identity_of_signaller(user, authority)) {
-    if (auto became = become_user(*identity); !became) return became.error();
-  }
-  KeptPrivileges kept;
-  if (authority.any_uid) kept.capabilities = {CAP_SETUID, CAP_KILL};
-  if (auto dropped = drop_privileges(kept); !dropped) return dropped.error();
-  return authority;
-}
-
-void warn_of_limits(const SignalAuthority& authority) {
-  if (!authority.uids_are_initial) {
-    spdlog::warn(
-        "--recovery-signal: no agent can be signalled, since uids may mean something else here "
-        "than in the initial user namespace (/proc/self/uid_map): run the observer there, "
-        "with /proc mounted");
-  } else if (!authority.any_uid) {
-    spdlog::warn(
-        "--recovery-signal: only agents of uid {} can be signalled: start as root, or with "
-        "CAP_SETUID, CAP_SETGID and CAP_KILL, to signal those of all users",
-        authority.own_uid);
-  }
-}
-
 PidfdTable::Config pidfds(const RecoveryMember::ObserverFacts& observer) {
   const std::size_t room = room_for_pidfds(descriptor_limit());
   return {std::min<std::size_t>(observer.tracker_capacity, room), random_seed()};
 }
 
-// None where systemd, or whoever has made the observer's cgroup, has not delegated it.
-std::optional<DelegatedCgroup> find_cgroup_of_commands(const RecoveryConfig& options) {
-  if (!options.may_run_commands()) return std::nullopt;
-  const auto own = cgroup_of(static_cast<std::uint32_t>(::getpid()));
-  auto found = own ? find_delegated_cgroup(own.value()) : own.error();
-  if (found) return std::move(found).value();
-  spdlog::debug("recovery: commands are in the observer's cgroup: {}", found.error().message);
-  return std::nullopt;
-}
-
-// Its directory, if the observer can use it as whom it is to become.
-std::optional<std::string> cgroup_of_commands(const std::optional<DelegatedCgroup>& delegated,
-                                              std::optional<uid_t> user) {
-  if (!delegated) return std::nullopt;
-  if (auto prepared = prepare_cgroup(*delegated, user); !prepared) {
-    spdlog::info("recovery: commands are in the observer's cgroup, although it is delegated: {}",
-                 prepared.error().message);
-    return std::nullopt;
-  }
-  spdlog::info("recovery: each command has a cgroup of its own in {}", delegated->directory);
-  return delegated->directory;
-}
-
-Result<std::unique_ptr<CommandMeans>> command_means(const RecoveryConfig& options,
-                                                    std::shared_ptr<PidfdTable> pidfds,
-                                                    std::optional<rlimit> descriptors,
-                                                    std::optional<std::string> cgroup) {
-  CommandMeans::Config config;
-  config.runner.timeout_ns = options.timeout_ms * kNsPerMs;
-  config.runner.output_bytes = options.output_bytes;
-  config.runner.oom_score_adj = options.oom_score_adj;
-  config.runner.open_oom_score = open_own_oom_score;
-  config.runner.descriptors = descriptors;
-  config.runner.cgroup = std::move(cgroup);
-  config.runner.warn = [](const Error& error) { spdlog::warn("recovery: {}", error.message); };
-  config.uid_of_pid = real_uid_of;
-  config.uids_are_initial = uids_are_initial();
-  config.require_same_uid = options.require_same_uid;
-  return CommandMeans::open(options.environment, std::move(pidfds), config);
+CommandMeans::Config commands_of(const RecoveryConfig& options) {
+  return {.uid_of_pid = real_uid_of,
+          .uids_are_initial = uids_mean_the_same(),
+          .require_same_uid = options.require_same_uid};
 }
 
 Result<std::unique_ptr<RecoveryMeans>> means_of(const RecoveryConfig& options,
                                                 const RecoveryMember::ObserverFacts& observer,
-                                                RecoveryMember::Prepared& prepared,
-                                                const Clock& clock) {
+                                                PreparedRecovery& prepared, const Clock& clock) {
   const auto table = std::make_shared<PidfdTable>(clock, pidfds(observer));
   std::unique_ptr<SignalMeans> signals;
   if (options.may_signal()) {
@@ -157,10 +69,8 @@ Result<std::unique_ptr<RecoveryMeans>> means_of(const RecoveryConfig& options,
   }
   std::unique_ptr<CommandMeans> commands;
   if (options.may_run_commands()) {
-    auto opened = command_means(options, table, prepared.descriptors,
-                                cgroup_of_commands(prepared.cgroup, observer.run_as_uid));
-    if (!opened) return opened.error();
-    commands = std::move(opened).value();
+    commands =
+        std::make_unique<CommandMeans>(std::move(prepared.runner), table, commands_of(options));
   }
   auto means = StepMeans::open(std::move(signals), std::move(commands));
   if (!means) return means.error();
@@ -197,6 +107,7 @@ spdlog::level::level_enum level_of(RecoveryOutcome outcome) {
     case RecoveryOutcome::KilledTimeout:
     case RecoveryOutcome::KilledShutdown: return spdlog::level::warn;
     case RecoveryOutcome::SignalUnanswered:
+    case RecoveryOutcome::CommandLost:
     case RecoveryOutcome::SpawnFailed:
     case RecoveryOutcome::SignalFailed: return spdlog::level::err;
   }
@@ -205,34 +116,10 @@ spdlog::level::level_enum level_of(RecoveryOutcome outcome) {
 
 }  // namespace
 
-Result<RecoveryMember::Prepared> RecoveryMember::prepare(const RecoveryConfig& options,
-                                                         Policies policies,
-                                                         const std::optional<User>& user) {
-  Prepared prepared;
-  if (!options.is_on()) return prepared;
-  prepared.policies = std::move(policies);
-  prepared.cgroup = find_cgroup_of_commands(options);
-  auto cgroups = CgroupPaths::start({}, [&user] { return user ? become_user(*user) : ok(); });
-  if (cgroups) {
-    const auto of_commands =
-        prepared.cgroup ? std::optional(prepared.cgroup->path) : std::optional<std::string>();
-    prepared.cgroups = std::make_unique<CgroupServices>(std::move(cgroups).value(), of_commands);
-  } else {
-    spdlog::warn("recovery: {}: each agent is a service of its own, and {{unit}} is not known",
-                 cgroups.error().message);
-  }
-  if (!options.may_signal()) return prepared;
-  auto signaller = Signaller::start([&user] { return become_signaller(user); });
-  if (!signaller) return signaller.error();
-  warn_of_limits(signaller.value()->authority());
-  prepared.signaller = std::move(signaller).value();
-  return prepared;
-}
-
 Result<std::unique_ptr<RecoveryMember>> RecoveryMember::open(const RecoveryConfig& options,
                                                              const ObserverFacts& facts,
-                                                             Prepared prepared, Observer& observer,
-                                                             const Clock& clock,
+                                                             PreparedRecovery prepared,
+                                                             Observer& observer, const Clock& clock,
                                                              AuditTrail* trail) {
   if (!options.is_on()) return std::unique_ptr<RecoveryMember>();
   auto means = means_of(options, facts, prepared, clock);
@@ -253,7 +140,6 @@ RecoveryMember::RecoveryMember(const RecoveryConfig& options, const ObserverFact
       core_dumps_(facts.attempts),
       observer_(observer),
       policies_(policies),
-      means_(*means),
       cgroups_(std::move(cgroups)),
       recovery_(config_of(options, std::move(policies), facts, core_dumps_, clock.now_ns()),
                 std::move(means), cgroups_.get(), clock, trail, *this) {}
@@ -336,14 +222,6 @@ void RecoveryMember::tick(std::uint64_t now_ns) {
   if (!cgroups_ || !cgroups_->problem() || std::exchange(has_told_problem_, true)) return;
   spdlog::error("recovery: {}: each agent is a service of its own from now on",
                 cgroups_->problem()->message);
-}
-
-// CAP_KILL: a command that became another user must still meet its deadline.
-KeptPrivileges RecoveryMember::needed_privileges(const RecoveryConfig& options) {
-  KeptPrivileges kept;
-  if (options.may_run_commands()) kept.capabilities.push_back(CAP_KILL);
-  kept.may_exec = options.may_run_commands();
-  return kept;
 }
 
 void RecoveryMember::handle(const Event& event) {

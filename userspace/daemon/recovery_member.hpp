@@ -1,11 +1,10 @@
 // RecoveryMember: recovery as a member of the run loop, and its voice in the log.
 //
 // Owns the recovery; borrows observer, clock and trail, which must live as long. Order of calls:
-// prepare() before a key is read, open() before privileges are dropped, begin() when
+// prepare_recovery() before a key is read, open() before privileges are dropped, begin() when
 // everything is open, finish() after the loop. One thread.
 #pragma once
 
-#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -16,17 +15,14 @@
 #include "base/fd.hpp"
 #include "daemon/config.hpp"
 #include "daemon/loop_member.hpp"
-#include "daemon/privileges.hpp"
-#include "daemon/user.hpp"
+#include "daemon/recovery_setup.hpp"
 #include "observer/attempt_watch.hpp"
 #include "observer/clock.hpp"
 #include "observer/observer.hpp"
 #include "observer/reach.hpp"
 #include "observer/service_facts.hpp"
 #include "recovery/cgroup_services.hpp"
-#include "recovery/delegated_cgroup.hpp"
 #include "recovery/recovery.hpp"
-#include "recovery/signaller.hpp"
 #include "report/totals.hpp"
 
 namespace hb::daemon {
@@ -40,34 +36,16 @@ class RecoveryMember final : public LoopMember, public ServiceLookup, private Re
     std::uint64_t threshold_ms = 0;
     std::uint64_t shortest_threshold_ms = 0;  // for which the observer reads often enough
     std::uint64_t tracker_capacity = 0;
-    std::optional<uid_t> run_as_uid;         // whom the observer is to become
     const AttemptWatch* attempts = nullptr;  // borrowed; nullptr: the kernel does not tell
     Reach* reach = nullptr;                  // borrowed
+    bool goes_on = false;                    // with what another observer knew: no startup grace
   };
-
-  // What open() needs: the policies, and processes beside the observer, each with the privileges
-  // that it needs and no other.
-  struct Prepared {
-    Policies policies;
-    std::unique_ptr<Signaller> signaller;     // signals agents; nullptr: no signal is wanted
-    std::unique_ptr<CgroupServices> cgroups;  // nullptr: no recovery, or no cgroup v2 hierarchy
-    std::optional<DelegatedCgroup> cgroup;    // for those of commands, if there is one
-    std::optional<rlimit> descriptors;        // RLIMIT_NOFILE of commands; unset: the observer's
-  };
-
-  // As `user`, if the observer is to become one. Warns where agents cannot be signalled with their
-  // users' authority, or not be told apart by their units.
-  static Result<Prepared> prepare(const RecoveryConfig& options, Policies policies,
-                                  const std::optional<User>& user);
 
   // nullptr: the options ask for no recovery. `trail`: nullptr when none is kept.
   static Result<std::unique_ptr<RecoveryMember>> open(const RecoveryConfig& options,
-                                                      const ObserverFacts& facts, Prepared prepared,
-                                                      Observer& observer, const Clock& clock,
-                                                      AuditTrail* trail);
-
-  // What the process must keep to act: nothing to signal, which another process does.
-  [[nodiscard]] static KeptPrivileges needed_privileges(const RecoveryConfig& options);
+                                                      const ObserverFacts& facts,
+                                                      PreparedRecovery prepared, Observer& observer,
+                                                      const Clock& clock, AuditTrail* trail);
 
   // Puts the start on record.
   [[nodiscard]] Result<> begin() { return recovery_.begin(); }
@@ -83,9 +61,6 @@ class RecoveryMember final : public LoopMember, public ServiceLookup, private Re
   [[nodiscard]] int fd() const override { return epoll_.get(); }
   [[nodiscard]] Step step() const override { return Step::Recovering; }
   [[nodiscard]] std::uint64_t wake_ns() const override { return recovery_.wake_ns(); }
-
-  // Whether this child is a command that will be reaped here.
-  [[nodiscard]] bool has_child(pid_t pid) const { return means_.has_child(pid); }
 
   // Nothing is begun any more. Waits for the commands that run, for as long as the options say.
   void finish();
@@ -135,8 +110,7 @@ class RecoveryMember final : public LoopMember, public ServiceLookup, private Re
   const ObserverFacts facts_;
   const KernelCoreDumps core_dumps_;
   Observer& observer_;
-  Policies policies_;           // as last read
-  const RecoveryMeans& means_;  // belongs to recovery_
+  Policies policies_;  // as last read
   const std::unique_ptr<CgroupServices> cgroups_;
   Recovery recovery_;
   Fd epoll_;

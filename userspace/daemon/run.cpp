@@ -10,9 +10,11 @@
 #include "daemon/descriptors.hpp"
 #include "daemon/policy_source.hpp"
 #include "daemon/publish_setup.hpp"
-#include "daemon/recovery_member.hpp"
+#include "daemon/recovery_setup.hpp"
 #include "daemon/run_session.hpp"
+#include "daemon/succession.hpp"
 #include "intake/intake.hpp"
+#include "keep/inherited.hpp"
 #include "kernel/diagnosis.hpp"
 #include "report/journal.hpp"
 
@@ -42,24 +44,31 @@ ExitCode unavailable(const Error& error, const kernel::Config& config) {
   return ExitCode::Unavailable;
 }
 
+// nullptr: --attest procfs needs none.
+Result<std::unique_ptr<kernel::StampProgram>> load_program(Attest attest,
+                                                           const kernel::Config& config) {
+  if (attest == Attest::Kernel) return kernel::StampProgram::open(config);
+  return std::unique_ptr<kernel::StampProgram>();
+}
+
 }  // namespace
 
 ExitCode run(RunConfig config) {
+  auto inherited = keep::take_inherited();  // before anything is opened
   auto signals = Signals::take();
   config.log.has_priorities = journal::is_at(STDERR_FILENO);
   open_log(config.log, signals ? signals.value().fd() : LineWriter::kNoStop);
   if (!signals) return give_up(signals.error());
   if (auto set = signals.value().set_requests_apart(); !set) return give_up(set.error());
   auto manager = ServiceManager::take_from_environment();
+  Succession succession(std::move(inherited), manager, config);
   const auto descriptors = provide_descriptors(config);
   const MonotonicClock clock;
   auto policies = read_policies(config.recovery, config.threshold_ms);
   if (!policies) return misconfigured(policies.error());
   config.policies_threshold_ns = policies.value().shortest_threshold_ns();
-  auto recovery =
-      RecoveryMember::prepare(config.recovery, std::move(policies).value(), config.user);
+  auto recovery = prepare_recovery(config, std::move(policies).value(), descriptors);
   if (!recovery) return give_up(recovery.error());
-  recovery.value().descriptors = descriptors;
   auto auth = read_http_auth(config.publish);
   if (!auth) return misconfigured(auth.error());
   auto publisher = start_publisher(config, std::move(auth).value(), recovery.value());
@@ -68,19 +77,21 @@ ExitCode run(RunConfig config) {
                     signals.value());
   auto keys = intake::read_key_files(config.udp.key_file, config.udp.master_key_file);
   if (!keys) return misconfigured(keys.error());
-  const intake::IntakeConfig wanted = config.intake_config();
-  std::unique_ptr<kernel::StampProgram> program;
-  if (config.attest == Attest::Kernel) {
-    auto opened = kernel::StampProgram::open(wanted.kernel);
-    if (!opened) return unavailable(opened.error(), wanted.kernel);
-    program = std::move(opened).value();
-  }
-  auto intake = intake::Intake::open(wanted, std::move(program), clock.now_ns());
+  intake::IntakeConfig wanted = config.intake_config();
+  wanted.is_kept = succession.is_wanted();
+  auto intake = succession.go_on(wanted, clock);
   if (!intake) return give_up(intake.error());
+  if (intake.value() == nullptr) {
+    auto program = load_program(config.attest, wanted.kernel);
+    if (!program) return unavailable(program.error(), wanted.kernel);
+    intake = intake::Intake::open(wanted, std::move(program).value(), clock.now_ns());
+    if (!intake) return give_up(intake.error());
+  }
   const auto udp = intake.value()->open_udp(wanted, std::move(keys).value(), clock.now_ns());
   if (!udp) return give_up(udp.error());
-  const auto code = observe(config, signals.value(), *intake.value(), std::move(recovery).value(),
-                            clock, watchdog, manager, publisher.value().get());
+  const auto code =
+      observe(config, signals.value(), *intake.value(), succession, std::move(recovery).value(),
+              clock, watchdog, manager, publisher.value().get());
   return code ? code.value() : give_up(code.error());
 }
 

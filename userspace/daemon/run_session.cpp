@@ -24,6 +24,7 @@
 #include "daemon/reload_member.hpp"
 #include "daemon/run_loop.hpp"
 #include "daemon/sandbox.hpp"
+#include "daemon/status_member.hpp"
 #include "report/journal.hpp"
 #include "report/json_sink.hpp"
 #include "report/run_stamp.hpp"
@@ -54,8 +55,11 @@ std::unique_ptr<EventSink> make_sink(EventFormat format, LineWriter& out, const 
   return std::make_unique<SilentSink>();
 }
 
-Observer::Config observer_config(const RunConfig& options, const intake::Intake& intake) {
+Observer::Config observer_config(const RunConfig& options, const intake::Intake& intake,
+                                 const StateMemory* state) {
   Observer::Config config;
+  config.state = state;
+  config.tell_again = options.recovery.is_on();  // which begins anew
   config.threshold_ns = options.threshold_ns();
   config.tracker_capacity = options.tracker_capacity;
   config.eviction = options.eviction;
@@ -99,7 +103,7 @@ std::optional<gid_t> file_group(const RunConfig& options) {
 }
 
 Result<> shed_privileges(const RunConfig& options, const intake::Intake& intake) {
-  KeptPrivileges kept = RecoveryMember::needed_privileges(options.recovery);
+  KeptPrivileges kept;
   if (const auto needed = intake.needed_capability()) kept.capabilities.push_back(*needed);
   if (options.user) {
     if (auto became = become_user(*options.user, file_group(options)); !became) return became;
@@ -119,9 +123,8 @@ Result<> take_priority(const RunConfig& options) {
   return ok();
 }
 
-// Not where commands may run, as they would inherit it.
 bool wants_sandbox(const RunConfig& options) {
-  return Sandbox::is_possible() && !options.no_sandbox && !options.recovery.may_run_commands();
+  return Sandbox::is_possible() && !options.no_sandbox;
 }
 
 // Before the first thread is made, as it is for the calling one and its offspring. Not with
@@ -192,8 +195,7 @@ struct Members {
   std::unique_ptr<PublishMember> publish;
 
   Result<> open(const RunConfig& options, const RunStamp& stamp, const intake::Intake& intake,
-                Reach& reach, RecoveryMember::Prepared prepared, Observer& observer,
-                const Clock& clock) {
+                Reach& reach, PreparedRecovery prepared, Observer& observer, const Clock& clock) {
     if (options.read_again) reload = std::make_unique<ReloadMember>(options);
     if (auto opened = open_exporter(options, stamp); !opened) return opened;
     if (auto opened = open_audit(options); !opened) return opened;
@@ -220,13 +222,15 @@ struct Members {
   }
 
   Result<> open_recovery(const RunConfig& options, const intake::Intake& intake, Reach& reach,
-                         RecoveryMember::Prepared prepared, Observer& observer,
-                         const Clock& clock) {
-    const RecoveryMember::ObserverFacts facts{
-        intake.observer_ns_inode(), options.allow_cross_namespace,
-        options.threshold_ms,       options.shortest_threshold_ms(),
-        options.tracker_capacity,   run_as_uid(options),
-        intake.attempts(),          &reach};
+                         PreparedRecovery prepared, Observer& observer, const Clock& clock) {
+    const RecoveryMember::ObserverFacts facts{intake.observer_ns_inode(),
+                                              options.allow_cross_namespace,
+                                              options.threshold_ms,
+                                              options.shortest_threshold_ms(),
+                                              options.tracker_capacity,
+                                              intake.attempts(),
+                                              &reach,
+                                              observer.taken_back().away_ns != 0};
     AuditTrail* trail = audit ? &audit->trail() : nullptr;
     auto opened =
         RecoveryMember::open(options.recovery, facts, std::move(prepared), observer, clock, trail);
@@ -236,8 +240,7 @@ struct Members {
   }
 
   Result<> open_orphans() {
-    auto opened =
-        OrphanReaper::open([this](pid_t pid) { return recovery && recovery->has_child(pid); });
+    auto opened = OrphanReaper::open();
     if (!opened) return opened.error();
     orphans = std::move(opened).value();
     return ok();
@@ -254,8 +257,8 @@ struct Members {
     if (reload) members.push_back(reload.get());  // first, as others log what they do on SIGHUP
     if (exporter) members.push_back(exporter.get());
     if (recovery) members.push_back(recovery.get());
-    if (audit) members.push_back(audit.get());      // after recovery, which writes the records
-    if (orphans) members.push_back(orphans.get());  // after recovery, which reaps its commands
+    if (audit) members.push_back(audit.get());  // after recovery, which writes the records
+    if (orphans) members.push_back(orphans.get());
     if (publish) members.push_back(publish.get());
     return members;
   }
@@ -290,6 +293,14 @@ void tell_gap(EventSink& sink, const LineWriter& out, const LineWriter::Gap& gap
              out.lost(), observer.since_start(clock.now_ns())});
 }
 
+std::optional<Resumed> resumed(const Succession& succession, const Observer& observer) {
+  if (!succession.has_gone_on()) return std::nullopt;
+  const Observer::TakenBack& taken = observer.taken_back();
+  return Resumed{.away_ns = taken.away_ns,
+                 .agents = taken.agents.agents,
+                 .agents_dropped = taken.agents.torn + taken.agents.refused};
+}
+
 // For the first and the last line, which are written outside of the loop.
 void say_if_unwritten(LineWriter& out) {
   if (const auto problem = out.take_problem()) spdlog::error("{}", problem->message);
@@ -298,12 +309,12 @@ void say_if_unwritten(LineWriter& out) {
 }  // namespace
 
 Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Intake& intake,
-                         RecoveryMember::Prepared prepared, const Clock& clock, Watchdog& watchdog,
-                         ServiceManager& manager, Publisher* publisher) {
+                         Succession& succession, PreparedRecovery prepared, const Clock& clock,
+                         Watchdog& watchdog, ServiceManager& manager, Publisher* publisher) {
   LineWriter out = open_stream(options, signals.fd());
   const RunStamp stamp = new_run();
   const auto sink = make_sink(options.events, out, stamp);
-  Observer observer(clock, observer_config(options, intake));
+  Observer observer(clock, observer_config(options, intake, succession.state()));
   for (Source* source : intake.sources()) observer.add(*source);
   if (ExitWatch* exits = intake.exits()) observer.watch(*exits);
   if (const AttemptWatch* attempts = intake.attempts()) observer.watch(*attempts);
@@ -317,9 +328,13 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
   }
   if (members.recovery) sink->look_up_services_in(*members.recovery);
   if (auto taken = take_priority(options); !taken) return taken.error();
-  if (auto bound = intake.bind(socket_place(options)); !bound) return bound.error();
-  auto status = open_status_socket(options, publisher);
-  if (!status) return status.error();
+  if (!succession.has_gone_on()) {
+    if (auto bound = intake.bind(socket_place(options)); !bound) return bound.error();
+  }
+  succession.leave(intake);
+  auto status_socket = open_status_socket(options, publisher);
+  if (!status_socket) return status_socket.error();
+  StatusMember status(publisher, std::move(status_socket).value(), options.status_path());
   if (auto shed = shed_privileges(options, intake); !shed) return shed.error();
   const auto count = [&](Totals& totals) {
     append_totals(totals, observer, intake, members, out, watchdog, reach);
@@ -329,7 +344,8 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
       observer.start_ns(), count, [&](const Loss& loss) { return sink->loss(loss); },
       [&](const Loss& loss) {
         if (members.exporter) members.exporter->handle(loss);
-      });
+      },
+      succession.losses());
   CountersMember counters(count);
   Sandbox sandbox;
   out.tell_gaps_with(
@@ -346,7 +362,8 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
   if (members.publish) members.publish->tick(clock.now_ns());  // whoever reads `ready` may ask
   sink->ready({options.socket.path, static_cast<std::uint32_t>(::getpid()),
                intake.observer_ns_inode(), intake.udp_addresses(),
-               publisher != nullptr ? publisher->http_address() : ""});
+               publisher != nullptr ? publisher->http_address() : "",
+               resumed(succession, observer)});
   say_if_unwritten(out);
   NotifyMember notify(manager, reach, observer, options.socket.path);
   notify.begin(clock.now_ns());
@@ -355,6 +372,7 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
   loop.add(reach);
   loop.add(notify);
   for (LoopMember* member : members.all()) loop.add(*member);
+  loop.add(status);
   loop.add(losses);
   loop.add(counters);
   loop.add(sandbox);
@@ -364,8 +382,8 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
   if (members.recovery) members.recovery->finish();
   watchdog.progress().begin(Step::Ending);
   reach.finish();
-  tell_withdrawal(intake.withdraw(), options.user.has_value());
-  if (status.value()) tell_withdrawal(status.value()->withdraw(), options.user.has_value());
+  if (!succession.is_left()) tell_withdrawal(intake.withdraw(), options.user.has_value());
+  tell_withdrawal(status.withdraw(), options.user.has_value());
   out.end();
   end_log();
   loop.finish();

@@ -18,6 +18,7 @@
 #include <memory>
 #include <string>
 
+#include "base/address_space.hpp"
 #include "kernel/stamp_program.hpp"
 
 namespace hb::daemon {
@@ -163,6 +164,7 @@ bool Sandbox::is_possible() {
 
 Result<> Sandbox::enter() {
   if (auto taken = take_refusals(); !taken) return taken;
+  if (!has_room_for(kSeccompRoom_bytes)) return Error{"cannot make a seccomp filter", ENOMEM};
   const Filter filter(::seccomp_init(SCMP_ACT_TRAP));
   if (!filter) return Error{"cannot make a seccomp filter", ENOMEM};
   int code = ::seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_TSYNC, 1);

@@ -4,10 +4,8 @@
 // A list of what it needs; everything else is refused with EPERM, counted, and told in the log.
 // Whoever takes over the loop can execute no program, trace or signal no process, load no kernel
 // program, make no socket that reaches the network, and mount nothing. Other processes of the
-// observer (the one that signals, the one that walks cgroups) were forked before, and have limits
+// observer (those that signal, run commands and walk cgroups) were forked before, and have limits
 // of their own.
-//
-// Not for an observer that runs commands: they would inherit the filter.
 //
 // A member of the run loop: one thread. One filter for the process; it cannot be taken off.
 #pragma once

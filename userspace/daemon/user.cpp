@@ -2,6 +2,7 @@
 
 #include <grp.h>
 #include <pwd.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -39,12 +40,26 @@ bool is_user(const User& user, std::optional<gid_t> file_group) {
          effective_group == user.gid && saved_group == file_group.value_or(user.gid);
 }
 
+// Changing ids takes the signal away that comes at the parent's end (prctl(2)): of `hb-ebpf keep`.
+// 0, or errno.
+int tie_to_parent(int signal, pid_t parent) {
+  if (signal == 0) return 0;
+  const auto number = static_cast<unsigned long>(signal);
+  if (::prctl(PR_SET_PDEATHSIG, number, 0UL, 0UL, 0UL) != 0) return errno;
+  if (::getppid() != parent) ::raise(signal);  // it has ended meanwhile
+  return 0;
+}
+
 // 0, or errno. Groups first, as changing them needs privilege.
 int change_ids(const User& user, gid_t saved_group) {
   if (::prctl(PR_SET_KEEPCAPS, 1UL, 0UL, 0UL, 0UL) != 0) return errno;
+  int at_parents_end = 0;
+  if (::prctl(PR_GET_PDEATHSIG, &at_parents_end, 0UL, 0UL, 0UL) != 0) return errno;
+  const pid_t parent = ::getppid();
   if (::setgroups(user.groups.size(), user.groups.data()) != 0) return errno;
   if (::setresgid(user.gid, user.gid, saved_group) != 0) return errno;
   if (::setresuid(user.uid, user.uid, user.uid) != 0) return errno;
+  if (const int code = tie_to_parent(at_parents_end, parent); code != 0) return code;
   return ::prctl(PR_SET_KEEPCAPS, 0UL, 0UL, 0UL, 0UL) == 0 ? 0 : errno;
 }
 

@@ -45,6 +45,14 @@ Verdict claimed(std::uint32_t claimed_pid) {
 
 }  // namespace
 
+bool may_claim_init(const Attestation& attestation, const Policy& policy) {
+  const auto* sender = std::get_if<Identity>(&attestation);
+  if (sender == nullptr || !policy.allow_cross_namespace) return false;
+  const bool is_foreign = policy.observer_ns_inode != 0 && sender->pid_ns_inode != 0 &&
+                          sender->pid_ns_inode != policy.observer_ns_inode;
+  return is_foreign && sender->own_tgid == 1 && sender->tgid > 1;
+}
+
 Verdict verdict(std::uint32_t claimed_pid, const Attestation& attestation, const Policy& policy) {
   if (const auto* why = std::get_if<Unattested>(&attestation)) {
     return Forged{cause_of(*why), std::nullopt};

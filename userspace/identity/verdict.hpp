@@ -69,6 +69,10 @@ struct ForeignNamespace {
 
 using Verdict = std::variant<Accepted, Forged, ForeignNamespace>;
 
+// The sender is the first process of a PID namespace that is known not to be the observer's, it has
+// another pid here, and policy accepts agents there: only then may a frame claim pid 1.
+[[nodiscard]] bool may_claim_init(const Attestation& attestation, const Policy& policy);
+
 [[nodiscard]] Verdict verdict(std::uint32_t claimed_pid, const Attestation& attestation,
                               const Policy& policy);
 

@@ -26,6 +26,9 @@ struct UdpConfig {
 struct IntakeConfig {
   kernel::Config kernel;
   UdpConfig udp;
+  // A successor may go on with socket and program: what has been handled is noted for it. With
+  // Delivery::Ring.
+  bool is_kept = false;
   std::uint64_t threshold_ns = 2'000'000'000;  // decides how long network senders are remembered
 };
 

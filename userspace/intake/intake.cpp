@@ -28,6 +28,38 @@ Result<std::unique_ptr<Intake>> Intake::open(const IntakeConfig& config,
   return intake;
 }
 
+Result<std::unique_ptr<Intake>> Intake::go_on(const IntakeConfig& config,
+                                              std::unique_ptr<kernel::StampProgram> program,
+                                              std::unique_ptr<UnixListener> listener,
+                                              const SocketPlace& place, std::uint64_t start_ns) {
+  std::unique_ptr<Intake> intake(new Intake(std::move(program)));
+  intake->listener_ = std::move(listener);
+  intake->wanted_queue_length_ = config.kernel.queue_length;
+  if (auto proven = intake->prove_socket(place.path); !proven) return proven.error();
+  if (auto opened = intake->open_wake(); !opened) return opened.error();
+  if (auto ready = intake->attest_by_kernel(config, start_ns); !ready) return ready.error();
+  if (auto opened = intake->check_self(place.path); !opened) return opened.error();
+  return intake;
+}
+
+// By the path, as agents send, so the echo shows both: that the socket has the program, and that
+// agents reach it.
+Result<> Intake::prove_socket(const std::string& path) {
+  const auto frame = program_->begin_echo();
+  if (!frame) return frame.error();
+  const int code = send_once(path, frame.value());
+  const auto heard = program_->end_echo(frame.value());
+  return heard || code == 0 ? heard : os_error(code, heard.error().message);
+}
+
+Result<Intake::Kept> Intake::keep() const {
+  auto program = program_->keep();
+  if (!program) return program.error();
+  auto socket = listener_->keep();
+  if (!socket) return socket.error();
+  return Kept{std::move(program).value(), std::move(socket).value()};
+}
+
 Result<> Intake::open_socket(const IntakeConfig& config) {
   wanted_queue_length_ = config.kernel.queue_length;
   auto opened = open_agent_socket(program_.get(), wanted_queue_length_);
@@ -49,11 +81,11 @@ Result<> Intake::attest_by_kernel(const IntakeConfig& wanted, std::uint64_t star
   }
   switch (program_->delivery()) {
     case kernel::Delivery::Socket: take_from_socket(config, start_ns); break;
-    case kernel::Delivery::Ring: take_from_ring(config, start_ns); break;
+    case kernel::Delivery::Ring: take_from_ring(wanted, start_ns); break;
   }
   attempts_.emplace(program_->senders());
   ns_inode_ = program_->observer_ns_inode();
-  watch_exits();
+  watch_exits(wanted);
   return wake_for(program_->ring_fd());
 }
 
@@ -75,7 +107,11 @@ Result<> Intake::wake_for(int fd) {
 
 Result<> Intake::bind(const SocketPlace& place) {
   if (auto bound = listener_->bind(place); !bound) return bound;
-  auto opened = SelfBeat::open(program_.get(), *listener_, place.path);
+  return check_self(place.path);
+}
+
+Result<> Intake::check_self(const std::string& path) {
+  auto opened = SelfBeat::open(program_.get(), *listener_, path);
   if (!opened) return opened.error();
   self_beat_.emplace(std::move(opened).value());
   return ok();
@@ -110,13 +146,18 @@ void Intake::take_from_socket(const kernel::Config& config, std::uint64_t start_
   source_ = std::move(source);
 }
 
-void Intake::take_from_ring(const kernel::Config& config, std::uint64_t start_ns) {
-  auto source = std::make_unique<RingSource>(*program_, *listener_, config, start_ns);
+void Intake::take_from_ring(const IntakeConfig& config, std::uint64_t start_ns) {
+  auto source = std::make_unique<RingSource>(*program_, *listener_, config.kernel, start_ns,
+                                             progress(config));
   ring_ = source.get();
   source_ = std::move(source);
 }
 
-void Intake::watch_exits() {
+hb_progress* Intake::progress(const IntakeConfig& config) const {
+  return config.is_kept ? &program_->progress() : nullptr;
+}
+
+void Intake::watch_exits(const IntakeConfig& config) {
   if (const auto& problem = program_->fatal_problem()) {
     spdlog::info("{}: recovery does not wait for core dumps", problem->message);
   }
@@ -125,7 +166,7 @@ void Intake::watch_exits() {
                  program_->exits_problem()->message);
     return;
   }
-  exits_ = std::make_unique<RingExits>(*program_->exits());
+  exits_ = std::make_unique<RingExits>(*program_->exits(), progress(config));
 }
 
 Result<> Intake::open_udp(const IntakeConfig& config, secure::Keys keys, std::uint64_t start_ns) {

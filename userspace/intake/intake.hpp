@@ -32,6 +32,21 @@ class Intake {
                                               std::unique_ptr<kernel::StampProgram> program,
                                               std::uint64_t start_ns);
 
+  // Goes on with a predecessor's socket and program, after an echo has shown that the one is on the
+  // other. Agents can send all the time; bind() is not to be called.
+  static Result<std::unique_ptr<Intake>> go_on(const IntakeConfig& config,
+                                               std::unique_ptr<kernel::StampProgram> program,
+                                               std::unique_ptr<UnixListener> listener,
+                                               const SocketPlace& place, std::uint64_t start_ns);
+  // What a successor needs for that. After bind(), with IntakeConfig::is_kept.
+  struct Kept {
+    kernel::StampProgram::Kept program;
+    UnixListener::Kept socket;
+  };
+  [[nodiscard]] Result<Kept> keep() const;
+  // A successor can go on with the socket: at the end, whatever that is, it is not removed.
+  void leave_at_end() { listener_->leave_at_end(); }
+
   // If UDP is configured, opens its socket: agents can send over it from now on.
   Result<> open_udp(const IntakeConfig& config, secure::Keys keys, std::uint64_t start_ns);
 
@@ -68,10 +83,13 @@ class Intake {
   explicit Intake(std::unique_ptr<kernel::StampProgram> program) : program_(std::move(program)) {}
 
   Result<> open_socket(const IntakeConfig& config);
+  Result<> prove_socket(const std::string& path);
+  Result<> check_self(const std::string& path);
   Result<> attest_by_kernel(const IntakeConfig& config, std::uint64_t start_ns);
   void take_from_socket(const kernel::Config& config, std::uint64_t start_ns);
-  void take_from_ring(const kernel::Config& config, std::uint64_t start_ns);
-  void watch_exits();
+  void take_from_ring(const IntakeConfig& config, std::uint64_t start_ns);
+  [[nodiscard]] hb_progress* progress(const IntakeConfig& config) const;
+  void watch_exits(const IntakeConfig& config);
   Result<> open_wake();
   Result<> wake_for(int fd);
   [[nodiscard]] SelfBeat::RingRead ring_read() const;

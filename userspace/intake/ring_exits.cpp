@@ -2,7 +2,10 @@
 
 #include <sys/wait.h>
 
+#include <atomic>
+#include <cstring>
 #include <string_view>
+#include <utility>
 
 #include "stamp.h"
 
@@ -25,10 +28,28 @@ ProcessExit process_exit(const hb_exit& gone) {
 
 }  // namespace
 
+RingExits::RingExits(kernel::RingReader& ring, hb_progress* progress)
+    : ring_(ring), progress_(progress) {
+  if (progress_ == nullptr || progress_->has_exit == 0) return;
+  front_ = process_exit(progress_->exit);
+  may_be_twice_ = true;
+}
+
+// A kill leaves all stores up to an instruction, so it suffices that the compiler keeps their
+// order.
+void RingExits::hold(const hb_exit& gone) {
+  if (progress_ == nullptr) return;
+  progress_->exit = gone;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  progress_->has_exit = 1;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+}
+
 // A process without a pid in the observer's namespace (tgid 0) was never tracked.
 // A record that was discarded to wake the observer is released too: until then poll(2) reports the
 // ring as readable.
 const ProcessExit* RingExits::front() {
+  if (!front_ && progress_ != nullptr) progress_->has_exit = 0;
   while (!front_) {
     const auto record = ring_.front();
     if (!record) {
@@ -36,7 +57,12 @@ const ProcessExit* RingExits::front() {
       return nullptr;
     }
     const auto gone = kernel::record_as<hb_exit>(*record);
-    if (gone && gone->tgid != 0) front_ = process_exit(*gone);
+    const bool is_twice = std::exchange(may_be_twice_, false) && gone &&
+                          std::memcmp(&*gone, &progress_->exit, sizeof(*gone)) == 0;
+    if (gone && gone->tgid != 0 && !is_twice) {
+      hold(*gone);
+      front_ = process_exit(*gone);
+    }
     ring_.pop();
     ring_.release();
   }

@@ -1,6 +1,7 @@
 #include "intake/ring_source.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstring>
 
@@ -28,7 +29,7 @@ const hb_stamp* stamp_in(kernel::RingReader::Bytes record) {
 }  // namespace
 
 RingSource::RingSource(kernel::StampProgram& program, Receiver& receiver,
-                       const kernel::Config& config, std::uint64_t start_ns)
+                       const kernel::Config& config, std::uint64_t start_ns, hb_progress* progress)
     : program_(program),
       ring_(program.ring()),
       receiver_(receiver),
@@ -36,9 +37,59 @@ RingSource::RingSource(kernel::StampProgram& program, Receiver& receiver,
       drain_interval_ns_(config.drain_interval_ns),
       horizon_ns_(start_ns),
       mark_ns_(start_ns),
-      mark_(ring_.reserved_to()) {}
+      mark_(ring_.reserved_to()),
+      progress_(progress) {
+  if (progress_ == nullptr) return;
+  ring_.keep_popped();
+  if (program_.is_adopted()) go_on();
+}
+
+// What waits was sent to the predecessor, so nothing before the start has been read yet.
+void RingSource::go_on() {
+  const hb_place& left = progress_->places[progress_->valid & 1];
+  ring_.go_on_at(left.position);
+  frames_ = left.frames;
+  malformed_ = left.malformed;
+  truncations_.go_on_at(left.descriptors_told);
+  horizon_ns_ = 0;
+}
 
 std::optional<Reception> RingSource::next(std::uint64_t now_ns) {
+  auto reception = read(now_ns);
+  if (progress_ == nullptr) return reception;
+  is_at_end_ = !reception;
+  if (reception) {
+    unhandled_[(oldest_ + unhandled_count_++) % unhandled_.size()] = place();
+  } else if (unhandled_count_ == 0) {
+    note(place());
+  }
+  return reception;
+}
+
+void RingSource::handled() {
+  if (progress_ == nullptr || unhandled_count_ == 0) return;
+  const hb_place& place = unhandled_[oldest_];
+  oldest_ = (oldest_ + 1) % unhandled_.size();
+  --unhandled_count_;
+  note(place);
+}
+
+hb_place RingSource::place() const {
+  return {ring_.read_to(), frames_, malformed_, truncations_.told()};
+}
+
+// A kill leaves all stores up to an instruction, so it suffices that the compiler keeps their
+// order.
+void RingSource::note(const hb_place& place) {
+  const std::uint32_t other = (progress_->valid & 1) ^ 1;
+  progress_->places[other] = place;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  progress_->valid = other;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  ring_.release_to(place.position, is_at_end_ && unhandled_count_ == 0);
+}
+
+std::optional<Reception> RingSource::read(std::uint64_t now_ns) {
   look_ahead(now_ns);
   while (const auto record = ring_.front()) {
     std::optional<Arrival> arrival;
@@ -54,7 +105,7 @@ std::optional<Reception> RingSource::next(std::uint64_t now_ns) {
     if (arrival) return arrival;
   }
   look_ahead(now_ns);
-  ring_.release();
+  if (progress_ == nullptr) ring_.release();
   ring_reads_++;
   if (auto failed = discard_refused()) return ReceiveFailed{std::move(*failed)};
   if (const auto truncated = truncations_.next(now_ns)) return *truncated;

@@ -6,10 +6,15 @@
 // full, datagrams are queued on the socket, whose descriptor wakes the observer. The kernel program
 // has counted them (ring_full), and they are discarded here.
 //
+// Where a successor may go on, a record stays in the ring until it has been handled, and how far
+// that has come is noted in the program's memory, so that a process that is killed at any
+// instruction loses no frame. The one that was in hand then is read again.
+//
 // Borrows the program, loaded for Delivery::Ring, and the receiver. One thread.
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -17,16 +22,21 @@
 #include "intake/truncation_notices.hpp"
 #include "kernel/stamp_counters.hpp"
 #include "kernel/stamp_program.hpp"
+#include "observer/feeds.hpp"
 #include "observer/source.hpp"
+#include "stamp.h"
 
 namespace hb::intake {
 
 class RingSource final : public Source {
  public:
+  // `progress`: the program's, where a successor may go on. With a predecessor's program it goes on
+  // where that has come to.
   RingSource(kernel::StampProgram& program, Receiver& receiver, const kernel::Config& config,
-             std::uint64_t start_ns);
+             std::uint64_t start_ns, hb_progress* progress = nullptr);
 
   std::optional<Reception> next(std::uint64_t now_ns) override;
+  void handled() override;
   [[nodiscard]] std::uint64_t horizon_ns() const override { return horizon_ns_; }
   [[nodiscard]] std::uint64_t wake_ns(std::uint64_t now_ns) const override;
 
@@ -39,8 +49,12 @@ class RingSource final : public Source {
   [[nodiscard]] std::uint64_t ring_reads() const { return ring_reads_; }
 
  private:
+  std::optional<Reception> read(std::uint64_t now_ns);
   void look_ahead(std::uint64_t now_ns);
   std::optional<Error> discard_refused();
+  void go_on();
+  [[nodiscard]] hb_place place() const;
+  void note(const hb_place& place);
 
   kernel::StampProgram& program_;
   kernel::RingReader& ring_;
@@ -59,6 +73,13 @@ class RingSource final : public Source {
   std::uint64_t self_beat_ns_ = 0;
   std::uint64_t ring_reads_ = 0;
   std::array<Datagram, 64> discarded_;
+
+  // Behind each reception that was returned and has not been handled: a queue.
+  hb_progress* const progress_;
+  std::array<hb_place, Feeds::kAhead> unhandled_{};
+  std::size_t oldest_ = 0;
+  std::size_t unhandled_count_ = 0;
+  bool is_at_end_ = false;  // the last read() found nothing
 };
 
 }  // namespace hb::intake

@@ -3,7 +3,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -13,11 +12,19 @@
 namespace hb::intake {
 namespace {
 
-std::array<std::uint8_t, HB_FRAME_BYTES> self_beat() {
+FrameBytes self_beat() {
   const std::uint64_t magic = HB_SELF_BEAT_MAGIC;
-  std::array<std::uint8_t, HB_FRAME_BYTES> bytes{};
+  FrameBytes bytes{};
   std::memcpy(bytes.data(), &magic, sizeof(magic));
   return bytes;
+}
+
+// 0, or errno.
+int send_to(const Fd& sender, const FrameBytes& frame, const sockaddr_un& address) {
+  const auto* to = reinterpret_cast<const sockaddr*>(&address);
+  const ssize_t sent = ::sendto(sender.get(), frame.data(), frame.size(),
+                                MSG_DONTWAIT | MSG_NOSIGNAL, to, sizeof(address));
+  return sent < 0 ? errno : 0;
 }
 
 // Whether sendto(2) failed for a reason of ours, which says nothing about the path.
@@ -26,6 +33,14 @@ bool is_about_us(int code) {
 }
 
 }  // namespace
+
+int send_once(const std::string& path, const FrameBytes& frame) {
+  const auto address = unix_address(path);
+  if (!address) return ENAMETOOLONG;
+  const Fd sender(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!sender) return errno;
+  return send_to(sender, frame, address.value());
+}
 
 Result<SelfBeat> SelfBeat::open(const kernel::StampProgram* program, const UnixListener& listener,
                                 const std::string& path) {
@@ -69,10 +84,7 @@ Result<> SelfBeat::is_read(const RingRead& read, std::uint64_t now_ns) {
 
 int SelfBeat::send() const {
   static const auto bytes = self_beat();
-  const auto* to = reinterpret_cast<const sockaddr*>(&address_);
-  const ssize_t sent = ::sendto(sender_.get(), bytes.data(), bytes.size(),
-                                MSG_DONTWAIT | MSG_NOSIGNAL, to, sizeof(address_));
-  return sent < 0 ? errno : 0;
+  return send_to(sender_, bytes, address_);
 }
 
 }  // namespace hb::intake

@@ -18,6 +18,9 @@
 
 namespace hb::intake {
 
+// Sends the frame to the socket at `path` once, without waiting. 0, or errno.
+[[nodiscard]] int send_once(const std::string& path, const FrameBytes& frame);
+
 class SelfBeat {
  public:
   // `program`: nullptr for procfs attestation. `listener` is bound to `path`.

@@ -10,7 +10,7 @@ namespace hb::intake {
 namespace {
 
 constexpr std::uint64_t kBusyRetry_ns = kNsPerMs;
-constexpr std::uint64_t kIdleRead_ns = 250 * kNsPerMs;
+constexpr std::uint64_t kIdleRead_ns = 500 * kNsPerMs;
 constexpr std::uint64_t kShortestQueue = 64;  // shorter ones are always polled
 
 CorrelatorConfig correlator_config(const kernel::StampProgram& program,

@@ -4,6 +4,7 @@
 // Borrows the program. One thread.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -24,6 +25,10 @@ class TruncationNotices {
     next_ns_ = now_ns + kInterval_ns;
     return AncillaryTruncated{dropped - std::exchange(told_, dropped)};
   }
+
+  // How many have been reported; and that a predecessor has reported so many.
+  [[nodiscard]] std::uint64_t told() const { return told_; }
+  void go_on_at(std::uint64_t told) { told_ = std::min(told, program_.descriptors_dropped()); }
 
  private:
   static constexpr std::uint64_t kInterval_ns = kNsPerSecond;

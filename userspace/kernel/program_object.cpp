@@ -19,7 +19,10 @@ constexpr bool same_bss() {
   return sizeof(One) == sizeof(Other) && offsetof(One, observer) == offsetof(Other, observer) &&
          offsetof(One, counters) == offsetof(Other, counters) &&
          offsetof(One, notices) == offsetof(Other, notices) &&
-         offsetof(One, levels) == offsetof(Other, levels);
+         offsetof(One, levels) == offsetof(Other, levels) &&
+         offsetof(One, echo) == offsetof(Other, echo) &&
+         offsetof(One, heritage) == offsetof(Other, heritage) &&
+         offsetof(One, progress) == offsetof(Other, progress);
 }
 using Rodata = hb_program::hb_program__rodata;
 using OtherRodata = hb_without_kfuncs::hb_without_kfuncs__rodata;

@@ -45,6 +45,7 @@ RingReader::RingReader(RingReader&& other) noexcept
       released_to_(other.released_to_),
       release_bytes_(other.release_bytes_),
       front_stride_(other.front_stride_),
+      are_kept_(other.are_kept_),
       page_bytes_(other.page_bytes_),
       ring_bytes_(other.ring_bytes_),
       consumer_page_(std::exchange(other.consumer_page_, nullptr)),

@@ -45,7 +45,25 @@ class RingReader {
   std::optional<Bytes> front();
   void pop() {
     read_to_ += std::exchange(front_stride_, 0);
-    if (read_to_ - released_to_ >= release_bytes_) release();
+    if (!are_kept_ && read_to_ - released_to_ >= release_bytes_) release();
+  }
+
+  // From now on popped records are freed only by release_to(), for those who may have to be read
+  // again by somebody else.
+  void keep_popped() { are_kept_ = true; }
+  // Frees the records before `position`, where one begins that was popped or is the next. Once for
+  // several records, unless `now`, as release() does.
+  void release_to(std::uint64_t position, bool now) {
+    if (position == released_to_ || (!now && position - released_to_ < release_bytes_)) return;
+    released_to_ = position;
+    consumer_->store(position, std::memory_order_release);
+  }
+  // Goes on at `position`, to which another reader has come that did not free the records before
+  // it. False: no record can begin there.
+  bool go_on_at(std::uint64_t position) {
+    if (position < read_to_ || position > reserved_to() || position % 8 != 0) return false;
+    read_to_ = position;
+    return true;
   }
 
   // Publishes the consumer position, which frees the popped records for writers: call it before
@@ -108,6 +126,7 @@ class RingReader {
   std::uint64_t released_to_ = 0;  // the published consumer position
   std::uint64_t release_bytes_ = 0;
   std::uint64_t front_stride_ = 0;  // of the record that front() returned
+  bool are_kept_ = false;           // popped records, until release_to()
   std::size_t page_bytes_ = 0;
   std::size_t ring_bytes_ = 0;
   void* consumer_page_ = nullptr;

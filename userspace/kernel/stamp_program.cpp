@@ -10,6 +10,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <span>
 #include <utility>
 
 #include "base/address_space.hpp"
@@ -18,6 +19,7 @@
 #include "kernel/libbpf_log.hpp"
 #include "kernel/program_object.hpp"
 #include "kernel/self_test.hpp"
+#include "kernel/settings.hpp"
 #include "kernel/trace_event.hpp"
 
 namespace hb::kernel {
@@ -56,6 +58,8 @@ void set_budgets(hb_settings& settings, const Config& config) {
       std::max(config.agents_per_owner, config.senders / kOwnersOfTable));
 }
 
+}  // namespace
+
 hb_settings settings_of(const Config& config, Delivery delivery, ReadMethod method) {
   hb_settings settings{};
   if (config.max_beat_rate > 0) {
@@ -68,6 +72,8 @@ hb_settings settings_of(const Config& config, Delivery delivery, ReadMethod meth
   if (config.agents_per_owner > 0) set_budgets(settings, config);
   return settings;
 }
+
+namespace {
 
 // `room_bytes`: the capacity of the ring or of the queue, whichever is smaller. Woken at a quarter,
 // the observer has until the other three quarters are full; from half on, owners are limited to a
@@ -136,7 +142,9 @@ Result<std::unique_ptr<StampProgram>> StampProgram::open(const Config& config) {
     program->exits_problem_ = watched.error();
   if (Result<> watched = program->watch_fatal_signals(); !watched)
     program->fatal_problem_ = watched.error();
+  program->note_descriptors();
   if (Result<> calibrated = program->calibrate(); !calibrated) return calibrated.error();
+  program->write_heritage();
   return program;
 }
 
@@ -207,6 +215,7 @@ Result<> StampProgram::load(ReadMethod method, Traced traced) {
 
   const int error = hb_program__load(skeleton_.get());
   if (error != 0) return os_error(-error, "load: the kernel program");
+  note_globals();
   set_queue_length(config_.queue_length);
   return ok();
 }
@@ -225,12 +234,55 @@ Result<> StampProgram::configure() {
   return ok();
 }
 
+void StampProgram::note_globals() {
+  auto& bss = *skeleton_->bss;
+  globals_ = {&bss.observer, bss.counters,  &bss.notices, &bss.levels,
+              &bss.echo,     &bss.heritage, &bss.progress};
+}
+
+void StampProgram::note_descriptors() {
+  const bool direct = method_ == ReadMethod::DirectLoads;
+  const auto& maps = skeleton_->maps;
+  const auto& progs = skeleton_->progs;
+  const auto& links = skeleton_->links;
+  fds_.program = bpf_program__fd(direct ? progs.hb_stamp_direct : progs.hb_stamp_probe_read);
+  fds_.globals = bpf_map__fd(maps.bss);
+  fds_.stamps = bpf_map__fd(maps.stamps);
+  fds_.sender_table = bpf_map__fd(maps.sender_table);
+  if (exits_ != nullptr) fds_.exits = bpf_map__fd(maps.exits);
+  for (const ExitProgram& one : exit_programs()) {
+    if (one.link == nullptr) continue;
+    fds_.exit_programs[one.is_perf_event ? 0 : 1] = bpf_program__fd(one.program);
+    fds_.exit_links[one.is_perf_event ? 0 : 1] = bpf_link__fd(one.link);
+  }
+  bpf_link* fatal = direct ? links.hb_fatal_direct : links.hb_fatal_probe_read;
+  if (fatal != nullptr) fds_.fatal_link = bpf_link__fd(fatal);
+}
+
+void StampProgram::write_heritage() const {
+  hb_heritage& left = *globals_.heritage;
+  left = {};
+  left.layout = HB_LAYOUT;
+  left.stamp_version = HB_STAMP_VERSION;
+  left.settings = settings_of(config_, delivery_, method_);
+  left.ring_bytes = config_.ring_bytes;
+  left.stamp_ring_bytes = bpf_map__max_entries(skeleton_->maps.stamps);
+  left.exit_ring_bytes = exits_ ? bpf_map__max_entries(skeleton_->maps.exits) : 0;
+  left.senders = config_.senders;
+  left.delivery_wanted = static_cast<std::uint32_t>(config_.delivery);
+  left.delivery = static_cast<std::uint32_t>(delivery_);
+  left.read_method = static_cast<std::uint32_t>(method_);
+  left.reads_credentials = reads_credentials_ ? 1 : 0;
+  std::atomic_ref(left.magic).store(HB_HERITAGE_MAGIC, std::memory_order_release);
+}
+
 void StampProgram::set_queue_length(std::uint64_t queue_length) {
-  std::uint64_t room_bytes = bpf_map__max_entries(skeleton_->maps.stamps);
+  std::uint64_t room_bytes = skeleton_ ? bpf_map__max_entries(skeleton_->maps.stamps)
+                                       : globals_.heritage->stamp_ring_bytes;
   if (delivery_ == Delivery::Socket) {
     room_bytes = std::min(room_bytes, queue_length * kRecordBytes);
   }
-  skeleton_->bss->levels = levels_of(room_bytes);
+  *globals_.levels = levels_of(room_bytes);
 }
 
 Result<> StampProgram::fill_free_senders() {
@@ -252,7 +304,7 @@ Result<> StampProgram::map_memory() {
   return ok();
 }
 
-int StampProgram::ring_fd() const { return bpf_map__fd(skeleton_->maps.stamps); }
+int StampProgram::ring_fd() const { return fds_.stamps; }
 
 std::array<StampProgram::ExitProgram, 4> StampProgram::exit_programs() const {
   auto& programs = skeleton_->progs;
@@ -271,11 +323,10 @@ std::uint64_t StampProgram::exits_missed() const {
   if (exits_ == nullptr) return 0;
   std::uint64_t fewest = ~std::uint64_t{0};
   std::size_t place = 0;
-  for (const ExitProgram& one : exit_programs()) {
-    if (one.link == nullptr) continue;
+  for (const int fd : fds_.exit_programs) {
+    if (fd < 0) continue;
     bpf_prog_info info{};
     std::uint32_t length = sizeof(info);
-    const int fd = bpf_program__fd(one.program);
     if (bpf_obj_get_info_by_fd(fd, &info, &length) != 0) return exits_missed_;
     const std::uint64_t before = std::exchange(exits_skipped_[place++], info.recursion_misses);
     fewest = std::min<std::uint64_t>(fewest, info.recursion_misses - before);
@@ -335,9 +386,7 @@ Result<> StampProgram::watch_fatal_signals() {
   return ok();
 }
 
-int StampProgram::exits_fd() const {
-  return exits_ == nullptr ? -1 : bpf_map__fd(skeleton_->maps.exits);
-}
+int StampProgram::exits_fd() const { return exits_ == nullptr ? -1 : fds_.exits; }
 
 Result<> StampProgram::trace_receipts() {
   if (!config_.correlate_skb) return ok();
@@ -353,7 +402,7 @@ Result<> StampProgram::trace_receipts() {
 Result<> StampProgram::calibrate() {
   Result<SelfTest> test = SelfTest::begin(*this);
   if (!test) return test.error();
-  hb_observer& observer = skeleton_->bss->observer;
+  hb_observer& observer = *globals_.observer;
   const Result<SelfTest::Echo> first = test.value().echo();
   if (!first) return first.error();
   observer.initial_tgid = first.value().stamp.initial_tgid;
@@ -374,18 +423,13 @@ Result<> StampProgram::calibrate() {
   }
   if (Result<> dropped = test.value().drops_descriptors(); !dropped) return dropped;
   observer.received = 0;  // discard the counts of the self-test
-  for (hb_counters& slot : skeleton_->bss->counters) slot = {};
-  skeleton_->bss->notices = {};
+  std::fill_n(globals_.counters, HB_COUNTER_SLOTS, hb_counters{});
+  *globals_.notices = {};
   return ok();
 }
 
-int StampProgram::program_fd() const {
-  return bpf_program__fd(method_ == ReadMethod::DirectLoads ? skeleton_->progs.hb_stamp_direct
-                                                            : skeleton_->progs.hb_stamp_probe_read);
-}
-
 Result<> StampProgram::attach(int socket_fd) const {
-  const int program = program_fd();
+  const int program = fds_.program;
   if (::setsockopt(socket_fd, SOL_SOCKET, SO_ATTACH_BPF, &program, sizeof(program)) != 0) {
     const int code = errno;
     return os_error(code, "attach: putting the kernel program on the socket (SO_ATTACH_BPF)");
@@ -398,9 +442,7 @@ Result<> StampProgram::attach(int socket_fd) const {
   return ok();
 }
 
-std::uint32_t StampProgram::observer_ns_inode() const {
-  return skeleton_->bss->observer.pid_ns_inode;
-}
+std::uint32_t StampProgram::observer_ns_inode() const { return globals_.observer->pid_ns_inode; }
 
 PairingKey StampProgram::pairing_key() const {
   if (config_.correlate_skb) return PairingKey::SocketBuffer;
@@ -408,32 +450,32 @@ PairingKey StampProgram::pairing_key() const {
 }
 
 void StampProgram::begin_receiving() {
-  std::atomic_ref(skeleton_->bss->observer.receiving).store(1, std::memory_order_release);
+  std::atomic_ref(globals_.observer->receiving).store(1, std::memory_order_release);
 }
 
 void StampProgram::end_receiving() {
-  std::atomic_ref(skeleton_->bss->observer.receiving).store(0, std::memory_order_release);
+  std::atomic_ref(globals_.observer->receiving).store(0, std::memory_order_release);
 }
 
 std::uint64_t StampProgram::kept_unstamped() const {
-  return read(skeleton_->bss->notices.kept_unstamped);
+  return read(globals_.notices->kept_unstamped);
 }
 
 std::uint64_t StampProgram::descriptors_dropped() const {
-  return read(skeleton_->bss->notices.descriptors);
+  return read(globals_.notices->descriptors);
 }
 
-std::uint64_t StampProgram::self_beats() const { return read(skeleton_->bss->notices.self_beats); }
+std::uint64_t StampProgram::self_beats() const { return read(globals_.notices->self_beats); }
 
 std::uint64_t StampProgram::self_beats_lost() const {
-  return read(skeleton_->bss->notices.self_beats_lost);
+  return read(globals_.notices->self_beats_lost);
 }
 
 // The program counts an attempt before it can know that it is a self-beat.
 hb_counters StampProgram::counters() const {
   hb_counters sum{};
   sum.attempts -= self_beats();
-  for (hb_counters& slot : skeleton_->bss->counters) {
+  for (hb_counters& slot : std::span(globals_.counters, HB_COUNTER_SLOTS)) {
     sum.attempts += read(slot.attempts);
     sum.stamps += read(slot.stamps);
     for (int reason = 0; reason < HB_DROP_REASONS; reason++) {

@@ -17,13 +17,16 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "base/fd.hpp"
 #include "base/result.hpp"
 #include "base/units.hpp"
 #include "identity/correlator.hpp"
+#include "identity/datagram.hpp"
 #include "kernel/ring_reader.hpp"
 #include "kernel/sender_table.hpp"
 #include "stamp.h"
@@ -67,6 +70,29 @@ enum class ReadMethod : std::uint8_t { DirectLoads, ProbeRead };
 class StampProgram {
  public:
   static Result<std::unique_ptr<StampProgram>> open(const Config& config);
+
+  // Descriptors by the name under which they are kept.
+  using Kept = std::map<std::string, Fd>;
+
+  // Duplicates of the descriptors by which a successor goes on with this program while it stays
+  // attached: its memory, its rings, and what it traces. Only with Delivery::Ring: of datagrams a
+  // process that is killed may have received some that it has not judged.
+  [[nodiscard]] Result<Kept> keep() const;
+  // Goes on with a predecessor's program. Neither privilege nor bpf(2) is needed. The Error says
+  // what is not as `config` wants it, or not as this program knows it; then nothing has changed,
+  // and the descriptors are closed. Records that wait in the rings are read as usual.
+  //
+  // Before anything else is done with it, send begin_echo()'s frame once to the socket that the
+  // program is said to be on, by its path. end_echo() is an Error if it did not come to this
+  // program, if its stamp is not in this ring, or if this process has another PID namespace than
+  // the predecessor.
+  static Result<std::unique_ptr<StampProgram>> adopt(Kept kept, const Config& config);
+  Result<FrameBytes> begin_echo();
+  Result<> end_echo(const FrameBytes& frame);
+  [[nodiscard]] bool is_adopted() const { return skeleton_ == nullptr; }
+  // Where the observer notes for a successor how far it has come. Lives as long as the program.
+  [[nodiscard]] hb_progress& progress() const { return *globals_.progress; }
+
   ~StampProgram();
 
   // SO_ATTACH_BPF, then SO_LOCK_FILTER: from now on it cannot be detached or replaced.
@@ -122,7 +148,53 @@ class StampProgram {
     void operator()(hb_program* skeleton) const;
   };
 
+  // The program's global variables, shared with it.
+  struct Globals {
+    hb_observer* observer = nullptr;
+    hb_counters* counters = nullptr;  // HB_COUNTER_SLOTS
+    hb_notices* notices = nullptr;
+    hb_levels* levels = nullptr;
+    hb_echo* echo = nullptr;
+    hb_heritage* heritage = nullptr;
+    hb_progress* progress = nullptr;
+  };
+  // -1: there is none.
+  struct Descriptors {
+    int program = -1;
+    int globals = -1;
+    int stamps = -1;
+    int exits = -1;
+    int sender_table = -1;
+    std::array<int, 2> exit_programs{-1, -1};  // by perf event, by raw tracepoint
+    std::array<int, 2> exit_links{-1, -1};     // likewise
+    int fatal_link = -1;
+  };
+  // Each with the name under which it is kept.
+  template <typename D, typename F>
+  static void for_each(D& descriptors, F&& f) {
+    f("hb-program", descriptors.program);
+    f("hb-globals", descriptors.globals);
+    f("hb-stamps", descriptors.stamps);
+    f("hb-exits", descriptors.exits);
+    f("hb-senders", descriptors.sender_table);
+    f("hb-exit-perf-program", descriptors.exit_programs[0]);
+    f("hb-exit-raw-program", descriptors.exit_programs[1]);
+    f("hb-exit-perf", descriptors.exit_links[0]);
+    f("hb-exit-raw", descriptors.exit_links[1]);
+    f("hb-fatal", descriptors.fatal_link);
+  }
+  struct Unmap {
+    void operator()(void* globals) const;
+  };
+
   explicit StampProgram(const Config& config) : config_(config) {}
+  void note_globals();
+  void note_descriptors();
+  void write_heritage() const;
+  Result<> take(Kept kept);
+  Result<> map_globals();
+  [[nodiscard]] Result<> check_heritage() const;
+  Result<> map_rings();
   Result<> load();
   // What is traced beside the datagrams. Tried in this order.
   enum class Traced : std::uint8_t { ExitsAndSignals, Exits, Nothing };
@@ -147,10 +219,14 @@ class StampProgram {
   [[nodiscard]] std::uint64_t exits_missed() const;
   Result<> trace_receipts();
   Result<> calibrate();
-  [[nodiscard]] int program_fd() const;
 
   const Config config_;
-  std::unique_ptr<hb_program, Destroy> skeleton_;
+  std::unique_ptr<hb_program, Destroy> skeleton_;  // nullptr: it is a predecessor's program
+  Kept adopted_;                                   // whose descriptors these are
+  std::unique_ptr<void, Unmap> adopted_globals_;
+  Globals globals_;
+  Descriptors fds_;                     // the skeleton's, or adopted_
+  std::uint64_t echo_lost_before_ = 0;  // self_beats_lost() at begin_echo()
   ReadMethod method_ = ReadMethod::DirectLoads;
   Delivery delivery_ = Delivery::Socket;
   bool reads_credentials_ = false;

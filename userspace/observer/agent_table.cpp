@@ -11,16 +11,16 @@ unsigned bits_for(std::size_t capacity) {
 
 }  // namespace
 
-AgentTable::AgentTable(std::size_t capacity, std::uint64_t seed)
+AgentTable::AgentTable(std::size_t capacity, std::uint64_t seed, Memory memory)
     : capacity_(capacity),
       hash_(bits_for(capacity), seed),
       host_hash_(~seed),
       bucket_memory_(hash_.buckets() * sizeof(Number)),
-      slot_memory_((kLists + capacity) * sizeof(Slot)),
-      rest_memory_((kLists + capacity) * sizeof(Rest)),
+      slot_memory_(memory.slots != nullptr ? 0 : (kLists + capacity) * sizeof(Slot)),
+      rest_memory_(memory.rests != nullptr ? 0 : (kLists + capacity) * sizeof(Rest)),
       buckets_(bucket_memory_.as<Number>()),
-      slots_(slot_memory_.as<Slot>()),
-      rests_(rest_memory_.as<Rest>()) {
+      slots_(memory.slots != nullptr ? memory.slots : slot_memory_.as<Slot>()),
+      rests_(memory.rests != nullptr ? memory.rests : rest_memory_.as<Rest>()) {
   for (Number head = 0; head < kLists; ++head) {
     slots_[head].newer = head;
     slots_[head].older = head & kNumberMask;
@@ -39,6 +39,7 @@ AgentTable::Number AgentTable::find(const AgentId& id) const {
 AgentTable::Number AgentTable::add(const AgentId& id) {
   if (used_ == capacity_) return kNone;
   const auto number = static_cast<Number>(kLists + used_++);
+  begin_change(number);
   put_into_bucket(number, id);
   enter(slots_[number], List::Live, Thresholds::kDefault);
   append(number, head(List::Live, Thresholds::kDefault));
@@ -48,6 +49,46 @@ AgentTable::Number AgentTable::add(const AgentId& id) {
 void AgentTable::rename(Number number, const AgentId& id) {
   take_out_of_bucket(number);
   put_into_bucket(number, id);
+}
+
+// How many slots may have been in use. They are taken from the first on, so many empty ones in a
+// row are the end. Not all are looked at, as that would make each page cost memory.
+AgentTable::Number AgentTable::extent() const {
+  constexpr Number kEmptyInARow = 64;
+  Number extent = 0;
+  for (Number n = 0; n < capacity_ && n < extent + kEmptyInARow; ++n) {
+    const Slot& slot = slots_[kLists + n];
+    if (slot.id != 0 || slot.changing != 0) extent = n + 1;
+  }
+  return extent;
+}
+
+// Moves the last slot into this one, which may be the last. Killed between the two steps, it leaves
+// the slot twice, and a successor keeps one.
+void AgentTable::fill_from(Number number, Number last) {
+  if (number != last) {
+    begin_change(number);
+    Slot slot = slots_[last];
+    const bool is_torn = slot.changing != 0;
+    slot.changing = 1;
+    slots_[number] = slot;
+    rests_[number] = rests_[last];
+    if (!is_torn) end_change(number);
+  }
+  begin_change(last);
+  Slot empty{};
+  empty.changing = 1;
+  slots_[last] = empty;
+  rests_[last] = Rest{};
+  end_change(last);
+}
+
+void AgentTable::link(std::span<const Number> numbers) {
+  for (const Number number : numbers) {
+    const Number list = head_of(slots_[number]);
+    ++lengths_[list];
+    append(number, list);
+  }
 }
 
 void AgentTable::put_into_bucket(Number number, const AgentId& id) {

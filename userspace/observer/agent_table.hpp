@@ -7,13 +7,20 @@
 // freed later. Every call is O(1): a hash chain has one slot on average (PidHash), the lists are
 // linked.
 //
+// Slots and Rests may lie in memory that outlives this process (Memory). A successor then takes
+// them back, and builds the rest anew: neither links nor lengths are believed. For it, a slot that
+// is between begin_change() and end_change() is torn. Outside of these, whoever changes a slot does
+// so with one store, or such that a kill between two leaves a slot that is valid as it is.
+//
 // One thread.
 #pragma once
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "base/prefetch.hpp"
 #include "base/zeroed_pages.hpp"
@@ -75,11 +82,13 @@ class AgentTable {
     Number newer;  // neighbours in the list
     Number older : 22;
     Threshold threshold : 6;
+    Number untold : 1;  // a stall of which a successor must not believe that it was told
     Number next_in_bucket : 22;
     vlp::Status status : 2;
     BeatOrigin origin : 2;
     Heard heard : 2;
     List list : 3;
+    Number changing : 1;  // a successor that finds it so must not believe the slot
 
     [[nodiscard]] std::uint32_t pid() const { return id & AgentId::kPid; }
     [[nodiscard]] bool is_remote() const { return id > AgentId::kPid; }
@@ -98,18 +107,61 @@ class AgentTable {
     std::uint64_t cgroup_id;
     std::uint64_t refused_ns;  // when its latest refused frame was sent
   };
+  static constexpr std::uint32_t kOwnPidMask = (1U << 22) - 1;
+  static constexpr std::uint32_t kMostStalls = (1U << 10) - 1;
   struct Rest {
     union {
       Attested attested;  // of an agent of the observer's host
       HostAddress host;   // if Slot::is_remote(): AgentId::host
     };
-    std::uint64_t checked_ns;  // in List::Recheck: when it was checked last
-    std::uint32_t own_pid;     // of the process that sent the first beat, as it sees itself
-    std::uint32_t owner;       // the owner whose share of the table it counts for
+    // In List::Recheck: when it was checked last. In List::Dead: its place in the order of exits.
+    std::uint64_t checked_ns;
+    // Of the process that sent the first beat, as it sees itself; below kPidLimit.
+    std::uint32_t own_pid : 22;
+    std::uint32_t stalls : 10;  // how often it was silent; kMostStalls: or more often
+    std::uint32_t owner;        // the owner whose share of the table it counts for
+  };
+  static_assert(sizeof(Rest) == 32);
+
+  // Of kLists + capacity each. Borrowed; null: the table has memory of its own.
+  struct Memory {
+    Slot* slots = nullptr;
+    Rest* rests = nullptr;
   };
 
   // `capacity` in 1..kMaxCapacity. `seed` is PidHash's. Throws std::bad_alloc.
-  AgentTable(std::size_t capacity, std::uint64_t seed);
+  AgentTable(std::size_t capacity, std::uint64_t seed, Memory memory);
+  AgentTable(std::size_t capacity, std::uint64_t seed) : AgentTable(capacity, seed, Memory{}) {}
+
+  // What a predecessor has left in the Memory, before anything else is called: keeps the slots for
+  // which is_kept(Number) is true and clears the others. It is called once for each slot that has
+  // an id, and find() knows those that have been kept already. Then call link() once.
+  template <typename IsKept>
+  void take_back(IsKept&& is_kept) {
+    Number end = kLists + extent();
+    for (Number number = kLists; number < end;) {
+      if (slots_[number].id != 0 && is_kept(number)) {
+        put_into_bucket(number, {slots_[number].id, rests_[number].host});
+        ++number;
+      } else {
+        fill_from(number, --end);
+      }
+    }
+    used_ = end - kLists;
+  }
+
+  // Appends the slots to their lists in this order, of which each must be named once.
+  void link(std::span<const Number> numbers);
+
+  // Around a change of several fields. Costs nothing: the slot's cache line is written anyway.
+  void begin_change(Number number) {
+    slots_[number].changing = 1;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+  }
+  void end_change(Number number) {
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    slots_[number].changing = 0;
+  }
 
   Slot& operator[](Number number) { return slots_[number]; }
   const Slot& operator[](Number number) const { return slots_[number]; }
@@ -135,7 +187,8 @@ class AgentTable {
   }
 
   // A slot for an agent that has none, the newest of the live ones with the default threshold;
-  // kNone when all are taken. The rest of it is the caller's to set, but for Rest::host.
+  // kNone when all are taken. The rest of it is the caller's to set, but for Rest::host, and so is
+  // end_change().
   Number add(const AgentId& id);
 
   // Gives the slot to another agent, which has none.
@@ -194,7 +247,7 @@ class AgentTable {
   }
   [[nodiscard]] std::size_t capacity() const { return capacity_; }
   [[nodiscard]] std::size_t reserved_bytes() const {
-    return bucket_memory_.bytes() + slot_memory_.bytes() + rest_memory_.bytes();
+    return bucket_memory_.bytes() + (kLists + capacity_) * (sizeof(Slot) + sizeof(Rest));
   }
 
  private:
@@ -210,6 +263,8 @@ class AgentTable {
   }
   void put_into_bucket(Number number, const AgentId& id);
   void take_out_of_bucket(Number number);
+  [[nodiscard]] Number extent() const;
+  void fill_from(Number number, Number last);
 
   void unlink(const Slot& slot) {
     slots_[slot.older].newer = slot.newer;
@@ -228,6 +283,7 @@ class AgentTable {
 
   void enter(Slot& slot, List list, Threshold threshold) {
     slot.list = list;
+    std::atomic_signal_fence(std::memory_order_seq_cst);  // the dead have no threshold
     slot.threshold = threshold & kThresholdMask;
     ++lengths_[head(list, threshold)];
   }

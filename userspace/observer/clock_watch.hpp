@@ -62,6 +62,9 @@ class ClockWatch {
     return gap;
   }
 
+  // Before look(): a predecessor looked last at that instant. Until now nobody ran.
+  void go_on_from(std::uint64_t looked_ns) { looked_ns_ = expected_ns_ = looked_ns; }
+
   // Agents can reach the observer now.
   void note_reached() { reached_ran_ns_ = ran_ns_; }
 

@@ -195,6 +195,22 @@ struct Counters {
       "clock_jumps_total", "times",
       "times that the observer itself did not run (stopped, paused, suspended)"};
   std::uint64_t clock_jumps = 0;
+
+  // What the receptions must add up to.
+  [[nodiscard]] std::uint64_t handled() const {
+    return beats + decode_errors.sum() + auth_failures.sum() + namespace_conflicts +
+           origin_conflicts + io_errors + ctrl_truncated + out_of_order + frames_dropped.sum();
+  }
+
+  // A process was killed between the count of a reception and that of what became of it: it is not
+  // counted. False: they differ by more than that, and are not to be believed.
+  bool settle() {
+    constexpr std::uint64_t kMost = 1024;
+    const std::uint64_t sum = handled();
+    if (receptions + kMost < sum || sum + kMost < receptions) return false;
+    receptions = sum;
+    return true;
+  }
 };
 
 }  // namespace hb

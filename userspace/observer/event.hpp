@@ -49,10 +49,11 @@ struct Beat {
   std::uint64_t sent_ns;        // CLOCK_MONOTONIC inside the sender's sendmsg; 0: not known
   // Real uid of the sender as it sent this, in the initial user namespace; only from a stamp.
   std::optional<std::uint32_t> uid = std::nullopt;
-  bool is_first = false;        // of its process, as far as the tracker remembers
-  std::uint64_t cgroup_id = 0;  // cgroup v2 directory inode; 0: not known
-  Comm comm = {};               // of the sender; only if first_or_changed
-  HostAddress host = {};        // whose pid it is
+  bool is_first = false;         // of its process, as far as the tracker remembers
+  std::uint64_t cgroup_id = 0;   // cgroup v2 directory inode; 0: not known
+  Comm comm = {};                // of the sender; only if first_or_changed
+  HostAddress host = {};         // whose pid it is
+  bool may_be_repeated = false;  // a predecessor may have told of it already
 };
 
 // A tracked agent has not beaten for its threshold (once per silence), or has ended (once).
@@ -76,12 +77,14 @@ struct Stall {
   Comm comm = {};                  // its name at about its last attempt to send
   HostAddress host = {};           // whose pid it is
   std::uint64_t threshold_ns = 0;  // its silence was reported after this; 0: not known
+  bool may_be_repeated = false;    // a predecessor may have told of it already
 };
 
 // 32 bytes arrived that are no frame.
 struct Decode {
   vlp::DecodeError error;
   std::uint64_t observer_ns;
+  std::optional<std::uint32_t> attested_pid = {};  // who sent it, as far as it is visible
 };
 
 // A frame claims a pid that did not send it, or its sender is not known.

@@ -35,6 +35,7 @@ std::optional<Reception> Feeds::receive(std::uint64_t now_ns) {
 std::optional<Reception> Feeds::ask(Feed& feed, std::uint64_t now_ns) {
   auto reception = feed.source->next(now_ns);
   feed.empty_ns = reception ? 0 : now_ns;
+  if (reception) sources_[count_] = feed.source;
   return reception;
 }
 

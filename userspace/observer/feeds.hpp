@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "observer/source.hpp"
@@ -38,8 +39,14 @@ class Feeds {
     return {ahead_.data() + taken_, count_ - taken_};
   }
 
-  // In the order of reading; null when there is no more. Valid until the next read().
-  const Reception* next() { return taken_ < count_ ? &ahead_[taken_++] : nullptr; }
+  // In the order of reading; null when there is no more. Valid until the next read(). The one
+  // before has been handled.
+  const Reception* next() {
+    if (Source* source = std::exchange(in_hand_, nullptr)) source->handled();
+    if (taken_ == count_) return nullptr;
+    in_hand_ = sources_[taken_];
+    return &ahead_[taken_++];
+  }
 
   // Every source has been read up to here.
   [[nodiscard]] std::uint64_t horizon_ns(std::uint64_t now_ns) const;
@@ -55,12 +62,14 @@ class Feeds {
   };
 
   std::optional<Reception> receive(std::uint64_t now_ns);
-  static std::optional<Reception> ask(Feed& feed, std::uint64_t now_ns);
+  std::optional<Reception> ask(Feed& feed, std::uint64_t now_ns);
 
   const std::uint64_t empty_pause_ns_;
   std::vector<Feed> feeds_;
   std::size_t turn_ = 0;  // index of the next source to read
   std::array<Reception, kAhead> ahead_;
+  std::array<Source*, kAhead> sources_{};  // of ahead_
+  Source* in_hand_ = nullptr;              // of the reception that next() returned last
   std::size_t count_ = 0;
   std::size_t taken_ = 0;
 };

@@ -1,6 +1,7 @@
 #include "observer/observer.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <utility>
 
@@ -35,6 +36,12 @@ std::optional<std::uint32_t> uid_of(std::uint64_t generation_ns, std::uint32_t u
   return uid;
 }
 
+std::optional<std::uint32_t> pid_of(const Attestation& sender) {
+  const auto* process = std::get_if<Identity>(&sender);
+  if (process == nullptr || process->tgid == 0) return std::nullopt;
+  return process->tgid;
+}
+
 FrameDrop drop_of(Tracker::Full::Bound bound) {
   switch (bound) {
     case Tracker::Full::Bound::Capacity: return FrameDrop::TrackerFull;
@@ -52,17 +59,49 @@ bool is_first_or_changed(const Tracker::Outcome& outcome) {
          std::holds_alternative<Tracker::TakenOver>(outcome);
 }
 
+// One more whenever Counters or what is beside them change.
+constexpr std::uint32_t kCountersVersion = 3;
+
 }  // namespace
 
 Observer::Observer(const Clock& clock, const Config& config)
     : clock_(clock),
       policy_(config.policy),
-      start_ns_(clock.now_ns()),
+      start_ns_(config.state != nullptr ? config.state->origin().start_ns : clock.now_ns()),
       feeds_(config.empty_pause_ns),
       tracker_(config.tracker_capacity, config.threshold_ns, config.seed, config.eviction,
                config.agents_per_owner, config.read_delay_ns, config.network_agents,
-               config.precedence),
-      clock_watch_(clock, config.threshold_ns) {}
+               config.precedence, config.state),
+      clock_watch_(clock, config.threshold_ns),
+      kept_(config.state != nullptr ? kept_in(*config.state) : own_kept_),
+      counters_(kept_.counters) {
+  if (config.state != nullptr) take_back(config.tell_again);
+}
+
+Observer::Kept& Observer::kept_in(const StateMemory& state) {
+  return *reinterpret_cast<Kept*>(state.region(StateRegion::Counters).data());
+}
+
+StateMemory::Layout Observer::layout(const Config& config) {
+  StateMemory::Layout layout;
+  Tracker::add_to(layout, config.tracker_capacity);
+  layout[StateRegion::Counters] = {.version = kCountersVersion, .bytes = sizeof(Kept)};
+  return layout;
+}
+
+void Observer::take_back(bool tell_again) {
+  // Of two clocks that are read one after the other, so the sum may be too small.
+  constexpr std::uint64_t kSlack_ns = kNsPerSecond;
+  const std::uint64_t now_ns = clock_.now_ns();
+  taken_back_.agents = tracker_.take_back(
+      {.now_ns = now_ns, .boot_ns = now_ns + clock_.suspended_ns() + kSlack_ns}, tell_again);
+  taken_back_.has_counters = counters_.settle();
+  if (!taken_back_.has_counters) counters_ = {};
+  is_repeated_counted_ = counters_.beats != kept_.beats_before;
+  if (kept_.alive_ns == 0 || kept_.alive_ns > now_ns) return;
+  taken_back_.away_ns = now_ns - kept_.alive_ns;
+  clock_watch_.go_on_from(kept_.alive_ns);
+}
 
 void Observer::add(Source& source) {
   feeds_.add(source);
@@ -107,8 +146,9 @@ std::optional<Event> Observer::poll() {
 // first, so a source that is then found empty has been read up to `now`.
 std::optional<Event> Observer::look() {
   const std::uint64_t now = clock_.now_ns();
+  tracker_.note_told();
   check_clock(now);
-  looked_ns_ = now;
+  looked_ns_ = kept_.alive_ns = now;
   is_idle_ = false;
   clock_watch_.expect(now);
   if (auto stall = due_stall(now)) return stall;
@@ -294,6 +334,7 @@ Stall Observer::stall(const Tracker::Stalled& stalled, StallCause cause, std::ui
       .comm = {},
       .host = stalled.host,
       .threshold_ns = stalled.threshold_ns,
+      .may_be_repeated = stalled.may_be_repeated,
   };
 }
 
@@ -320,11 +361,12 @@ std::optional<Event> Observer::handle(const AncillaryTruncated& truncated, std::
 }
 
 std::optional<Event> Observer::handle(const Arrival& arrival, std::uint64_t now_ns) {
-  const auto decoded = vlp::decode(arrival.bytes);
+  const bool may_be_init = may_claim_init(arrival.attestation, policy_);
+  const auto decoded = vlp::decode(arrival.bytes, may_be_init ? vlp::kInitPid : vlp::kLowestPid);
   if (const auto* error = std::get_if<vlp::DecodeError>(&decoded)) {
     ++counters_.decode_errors[*error];
     note_refused(arrival.attestation);
-    return Decode{*error, since_start(now_ns)};
+    return Decode{*error, since_start(now_ns), pid_of(arrival.attestation)};
   }
   const auto& frame = std::get<vlp::Frame>(decoded);
   return std::visit(
@@ -399,9 +441,27 @@ std::optional<Event> Observer::track(const vlp::Frame& frame, std::uint32_t pid,
       .comm = {},
       .host = claim != nullptr ? claim->host : kThisHost,
   };
+  if (tracker_.repeat(tracked, now_ns, is_repeated_counted_)) {
+    count_repeated();
+    beat.may_be_repeated = true;
+    beat.is_first = false;
+    beat.comm = comm_of(sender.slot, sender.generation_ns);
+    return beat;
+  }
+  if (sender.generation_ns != 0) kept_.beats_before = counters_.beats;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
   const Tracker::Outcome outcome = tracker_.record(tracked, now_ns);
   if (is_first_or_changed(outcome)) beat.comm = comm_of(sender.slot, sender.generation_ns);
   return std::visit([&](const auto& what) { return event_for(what, beat); }, outcome);
+}
+
+// The predecessor has recorded it, and may have been killed before it counted it, or told it.
+void Observer::count_repeated() {
+  if (is_repeated_counted_) {
+    --counters_.receptions;  // which handle() has counted
+  } else {
+    ++counters_.beats;
+  }
 }
 
 std::optional<Event> Observer::event_for(const Tracker::Inserted& outcome, const Beat& beat) {

@@ -74,9 +74,22 @@ class Observer {
     std::uint64_t read_delay_ns = 0;        // how long a source may leave frames unread
     Policy policy;
     std::uint64_t seed = random_seed();  // of the tracker's index
+    const StateMemory* state = nullptr;  // borrowed; holds what a successor goes on with
+    bool tell_again = false;  // of a predecessor's agents, those that it has reported as silent
   };
 
-  // The observer's time, in the events' *_ns, starts here.
+  // What a StateMemory must have for an observer with this configuration.
+  [[nodiscard]] static StateMemory::Layout layout(const Config& config);
+
+  // What was taken back of a predecessor's.
+  struct TakenBack {
+    Tracker::TakenBack agents;
+    bool has_counters = false;  // false: they begin at 0
+    std::uint64_t away_ns = 0;  // how long nobody observed
+  };
+
+  // The observer's time, in the events' *_ns, starts here; with a state, at its Origin::start_ns.
+  // A new state is empty, and one that a predecessor has left is taken back.
   Observer(const Clock& clock, const Config& config);
   Observer(const Observer&) = delete;
   Observer& operator=(const Observer&) = delete;
@@ -138,9 +151,11 @@ class Observer {
   [[nodiscard]] std::uint64_t since_start(std::uint64_t now_ns) const { return now_ns - start_ns_; }
 
   [[nodiscard]] const Counters& counters() const { return counters_; }
+  [[nodiscard]] const TakenBack& taken_back() const { return taken_back_; }
   [[nodiscard]] std::size_t agents() const { return tracker_.size(); }
 
  private:
+  void take_back(bool tell_again);
   std::optional<Event> look();
   [[nodiscard]] bool is_stall_due(std::uint64_t now_ns) const;
   [[nodiscard]] bool is_silence_due(std::uint64_t now_ns) const;
@@ -177,6 +192,7 @@ class Observer {
   std::optional<Event> event_for(const Tracker::Refreshed& outcome, Beat beat);
   std::optional<Event> event_for(const Tracker::Restarted& outcome, const Beat& beat);
   std::optional<Event> event_for(const Tracker::OutOfOrder& outcome, const Beat& beat);
+  void count_repeated();
   std::optional<Event> event_for(const Tracker::OriginConflict& outcome, const Beat& beat);
   std::optional<Event> event_for(const Tracker::NamespaceConflict& outcome, const Beat& beat);
   std::optional<Event> event_for(const Tracker::TakenOver& outcome, const Beat& beat);
@@ -194,7 +210,18 @@ class Observer {
 
   Tracker tracker_;
   ClockWatch clock_watch_;
-  Counters counters_;
+  // What is kept, beside the tracker's.
+  struct Kept {
+    Counters counters;
+    std::uint64_t alive_ns = 0;      // the latest look(); 0: there was none
+    std::uint64_t beats_before = 0;  // Counters::beats before the latest attested one
+  };
+  static Kept& kept_in(const StateMemory& state);
+  Kept own_kept_;  // without a state
+  Kept& kept_;
+  Counters& counters_;
+  TakenBack taken_back_;
+  bool is_repeated_counted_ = false;  // the beat that the predecessor had in hand
   std::optional<Event> held_back_;  // returned by the next poll(): another event had to come first
   std::uint64_t looked_ns_ = 0;     // when look() last read the clock
   bool all_empty_ = false;          // the sources were empty after what it read ahead

@@ -45,6 +45,10 @@ class Source {
   // attestation is not decided yet stays inside.
   virtual std::optional<Reception> next(std::uint64_t now_ns) = 0;
 
+  // The oldest reception that next() has returned and that was not handled yet is handled now, and
+  // its event has been told. Called for each, in their order; at most Feeds::kAhead wait.
+  virtual void handled() {}
+
   // Everything that was queued here before this instant has been returned by next(). A silence may
   // be judged up to here and no further: later beats may still wait in the socket.
   [[nodiscard]] virtual std::uint64_t horizon_ns() const = 0;

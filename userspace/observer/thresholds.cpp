@@ -4,8 +4,8 @@
 
 namespace hb {
 
-Thresholds::Thresholds(std::uint64_t default_ns, std::uint64_t read_delay_ns)
-    : read_delay_ns_(read_delay_ns), shortest_ns_(default_ns) {
+Thresholds::Thresholds(std::uint64_t default_ns, std::uint64_t read_delay_ns, Kept* kept)
+    : read_delay_ns_(read_delay_ns), kept_(kept), shortest_ns_(default_ns) {
   use(kDefault, default_ns);
 }
 
@@ -15,6 +15,15 @@ std::optional<Thresholds::Index> Thresholds::add(std::uint64_t threshold_ns) {
   if (free == kMost) return std::nullopt;
   use(free, threshold_ns);
   return free;
+}
+
+bool Thresholds::take_back(Index index) {
+  if ((in_use_ & bit(index)) != 0) return true;
+  if (kept_ == nullptr) return false;
+  const std::uint64_t ns = kept_->ns[index];
+  if (ns == 0 || kept_->complement[index] != ~ns) return false;
+  use(index, ns);
+  return true;
 }
 
 Thresholds::Index Thresholds::find(std::uint64_t threshold_ns) const {
@@ -30,6 +39,10 @@ void Thresholds::use(Index index, std::uint64_t threshold_ns) {
   thresholds_[index] = {.ns = threshold_ns,
                         .read_delay_ns = std::min(read_delay_ns_, threshold_ns / 3),
                         .grace = Grace(threshold_ns, last_gap_)};
+  if (kept_ != nullptr) {
+    kept_->ns[index] = threshold_ns;
+    kept_->complement[index] = ~threshold_ns;
+  }
   in_use_ |= bit(index);
   shortest_ns_ = std::min(shortest_ns_, threshold_ns);
   update_grace_end();

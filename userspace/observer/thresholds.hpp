@@ -30,7 +30,18 @@ class Thresholds {
     Grace grace;
   };
 
-  Thresholds(std::uint64_t default_ns, std::uint64_t read_delay_ns);
+  // What outlives this process: each threshold and, that a torn one be known, its complement.
+  struct Kept {
+    std::array<std::uint64_t, kMost> ns;
+    std::array<std::uint64_t, kMost> complement;
+  };
+
+  // `kept`: borrowed; null: nothing is kept.
+  Thresholds(std::uint64_t default_ns, std::uint64_t read_delay_ns, Kept* kept = nullptr);
+
+  // The threshold that a predecessor had with this index is in use from now on. False: there is
+  // none to be believed. The default is always this process's own.
+  bool take_back(Index index);
 
   const Threshold& operator[](Index index) const { return thresholds_[index]; }
 
@@ -66,6 +77,7 @@ class Thresholds {
   void update_grace_end();
 
   const std::uint64_t read_delay_ns_;
+  Kept* const kept_;
   std::uint64_t in_use_ = 0;  // a bit for each index
   std::uint64_t shortest_ns_ = 0;
   std::uint64_t grace_end_ns_ = 0;

@@ -1,13 +1,17 @@
 #include "observer/tracker.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <random>
 #include <utility>
 
 #include "base/saturating.hpp"
+#include "identity/verdict.hpp"
 
 namespace hb {
 namespace {
+
+static_assert(kPidLimit - 1 <= AgentTable::kOwnPidMask);
 
 constexpr std::uint64_t kNonceTop = ~std::uint64_t{0};
 
@@ -26,6 +30,12 @@ std::uint32_t owner_of(const TrackedBeat& beat) {
   return beat.claim == nullptr ? beat.owner : kNetworkOwner;
 }
 
+// The region, as what it holds; null without a state.
+template <typename T>
+T* kept(const StateMemory* state, StateRegion region) {
+  return state == nullptr ? nullptr : reinterpret_cast<T*>(state->region(region).data());
+}
+
 bool both_known_and_different(std::uint64_t one, std::uint64_t other) {
   return one != 0 && other != 0 && one != other;
 }
@@ -39,13 +49,16 @@ std::uint64_t random_seed() {
 
 Tracker::Tracker(std::size_t capacity, std::uint64_t threshold_ns, std::uint64_t seed,
                  Eviction eviction, std::size_t agents_per_owner, std::uint64_t read_delay_ns,
-                 std::size_t network_agents, OriginPrecedence precedence)
+                 std::size_t network_agents, OriginPrecedence precedence, const StateMemory* state)
     : eviction_(eviction),
       agents_per_owner_(agents_per_owner),
       network_agents_(network_agents),
       precedence_(precedence),
-      thresholds_(threshold_ns, read_delay_ns),
-      table_(std::clamp<std::size_t>(capacity, 1, kMaxCapacity), seed),
+      thresholds_(threshold_ns, read_delay_ns,
+                  kept<Thresholds::Kept>(state, StateRegion::Thresholds)),
+      table_(std::clamp<std::size_t>(capacity, 1, kMaxCapacity), seed,
+             {.slots = kept<AgentTable::Slot>(state, StateRegion::Slots),
+              .rests = kept<AgentTable::Rest>(state, StateRegion::Rests)}),
       owner_memory_((kNetworkOwner + 1) * sizeof(std::uint32_t)),
       agents_of_owner_(owner_memory_.as<std::uint32_t>()) {}
 
@@ -88,6 +101,7 @@ Tracker::Outcome Tracker::meet_other_origin(Number number, const TrackedBeat& be
   const bool gives_way = precedence_ == OriginPrecedence::Strongest || slot.is_stalled();
   if (beat.origin != BeatOrigin::KernelAttested || !gives_way) return OriginConflict{from};
   if (!owner_has_room(owner_of(beat))) return Full{Full::Bound::Owner};
+  table_.begin_change(number);
   discharge(number);
   take_over(number, beat, now_ns);
   return TakenOver{from};
@@ -114,12 +128,14 @@ bool Tracker::set_threshold(std::uint32_t pid, std::uint64_t generation_ns,
   const Number number = living(pid, generation_ns);
   if (number == AgentTable::kNone) return false;
   if (threshold(table_[number]).ns == threshold_ns) return true;
+  table_.begin_change(number);
   const auto threshold = threshold_for(number, threshold_ns);
-  if (!threshold) return false;
+  if (!threshold) return table_.end_change(number), false;
   const List list = table_[number].list;
   const List sorted = list == List::Stalled ? List::Stalled : List::Live;
   const bool is_sorted = put_in_order(number, sorted, *threshold);
   if (sorted == List::Live && !is_sorted) check_next(number);
+  table_.end_change(number);
   return true;
 }
 
@@ -144,8 +160,21 @@ Tracker::Due Tracker::due(Number number) const {
 
 Tracker::Stalled Tracker::silence(Number number) {
   const List list = is_of_network(number) ? List::StalledNetwork : List::Stalled;
+  const bool may_be_repeated = note_untold(number);
   move(number, list, table_[number].threshold);
-  return describe(number);
+  AgentTable::Rest& rest = table_.rest(number);
+  if (rest.stalls < AgentTable::kMostStalls) ++rest.stalls;
+  return describe(number, may_be_repeated);
+}
+
+// Before it is moved, as a kill may come between. True: a predecessor has noted that already.
+bool Tracker::note_untold(Number number) {
+  note_told();
+  untold_ = number;
+  const bool was_untold = table_[number].untold != 0;
+  table_[number].untold = 1;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  return was_untold;
 }
 
 void Tracker::defer(Number number, std::uint64_t at_ns) {
@@ -165,9 +194,12 @@ std::optional<Tracker::Stalled> Tracker::record_exit(std::uint32_t pid,
                                                      std::uint64_t generation_ns) {
   const Number number = living(pid, generation_ns);
   if (number == AgentTable::kNone) return std::nullopt;
-  discharge(number);
+  const bool may_be_repeated = note_untold(number);
+  table_.rest(number).checked_ns = ++exits_;
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // a successor finds a dead one in its place
   move(number, List::Dead, Thresholds::kDefault);
-  return describe(number);
+  discharge(number);
+  return describe(number, may_be_repeated);
 }
 
 std::uint64_t Tracker::next_deadline_ns() const { return next().deadline_ns; }
@@ -313,6 +345,7 @@ bool Tracker::is_evictable(Number number, const TrackedBeat& beat, std::uint64_t
 
 Tracker::Outcome Tracker::reuse(Number number, const TrackedBeat& beat, std::uint64_t now_ns) {
   const bool evicted = table_[number].list != List::Dead;
+  table_.begin_change(number);
   discharge(number);
   table_.rename(number, id_of(beat));
   take_over(number, beat, now_ns);
@@ -321,11 +354,14 @@ Tracker::Outcome Tracker::reuse(Number number, const TrackedBeat& beat, std::uin
 
 Tracker::Outcome Tracker::restart(Number number, const TrackedBeat& beat, std::uint64_t now_ns) {
   Restarted restarted;
-  if (table_[number].list != List::Dead) restarted.ended = describe(number);
+  if (table_[number].list != List::Dead) {
+    restarted.ended = describe(number, table_[number].untold != 0);
+  }
   const std::uint32_t owner = table_.rest(number).owner;  // kNoOwner if dead
   if (owner != owner_of(beat) && !owner_has_room(owner_of(beat))) {
     return Full{Full::Bound::Owner};
   }
+  table_.begin_change(number);
   discharge(number);
   take_over(number, beat, now_ns);
   return restarted;
@@ -335,14 +371,20 @@ Tracker::Outcome Tracker::refresh(Number number, const TrackedBeat& beat, std::u
                                   bool new_session) {
   Slot& slot = table_[number];
   const bool changed = new_session || slot.is_stalled() || slot.status != beat.status;
-  learn(number, beat);
+  const bool may_learn = slot.generation_ns == 0 || slot.ns_inode == 0;
+  if (may_learn) {
+    table_.begin_change(number);
+    learn(number, beat);
+  }
   hear(slot, beat, now_ns);
   put_in_order(number, List::Live, slot.threshold);
+  if (may_learn) table_.end_change(number);
   return Refreshed{changed, new_session};
 }
 
 // Assigns the slot to this beat's sender, with the default threshold.
 void Tracker::take_over(Number number, const TrackedBeat& beat, std::uint64_t now_ns) {
+  table_.begin_change(number);
   Slot& slot = table_[number];
   slot.origin = beat.origin;
   slot.generation_ns = beat.generation_ns;
@@ -351,11 +393,14 @@ void Tracker::take_over(Number number, const TrackedBeat& beat, std::uint64_t no
   AgentTable::Rest& rest = table_.rest(number);
   if (!slot.is_remote()) rest.attested = {.cgroup_id = beat.cgroup_id, .refused_ns = 0};
   rest.checked_ns = 0;
-  rest.own_pid = beat.own_pid;
+  rest.own_pid = beat.own_pid & AgentTable::kOwnPidMask;
+  rest.stalls = 0;
   charge(number, owner_of(beat));
   slot.heard = Heard::OnlyTerminal;
+  slot.high_nonce = vlp::kTerminalNonce;  // no regular one is that
   hear(slot, beat, now_ns);
   put_in_order(number, List::Live, Thresholds::kDefault);
+  table_.end_change(number);
 }
 
 void Tracker::learn(Number number, const TrackedBeat& beat) {
@@ -366,29 +411,53 @@ void Tracker::learn(Number number, const TrackedBeat& beat) {
     AgentTable::Rest& rest = table_.rest(number);
     slot.generation_ns = beat.generation_ns;
     rest.attested.cgroup_id = beat.cgroup_id;
-    if (rest.own_pid == 0) rest.own_pid = beat.own_pid;
+    if (rest.own_pid == 0) rest.own_pid = beat.own_pid & AgentTable::kOwnPidMask;
   }
   if (slot.ns_inode == 0) slot.ns_inode = beat.ns_inode;
 }
 
+// A kill may come anywhere: a successor that reads the beat again completes this, see repeat().
 void Tracker::hear(Slot& slot, const TrackedBeat& beat, std::uint64_t now_ns) {
-  slot.status = beat.status;
-  slot.payload = beat.payload;
+  slot.untold = 0;
   slot.uid = beat.uid;
   slot.kernel_slot = beat.kernel_slot;
   slot.last_ns = now_ns;
-  slot.sent_ns = std::max(slot.sent_ns, beat.sent_ns);
-  if (is_terminal(beat)) {
-    if (slot.heard == Heard::Regular) slot.heard = Heard::TerminalAfterRegular;
-    return;
+  if (!is_terminal(beat)) {
+    slot.high_nonce = beat.nonce;
+    slot.heard = Heard::Regular;
+  } else if (slot.heard == Heard::Regular) {
+    slot.heard = Heard::TerminalAfterRegular;
   }
-  slot.heard = Heard::Regular;
-  slot.high_nonce = beat.nonce;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  slot.sent_ns = std::max(slot.sent_ns, beat.sent_ns);
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // before that, the status is the last one's
+  slot.status = beat.status;
+  slot.payload = beat.payload;
 }
 
 bool Tracker::in_order(const Slot& slot, const TrackedBeat& beat) {
   if (is_terminal(beat) || slot.heard == Heard::OnlyTerminal) return true;
   return beat.nonce > slot.high_nonce || wraps(slot.high_nonce, beat.nonce);
+}
+
+bool Tracker::record_repeated(const TrackedBeat& beat, std::uint64_t now_ns, bool is_counted) {
+  if (beat.generation_ns == 0) return false;
+  may_repeat_ = false;
+  const Number number = find(beat);
+  if (number == AgentTable::kNone) return false;
+  if (!is_repeated(table_[number], beat, is_counted)) return false;
+  if (table_[number].list == List::Dead) return true;
+  hear(table_[number], beat, now_ns);
+  put_in_order(number, List::Live, table_[number].threshold);
+  return true;
+}
+
+// As far as hear() has come: the nonce was stored before the instant.
+bool Tracker::is_repeated(const Slot& slot, const TrackedBeat& beat, bool is_counted) {
+  if (beat.generation_ns != slot.generation_ns || beat.sent_ns == 0) return false;
+  if (beat.sent_ns == slot.sent_ns) return is_terminal(beat) || beat.nonce == slot.high_nonce;
+  return !is_counted && beat.sent_ns > slot.sent_ns && beat.nonce == slot.high_nonce &&
+         !is_terminal(beat);
 }
 
 bool Tracker::begins_session(const Slot& slot, const TrackedBeat& beat) {
@@ -399,7 +468,7 @@ bool Tracker::begins_session(const Slot& slot, const TrackedBeat& beat) {
   return slot.sent_ns != 0 && beat.sent_ns > slot.sent_ns;
 }
 
-Tracker::Stalled Tracker::describe(Number number) const {
+Tracker::Stalled Tracker::describe(Number number, bool may_be_repeated) const {
   const Slot& slot = table_[number];
   const AgentTable::Rest& rest = table_.rest(number);
   return Stalled{
@@ -417,6 +486,8 @@ Tracker::Stalled Tracker::describe(Number number) const {
       .payload = slot.payload,
       .host = slot.is_remote() ? rest.host : kThisHost,
       .threshold_ns = threshold(slot).ns,
+      .stalls = rest.stalls,
+      .may_be_repeated = may_be_repeated,
   };
 }
 

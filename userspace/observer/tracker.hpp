@@ -69,6 +69,7 @@
 #include "observer/event.hpp"
 #include "observer/grace.hpp"
 #include "observer/thresholds.hpp"
+#include "state/state_memory.hpp"
 #include "vlp/frame.hpp"
 
 namespace hb {
@@ -141,6 +142,9 @@ class Tracker {
     std::uint32_t payload;      // likewise
     HostAddress host;           // whose pid it is
     std::uint64_t threshold_ns;
+    std::uint32_t stalls;  // by silence, of this process; AgentTable::kMostStalls: or more
+    // A predecessor has told of it, or was about to; or of its silence before its exit.
+    bool may_be_repeated;
   };
 
   // The first beat of another process under a known pid. `ended` is the former process, unless
@@ -177,10 +181,37 @@ class Tracker {
   Tracker(std::size_t capacity, std::uint64_t threshold_ns, std::uint64_t seed,
           Eviction eviction = Eviction::Strict, std::size_t agents_per_owner = 0,
           std::uint64_t read_delay_ns = 0, std::size_t network_agents = 0,
-          OriginPrecedence precedence = OriginPrecedence::First);
+          OriginPrecedence precedence = OriginPrecedence::First,
+          const StateMemory* state = nullptr);
+
+  // What a tracker of this capacity needs of a StateMemory. Given to the
+  // constructor, which borrows it, the memory holds all that a successor takes back.
+  static void add_to(StateMemory::Layout& layout, std::size_t capacity);
+
+  struct Instants {
+    std::uint64_t now_ns;   // CLOCK_MONOTONIC
+    std::uint64_t boot_ns;  // CLOCK_BOOTTIME
+  };
+  struct TakenBack {
+    std::size_t agents = 0;   // that are not dead
+    std::size_t dead = 0;     // known to have ended
+    std::size_t torn = 0;     // dropped: they were being changed
+    std::size_t refused = 0;  // dropped: a field is out of range, or the agent is there twice
+  };
+  // What a predecessor has left, before any other call. Senders' slots and owners are the kernel
+  // program's numbers: only with the predecessor's program do they mean anything.
+  // `tell_again`: agents that were reported as silent are reported once more, if they still are.
+  TakenBack take_back(const Instants& now, bool tell_again = false);
 
   // Prefetches the slots for which record() will be called.
   void fetch(std::span<const std::uint32_t> pids) const;
+
+  // True for the very beat that a predecessor has recorded last, or was just recording: the first
+  // of an attested sender after take_back(). Then it is recorded; else call record().
+  // `is_counted`: the predecessor had finished with what it recorded last.
+  bool repeat(const TrackedBeat& beat, std::uint64_t now_ns, bool is_counted) {
+    return may_repeat_ && record_repeated(beat, now_ns, is_counted);
+  }
 
   Outcome record(const TrackedBeat& beat, std::uint64_t now_ns);
 
@@ -255,6 +286,13 @@ class Tracker {
   // not return it any more. Empty if no agent is that process.
   std::optional<Stalled> record_exit(std::uint32_t pid, std::uint64_t generation_ns);
 
+  // What expire() or record_exit() has returned last has been told: until then a successor takes
+  // the agent back as one that it has to tell of.
+  void note_told() {
+    const Number number = std::exchange(untold_, AgentTable::kNone);
+    if (number != AgentTable::kNone) table_[number].untold = 0;
+  }
+
   // The first instant at which expire() may return an agent, if no beat comes before; kNever: none.
   [[nodiscard]] std::uint64_t next_deadline_ns() const;
 
@@ -295,7 +333,12 @@ class Tracker {
   static void hear(Slot& slot, const TrackedBeat& beat, std::uint64_t now_ns);
   static bool in_order(const Slot& slot, const TrackedBeat& beat);
   static bool begins_session(const Slot& slot, const TrackedBeat& beat);
-  [[nodiscard]] Stalled describe(Number number) const;
+  [[nodiscard]] Stalled describe(Number number, bool may_be_repeated = false) const;
+  [[nodiscard]] bool is_in_range(Number number, const Instants& now) const;
+  bool is_kept(Number number, const Instants& now, bool tell_again, TakenBack& taken);
+  void count_kept(Number number, TakenBack& taken);
+  static void bring_back(Slot& slot);
+  [[nodiscard]] std::uint64_t order_in_list(Number number) const;
   // To be called before and after an agent is moved.
   void note_if_oldest(Number number) {
     if (table_.older(number) != AgentTable::kNone) return;
@@ -329,6 +372,9 @@ class Tracker {
   [[nodiscard]] Number first_due(std::uint64_t at_ns) const;
   [[nodiscard]] Due due(Number number) const;
   Stalled silence(Number number);
+  bool note_untold(Number number);
+  bool record_repeated(const TrackedBeat& beat, std::uint64_t now_ns, bool is_counted);
+  static bool is_repeated(const Slot& slot, const TrackedBeat& beat, bool is_counted);
   void defer(Number number, std::uint64_t at_ns);
 
   [[nodiscard]] bool is_of_network(Number number) const {
@@ -350,6 +396,10 @@ class Tracker {
   mutable std::array<Next, Thresholds::kMost> next_of_;
   mutable Next next_;
   mutable std::uint64_t changed_ = 0;
+
+  std::uint64_t exits_ = 0;  // the last exit's place in their order
+  Number untold_ = AgentTable::kNone;
+  bool may_repeat_ = false;  // taken back, and no attested beat since
 
   const ZeroedPages owner_memory_;
   std::uint32_t* const agents_of_owner_;  // kOwners and kNetworkOwner: agents that are not dead

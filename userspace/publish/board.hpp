@@ -81,8 +81,9 @@ struct AgentRow {
   std::uint8_t origin;  // BeatOrigin
   HostAddress host;
   Comm comm;
+  std::uint64_t stalls;
 };
-static_assert(sizeof(AgentRow) == 80);
+static_assert(sizeof(AgentRow) == 88);
 
 struct AgentRows {
   std::uint64_t written_ns;

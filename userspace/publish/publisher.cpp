@@ -58,18 +58,6 @@ void watch_too(const Fd& epoll, int fd) {
   ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &event);
 }
 
-Result<Fd> watch(const Fd& socket) {
-  Fd epoll(::epoll_create1(EPOLL_CLOEXEC));
-  int code = errno;
-  if (!epoll) return os_error(code, "cannot watch the publisher process (epoll_create1)");
-  epoll_event event{};
-  event.events = EPOLLIN;
-  const int added = ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, socket.get(), &event);
-  code = errno;
-  if (added != 0) return os_error(code, "cannot watch the publisher process (epoll_ctl)");
-  return epoll;
-}
-
 // The first word of the process, which is the only one that is waited for.
 Result<> receive_hello(const Fd& control) {
   PublisherHello hello;
@@ -90,7 +78,7 @@ Result<std::unique_ptr<Publisher>> Publisher::start(PublisherConfig config, Fd h
   if (!control) return control.error();
   auto lifeline = make_lifeline();
   if (!lifeline) return lifeline.error();
-  auto epoll = watch(control.value().ours);
+  auto epoll = watch_socket(control.value().ours, "publisher process");
   if (!epoll) return epoll.error();
   auto listening = duplicate(http);
   if (!listening) return listening.error();

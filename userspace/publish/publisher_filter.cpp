@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "base/address_space.hpp"
+
 namespace hb {
 namespace {
 
@@ -20,8 +22,8 @@ constexpr std::array kRefused = {
     SCMP_SYS(rt_tgsigqueueinfo), SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev),
     SCMP_SYS(process_madvise), SCMP_SYS(kcmp), SCMP_SYS(setpriority), SCMP_SYS(sched_setscheduler),
     SCMP_SYS(sched_setattr),
-    // the network, but for connections that come
-    SCMP_SYS(socket), SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(listen),
+    // the network, but for connections that come; listen(2) does nothing without bind(2)
+    SCMP_SYS(socket), SCMP_SYS(connect), SCMP_SYS(bind),
     // files
     SCMP_SYS(creat), SCMP_SYS(openat2), SCMP_SYS(open_by_handle_at), SCMP_SYS(truncate),
     SCMP_SYS(mkdir), SCMP_SYS(mkdirat), SCMP_SYS(mknod), SCMP_SYS(mknodat), SCMP_SYS(link),
@@ -97,7 +99,8 @@ int refuse_all(const Filter& filter) {
 }  // namespace
 
 Result<> refuse_what_a_publisher_needs_not() {
-  const Filter filter(::seccomp_init(SCMP_ACT_ALLOW));
+  const bool has_room = has_room_for(kSeccompRoom_bytes);
+  const Filter filter(has_room ? ::seccomp_init(SCMP_ACT_ALLOW) : nullptr);
   if (!filter) return Error{"cannot make a seccomp filter of the publisher process", ENOMEM};
   int code = refuse_all(filter);
   if (code == 0) code = ::seccomp_load(filter.get());

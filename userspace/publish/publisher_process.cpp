@@ -28,6 +28,7 @@
 #include "recovery/command_priority.hpp"
 #include "recovery/forked_process.hpp"
 #include "transport/descriptors.hpp"
+#include "transport/unix_stream_listener.hpp"
 
 namespace hb {
 namespace {
@@ -137,6 +138,8 @@ class PublisherProcess final : public HttpPages {
       if (length < 0 && code == EAGAIN) return;
       if (length <= 0) ::_exit(0);
       if (static_cast<PublisherWord>(word) != PublisherWord::ServeStatus || !received[0]) continue;
+      // One that was bound while the observer ran does not listen yet.
+      ::listen(received[0].get(), kUnixStreamBacklog);
       status_ = std::make_unique<StatusServer>(
           std::move(received[0]), [this](std::uint64_t since_ns) { return document(since_ns); });
     }

@@ -112,7 +112,7 @@ Json agent(const View& view, const AgentRow& row) {
           {"nonce", row.nonce},
           {"last_beat_age_ns", age_ns(row.last_beat_ns, view.now_ns)},
           {"threshold_ns", row.threshold_ns},
-          {"stalls", nullptr},
+          {"stalls", row.stalls},
           {"origin", hb::name(static_cast<BeatOrigin>(row.origin))},
           {"uid", row.has_uid != 0 ? Json(row.uid) : Json(nullptr)},
           {"comm", text_or_null(row.comm.view())},

@@ -20,18 +20,6 @@ constexpr std::uint64_t kRootId = 1;  // of the whole hierarchy
 constexpr std::uint64_t kIdleLook_ns = 10 * kNsPerMs;
 constexpr std::uint64_t kLongestPause_ns = kNsPerSecond;
 
-Result<Fd> watch(const Fd& socket) {
-  Fd epoll(::epoll_create1(EPOLL_CLOEXEC));
-  int code = errno;
-  if (!epoll) return os_error(code, "cannot watch the cgroup process (epoll_create1)");
-  epoll_event event{};
-  event.events = EPOLLIN;
-  const int added = ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, socket.get(), &event);
-  code = errno;
-  if (added != 0) return os_error(code, "cannot watch the cgroup process (epoll_ctl)");
-  return epoll;
-}
-
 // The first message of the process, and the only one that is waited for.
 Result<> receive_hello(const Fd& socket) {
   WalkerHello hello;
@@ -63,7 +51,7 @@ Result<std::unique_ptr<CgroupPaths>> CgroupPaths::start(const Config& config, Fd
   if (paired != 0) return os_error(code, "cannot start the cgroup process (socketpair)");
   Fd ours(ends[0]);
   Fd its(ends[1]);
-  auto epoll = watch(ours);
+  auto epoll = watch_socket(ours, "cgroup process");
   if (!epoll) return epoll.error();
   const pid_t parent = ::getpid();
   auto process = ForkedProcess::start(

@@ -42,6 +42,14 @@ constexpr std::array<Placeholder, 6> kPlaceholders = {{
     {"{cgroup}", [](const RecoveryTarget& t) { return t.service.cgroup; }},
     {"{comm}", comm_of},
 }};
+std::string placeholders() {
+  std::string all;
+  for (const Placeholder& placeholder : kPlaceholders) {
+    (all += all.empty() ? "" : ", ") += placeholder.name;
+  }
+  return all;
+}
+
 constexpr std::array<const char*, 2> kSearched = {"/usr/bin/", "/bin/"};
 
 class Splitter {
@@ -134,6 +142,33 @@ Result<> check(const std::string& path) {
   return ok();
 }
 
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+// The length of what looks like a placeholder at the beginning of `text`, {name}: else 0.
+std::size_t placeholder_length(std::string_view text) {
+  if (text.size() < 3 || text[0] != '{' || !is_letter(text[1])) return 0;
+  const auto is_in_name = [](char c) {
+    return is_letter(c) || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  };
+  const auto end = std::find_if_not(text.begin() + 1, text.end(), is_in_name);
+  return end == text.end() || *end != '}' ? 0 : static_cast<std::size_t>(end - text.begin()) + 1;
+}
+
+// A misspelt placeholder would be passed on as it is. A shell's ${NAME} is not taken for one.
+Result<> check_placeholders(std::string_view word) {
+  for (std::size_t at = 0; at < word.size(); ++at) {
+    const std::string_view seen = word.substr(at, placeholder_length(word.substr(at)));
+    if (seen.empty() || (at > 0 && word[at - 1] == '$')) continue;
+    const bool is_known =
+        std::any_of(kPlaceholders.begin(), kPlaceholders.end(),
+                    [&](const Placeholder& placeholder) { return placeholder.name == seen; });
+    if (!is_known) {
+      return Error{"'" + std::string(seen) + "' stands for nothing; there are: " + placeholders()};
+    }
+  }
+  return ok();
+}
+
 // In one pass: what is put in is not looked at again, whatever a cgroup may be called.
 std::optional<std::string> filled(std::string_view word, const RecoveryTarget& target) {
   std::string text;
@@ -169,6 +204,9 @@ Result<CommandLine> CommandLine::parse(std::string_view text) {
     if (program.find(placeholder.name) == std::string::npos) continue;
     return Error{std::string(placeholder.name) +
                  " may stand in an argument, not in the program's name"};
+  }
+  for (std::size_t i = 1; i < words.value().size(); ++i) {
+    if (auto known = check_placeholders(words.value()[i]); !known) return known.error();
   }
   auto path = find(program);
   if (!path) return path.error();

@@ -7,7 +7,8 @@
 // {pid}, {uid}, {service}, {unit}, {cgroup} and {comm} stand for what is known of the agent, and
 // never for nothing: where it is not known, there is no command. Nor is there one where {comm},
 // which the agent chooses, has anything but letters, digits and _-.:+@, or begins with any of the
-// last five. Other words in braces stand for themselves.
+// last five. Another name in braces is a mistake, as {pdi} would be passed on as it is. Whatever is
+// no name, or follows a $, stands for itself: {}, {1..3}, { print }, ${HB_PID}.
 //
 // Words are separated by spaces and tabs. Within '...' every byte stands for itself; within "..." a
 // backslash takes the meaning from a following " or \; outside of quotes from any byte. Nothing
@@ -32,7 +33,7 @@ class CommandLine {
  public:
   // The program is an absolute path, or a name in /usr/bin or /bin, looked up now and never again;
   // it is a file that can be executed and that nobody but root and this user can write to. The
-  // Error says which of this is not so.
+  // arguments have no unknown placeholder. The Error says which of this is not so.
   [[nodiscard]] static Result<CommandLine> parse(std::string_view text);
 
   // argv[0] is the path of the program. nullopt: something that it names is not known.

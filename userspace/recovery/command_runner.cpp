@@ -57,11 +57,6 @@ bool CommandRunner::is_running_for(const ProcessKey& process) const {
                      [&](const auto& command) { return command->process() == process; });
 }
 
-bool CommandRunner::has_child(pid_t pid) const {
-  return std::any_of(running_.begin(), running_.end(),
-                     [&](const auto& command) { return command->pid() == pid; });
-}
-
 Result<pid_t> CommandRunner::start(const std::vector<std::string>& argv,
                                    const std::vector<std::string>& environment, const Stall& stall,
                                    std::uint64_t now_ns, std::uint64_t timeout_ns) {

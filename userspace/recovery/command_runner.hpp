@@ -43,7 +43,8 @@ class RunningCommand;
 
 // A command that has ended, and been reaped.
 struct EndedCommand {
-  enum class Why : std::uint8_t { ByItself, Deadline, Shutdown };
+  // Lost: whoever ran it has ended, or has not said in time what became of it; it may still run.
+  enum class Why : std::uint8_t { ByItself, Deadline, Shutdown, Lost };
 
   Stall stall;  // that it was started for
   pid_t pid = 0;
@@ -77,8 +78,6 @@ class CommandRunner {
   [[nodiscard]] bool has_room() const { return running_.size() < config_.max_running; }
   [[nodiscard]] bool is_running_for(const ProcessKey& process) const;
   [[nodiscard]] std::size_t running() const { return running_.size(); }
-  // Whether this child is a command that has not been reaped yet.
-  [[nodiscard]] bool has_child(pid_t pid) const;
   // Ended commands whose background may still write.
   [[nodiscard]] std::size_t leftovers() const { return leftovers_.size(); }
 

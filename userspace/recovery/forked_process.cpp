@@ -4,6 +4,7 @@
 #include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -126,6 +127,18 @@ void ForkedProcess::reap_if_ended() {
   reap(pidfd_);
   pid_ = -1;
   pidfd_.reset();
+}
+
+Result<Fd> watch_socket(const Fd& socket, const std::string& name) {
+  Fd epoll(::epoll_create1(EPOLL_CLOEXEC));
+  int code = errno;
+  if (!epoll) return os_error(code, "cannot watch the " + name + " (epoll_create1)");
+  epoll_event event{};
+  event.events = EPOLLIN;
+  const int added = ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, socket.get(), &event);
+  code = errno;
+  if (added != 0) return os_error(code, "cannot watch the " + name + " (epoll_ctl)");
+  return epoll;
 }
 
 Result<> detach_from_parent(const char* name, const std::vector<Fd*>& kept) {

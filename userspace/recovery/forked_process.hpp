@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "base/fd.hpp"
@@ -34,6 +35,10 @@ class ForkedProcess {
   pid_t pid_;  // -1: moved from, or reaped
   Fd pidfd_;
 };
+
+// The parent's end of the socket to the process of this name, as the only member of an epoll set
+// (level-triggered): a descriptor to wait on that stays when the socket is closed.
+[[nodiscard]] Result<Fd> watch_socket(const Fd& socket, const std::string& name);
 
 // What the child does first: a session and a name (at most 15 bytes) of its own, all signals
 // blocked, /dev/null at 0 to 2, and nothing else open but `kept`, whose numbers may change. So

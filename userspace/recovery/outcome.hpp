@@ -21,6 +21,7 @@ enum class RecoveryOutcome : std::uint8_t {
   EndedBySignal,     // or by a signal that was not ours
   KilledTimeout,     // it was still running at its deadline, and was made to end
   KilledShutdown,    // or when the observer ended
+  CommandLost,       // whoever ran it has ended, or not said in time what became of it
   DryRun,            // all of it but the act
 };
 
@@ -65,6 +66,7 @@ enum class RecoveryRefusal : std::uint8_t {
     case RecoveryOutcome::EndedBySignal: return "ended_by_signal";
     case RecoveryOutcome::KilledTimeout: return "killed_timeout";
     case RecoveryOutcome::KilledShutdown: return "killed_shutdown";
+    case RecoveryOutcome::CommandLost: return "command_lost";
     case RecoveryOutcome::DryRun: return "dry_run";
   }
   return kNoName;

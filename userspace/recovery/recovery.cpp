@@ -34,6 +34,7 @@ bool was_successful(RecoveryOutcome outcome) {
     case RecoveryOutcome::EndedBySignal:
     case RecoveryOutcome::KilledTimeout:
     case RecoveryOutcome::KilledShutdown:
+    case RecoveryOutcome::CommandLost:
     case RecoveryOutcome::DryRun: return false;
   }
   return false;

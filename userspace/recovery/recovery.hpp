@@ -130,7 +130,10 @@ class Recovery {
 
   // What was given up is tried again, and services that go down from now on go by `policies`.
   void reset();
-  void replace_policies(Policies policies) { services_.replace_policies(std::move(policies)); }
+  void replace_policies(Policies policies) {
+    services_.replace_policies(std::move(policies));
+    means_->policies_have_changed();
+  }
   // See Services.
   [[nodiscard]] std::uint64_t threshold_ns(std::uint64_t cgroup_id, const ProcessKey& process,
                                            const ProcessFacts& facts) const {

@@ -1,8 +1,6 @@
 // RecoveryMeans: how a stalled agent is acted upon. The seam between deciding and doing.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -66,13 +64,13 @@ class RecoveryMeans {
   [[nodiscard]] virtual int fd() const { return -1; }
   [[nodiscard]] virtual std::uint64_t wake_ns() const { return Source::kNever; }
   [[nodiscard]] virtual std::size_t running() const { return 0; }
-  // Whether this child of ours is one that next() will reap.
-  [[nodiscard]] virtual bool has_child(pid_t /*pid*/) const { return false; }
   // The next act that has come to its end.
   using Ended = std::variant<RecoveryReport, DeniedAct>;
   virtual std::optional<Ended> next(std::uint64_t /*now_ns*/) { return std::nullopt; }
   // All that is running ends now.
   virtual void kill_all() {}
+  // The operator has changed them.
+  virtual void policies_have_changed() {}
 };
 
 }  // namespace hb

@@ -14,6 +14,7 @@
 
 #include "base/units.hpp"
 #include "observer/source.hpp"
+#include "recovery/forked_process.hpp"
 #include "recovery/pidfd.hpp"
 
 namespace hb {
@@ -27,18 +28,6 @@ constexpr int kLastPatience_ms = 1000;
 void reap(pid_t pid) {
   while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
   }
-}
-
-Result<Fd> watch(const Fd& socket) {
-  Fd epoll(::epoll_create1(EPOLL_CLOEXEC));
-  int code = errno;
-  if (!epoll) return os_error(code, "cannot watch the signaller process (epoll_create1)");
-  epoll_event event{};
-  event.events = EPOLLIN;
-  const int added = ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, socket.get(), &event);
-  code = errno;
-  if (added != 0) return os_error(code, "cannot watch the signaller process (epoll_ctl)");
-  return epoll;
 }
 
 // The first word of the process, which is the only one that is waited for.
@@ -63,7 +52,7 @@ Result<std::unique_ptr<Signaller>> Signaller::start(const PrepareSignaller& prep
   if (paired != 0) return os_error(code, "cannot start the signaller process (socketpair)");
   Fd ours(ends[0]);
   Fd its(ends[1]);
-  auto epoll = watch(ours);
+  auto epoll = watch_socket(ours, "signaller process");
   if (!epoll) return epoll.error();
   const pid_t pid = ::fork();
   code = errno;

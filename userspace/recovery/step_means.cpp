@@ -67,8 +67,6 @@ std::size_t StepMeans::running() const {
   return (signals_ ? signals_->running() : 0) + (commands_ ? commands_->running() : 0);
 }
 
-bool StepMeans::has_child(pid_t pid) const { return commands_ && commands_->has_child(pid); }
-
 std::optional<RecoveryMeans::Ended> StepMeans::next(std::uint64_t now_ns) {
   auto ended = signals_ ? signals_->next(now_ns) : std::nullopt;
   if (!ended && commands_) ended = commands_->next(now_ns);
@@ -78,6 +76,10 @@ std::optional<RecoveryMeans::Ended> StepMeans::next(std::uint64_t now_ns) {
 void StepMeans::kill_all() {
   if (signals_) signals_->kill_all();
   if (commands_) commands_->kill_all();
+}
+
+void StepMeans::policies_have_changed() {
+  if (commands_) commands_->policies_have_changed();
 }
 
 }  // namespace hb

@@ -28,9 +28,9 @@ class StepMeans final : public RecoveryMeans {
   [[nodiscard]] int fd() const override { return epoll_.get(); }
   [[nodiscard]] std::uint64_t wake_ns() const override;
   [[nodiscard]] std::size_t running() const override;
-  [[nodiscard]] bool has_child(pid_t pid) const override;
   std::optional<Ended> next(std::uint64_t now_ns) override;
   void kill_all() override;
+  void policies_have_changed() override;
 
  private:
   StepMeans(std::unique_ptr<SignalMeans> signals, std::unique_ptr<CommandMeans> commands, Fd epoll)

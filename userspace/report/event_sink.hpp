@@ -14,6 +14,13 @@
 
 namespace hb {
 
+// That the observer goes on where another one was ended.
+struct Resumed {
+  std::uint64_t away_ns = 0;       // how long nobody observed
+  std::size_t agents = 0;          // that are known to it
+  std::size_t agents_dropped = 0;  // of which what was left is not to be believed
+};
+
 // Agents can send now.
 struct Ready {
   std::string socket;
@@ -21,6 +28,7 @@ struct Ready {
   std::optional<std::uint32_t> pid_ns_inode = {};  // and its PID namespace
   std::vector<std::string> udp = {};               // where they can send over UDP too
   std::string http_address = {};                   // where metrics are served; empty: nowhere
+  std::optional<Resumed> resumed = {};
 };
 
 // Order of calls: ready() once, write() for each event, loss() and reach() for each notice,

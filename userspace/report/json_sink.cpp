@@ -42,6 +42,7 @@ void put_event(Line& line, const Beat& e) {
   put(line, R"(,"observer_ns":{})", e.observer_ns);
   if (e.claimed_pid != e.pid) put(line, R"(,"claimed_pid":{})", e.claimed_pid);
   put_host(line, e.host);
+  if (e.may_be_repeated) put(line, R"(,"may_be_repeated":true)");
 }
 
 void put_event(Line& line, const Stall& e) {
@@ -55,6 +56,7 @@ void put_event(Line& line, const Stall& e) {
   if (e.exit.code) put(line, R"(,"exit_code":{})", *e.exit.code);
   if (e.exit.signal) put(line, R"(,"exit_signal":{})", *e.exit.signal);
   if (e.last_nonce == vlp::kTerminalNonce) put(line, R"(,"last_word":true)");
+  if (e.may_be_repeated) put(line, R"(,"may_be_repeated":true)");
   if (e.uid) put(line, R"(,"uid":{})", *e.uid);
   if (!e.comm.view().empty()) put(line, R"(,"comm":{})", quoted(std::string(e.comm.view())));
 }
@@ -76,6 +78,7 @@ void put_service(Line& line, const ServiceFacts* service) {
 
 void put_event(Line& line, const Decode& e) {
   put(line, R"({{"event":"decode","error":"{}","observer_ns":{})", name(e.error), e.observer_ns);
+  if (e.attested_pid) put(line, R"(,"attested_pid":{})", *e.attested_pid);
 }
 
 void put_event(Line& line, const AuthFailure& e) {
@@ -146,6 +149,10 @@ void JsonSink::ready(const Ready& observer) {
   }
   if (!observer.http_address.empty()) {
     put(line_, R"(,"http_address":{})", quoted(observer.http_address));
+  }
+  if (const auto& resumed = observer.resumed) {
+    put(line_, R"(,"resumed":true,"away_ns":{},"agents_resumed":{},"agents_dropped":{})",
+        resumed->away_ns, resumed->agents, resumed->agents_dropped);
   }
   write_line(line_);
 }

@@ -1,6 +1,7 @@
 #include "report/loss_report.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace hb {
 namespace {
@@ -14,6 +15,13 @@ Named loss_of(const Total& total) {
   if (!total.metric->loss.empty()) return {total.metric->loss, total.metric->help};
   if (total.label == nullptr || total.label->lost.empty()) return {};
   return {total.label->name, total.label->lost};
+}
+
+// FNV-1a, the same in each process. Not 0.
+std::uint64_t hash_of(std::string_view name) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return hash | 1;
 }
 
 }  // namespace
@@ -45,6 +53,7 @@ void LossReport::count(const Totals& totals) {
     const auto [reason, what] = loss_of(total);
     if (!reason.empty()) add(reason, what, total.value);
   }
+  for (Reason& reason : reasons_) take_back(reason);
 }
 
 void LossReport::add(std::string_view name, std::string_view what, std::uint64_t value) {
@@ -53,8 +62,29 @@ void LossReport::add(std::string_view name, std::string_view what, std::uint64_t
   if (known != reasons_.end()) {
     known->count += value;
   } else {
-    reasons_.push_back({.name = name, .what = what, .count = value, .since_ns = looked_ns_});
+    reasons_.push_back({.name = name,
+                        .what = what,
+                        .count = value,
+                        .kept = kept_of(name),
+                        .since_ns = looked_ns_});
   }
+}
+
+// What a predecessor has told, unless these counters have begun anew.
+void LossReport::take_back(Reason& reason) {
+  if (std::exchange(reason.is_known, true) || reason.kept == nullptr) return;
+  if (reason.count >= reason.kept->count) reason.told = reason.kept->count;
+}
+
+// nullptr: there is none.
+LossReport::Told* LossReport::kept_of(std::string_view reason) const {
+  if (kept_ == nullptr) return nullptr;
+  const std::uint64_t hash = hash_of(reason);
+  for (Told& one : *kept_) {
+    if (one.reason == 0) one.reason = hash;
+    if (one.reason == hash) return &one;
+  }
+  return nullptr;
 }
 
 Loss LossReport::tell(Reason& reason, std::uint64_t now_ns) {
@@ -65,6 +95,7 @@ Loss LossReport::tell(Reason& reason, std::uint64_t now_ns) {
                   .observer_ns = now_ns - start_ns_,
                   .what = reason.what};
   reason.told = reason.count;
+  if (reason.kept != nullptr) reason.kept->count = reason.count;
   reason.told_ns = reason.since_ns = now_ns;
   return loss;
 }

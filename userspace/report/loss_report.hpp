@@ -7,6 +7,8 @@
 // Pure; one thread. Allocates when it sees a counter for the first time, and for notices.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -22,8 +24,17 @@ class LossReport {
  public:
   static constexpr std::uint64_t kPause_ns = 60 * kNsPerSecond;
 
-  // All counters are 0 at that time.
-  explicit LossReport(std::uint64_t start_ns) : start_ns_(start_ns), looked_ns_(start_ns) {}
+  // What has been told, for a successor.
+  struct Told {
+    std::uint64_t reason;  // a hash of its name; 0: free
+    std::uint64_t count;
+  };
+  static constexpr std::size_t kMostKept = 256;  // reasons; of more, a successor tells once more
+  using Kept = std::array<Told, kMostKept>;
+
+  // All counters are 0 at that time. `kept`: borrowed; all zero, or a predecessor's.
+  explicit LossReport(std::uint64_t start_ns, Kept* kept = nullptr)
+      : start_ns_(start_ns), kept_(kept), looked_ns_(start_ns) {}
 
   // The notices to write now. `now_ns` does not decrease.
   std::vector<Loss> look(const Totals& totals, std::uint64_t now_ns);
@@ -36,6 +47,8 @@ class LossReport {
     std::string_view what;
     std::uint64_t count = 0;                    // at the last look
     std::uint64_t told = 0;                     // of these
+    Told* kept = nullptr;                       // the same, for a successor
+    bool is_known = false;                      // what a predecessor has told of it
     std::uint64_t since_ns = 0;                 // the look before the first untold loss
     std::optional<std::uint64_t> told_ns = {};  // when the last notice was
   };
@@ -44,7 +57,11 @@ class LossReport {
   void add(std::string_view name, std::string_view what, std::uint64_t value);
   Loss tell(Reason& reason, std::uint64_t now_ns);
 
+  [[nodiscard]] Told* kept_of(std::string_view reason) const;
+  static void take_back(Reason& reason);
+
   const std::uint64_t start_ns_;
+  Kept* const kept_;
   std::uint64_t looked_ns_;
   std::vector<Reason> reasons_;
 };

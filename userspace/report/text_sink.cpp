@@ -15,6 +15,7 @@ using Line = fmt::memory_buffer;
 
 constexpr const char* kRed = "\x1b[1;31m";
 constexpr const char* kYellow = "\x1b[33m";
+constexpr const char* kPerhapsTold = "  (perhaps told before)";
 constexpr const char* kGreen = "\x1b[32m";
 constexpr const char* kReset = "\x1b[0m";
 
@@ -65,6 +66,7 @@ struct TextLine {
     put(line, "pid {:<8} {:<8}  nonce {:<6} payload {}  {}", e.pid, name(e.status), e.nonce,
         e.payload, name(e.origin));
     put_host(line, e.host);
+    if (e.may_be_repeated) put(line, "{}", kPerhapsTold);
     if (e.claimed_pid == e.pid) return;
     put(line, "  claimed {}", e.claimed_pid);
     put_known(line, "in namespace", e.pid_ns_inode);
@@ -78,6 +80,7 @@ struct TextLine {
     put_host(line, e.host);
     put_known(line, "exit code", e.exit.code);
     put_known(line, "killed by signal", e.exit.signal);
+    if (e.may_be_repeated) put(line, "{}", kPerhapsTold);
     if (e.claimed_pid == e.pid) return;
     put(line, "  claimed {}", e.claimed_pid);
     put_known(line, "in namespace", e.pid_ns_inode);
@@ -86,6 +89,7 @@ struct TextLine {
   void operator()(const Decode& e) const {
     put_head(line, e.observer_ns, "decode", in(kYellow));
     put(line, "{}", name(e.error));
+    put_known(line, "sent by pid", e.attested_pid);
   }
 
   void operator()(const AuthFailure& e) const {
@@ -148,6 +152,12 @@ void TextSink::ready(const Ready& observer) {
   put_plain(line_, observer.socket);
   for (const auto& where : observer.udp) put(line_, " and UDP {}", where);
   if (!observer.http_address.empty()) put(line_, ", metrics at http://{}", observer.http_address);
+  if (const auto& resumed = observer.resumed) {
+    put(line_, ", going on after {}.{:03} s with {} agent{}", resumed->away_ns / kNsPerSecond,
+        resumed->away_ns % kNsPerSecond / kNsPerMs, resumed->agents,
+        resumed->agents == 1 ? "" : "s");
+    if (resumed->agents_dropped != 0) put(line_, " ({} dropped)", resumed->agents_dropped);
+  }
   put(line_, "  (observer pid {}", observer.pid);
   if (observer.pid_ns_inode) put(line_, ", namespace {}", *observer.pid_ns_inode);
   put(line_, ")");

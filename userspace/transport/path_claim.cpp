@@ -115,6 +115,13 @@ Result<PathClaim> PathClaim::take(const SocketDirectory& directory) {
   return taken(directory.path());
 }
 
+std::optional<PathClaim> PathClaim::adopt(const SocketDirectory& directory, Fd lock) {
+  PathClaim claim(directory, std::move(lock));
+  if (claim.is_in_force() && ::flock(claim.fd(), LOCK_EX | LOCK_NB) == 0) return claim;
+  claim.leave();
+  return std::nullopt;
+}
+
 bool PathClaim::is_in_force() const {
   return lock_ && is_named(lock_, *directory_, lock_name(*directory_));
 }

@@ -9,6 +9,7 @@
 // SIGKILL it stays, unlocked, and is reused.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "base/fd.hpp"
@@ -25,6 +26,15 @@ class PathClaim {
  public:
   // Takes the lock. Borrows the directory, which must outlive it.
   static Result<PathClaim> take(const SocketDirectory& directory);
+
+  // Goes on with a predecessor's lock, which has been held since by whoever kept its descriptor.
+  // Empty where the lock file has lost its name, or is none.
+  static std::optional<PathClaim> adopt(const SocketDirectory& directory, Fd lock);
+
+  // For a successor.
+  [[nodiscard]] int fd() const { return lock_.get(); }
+  // Closes the descriptor, and leaves file and lock to those who keep them.
+  void leave() { lock_.reset(); }
 
   PathClaim(PathClaim&& other) noexcept = default;
   PathClaim& operator=(PathClaim&&) = delete;

@@ -1,6 +1,7 @@
 #include "transport/unix_listener.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/fsuid.h>
 
 #include <algorithm>
@@ -59,6 +60,8 @@ std::optional<Credentials> credentials_in(msghdr& header) {
   return Credentials{static_cast<std::uint32_t>(seen.pid), seen.uid, seen.gid};
 }
 
+Error refused(const std::string& why) { return Error{"the kept socket is refused: " + why}; }
+
 // 0, or errno.
 int set(const Fd& socket, int option, int value) {
   return ::setsockopt(socket.get(), SOL_SOCKET, option, &value, sizeof(value)) == 0 ? 0 : errno;
@@ -92,6 +95,69 @@ Result<std::unique_ptr<UnixListener>> UnixListener::open() {
   return std::unique_ptr<UnixListener>(new UnixListener(std::move(socket)));
 }
 
+Result<UnixListener::Kept> UnixListener::keep() const {
+  Kept kept{.socket = Fd(::fcntl(socket_.get(), F_DUPFD_CLOEXEC, 0)),
+            .lock = Fd(claim_ ? ::fcntl(claim_->fd(), F_DUPFD_CLOEXEC, 0) : -1),
+            .device = file_.device,
+            .inode = file_.inode};
+  const int code = errno;
+  if (file_.exists && kept.socket && kept.lock) return kept;
+  return os_error(code, "keeping the socket " + place_.path);
+}
+
+Result<std::unique_ptr<UnixListener>> UnixListener::adopt(Kept kept, const SocketPlace& place) {
+  int type = 0;
+  socklen_t size = sizeof(type);
+  if (::getsockopt(kept.socket.get(), SOL_SOCKET, SO_TYPE, &type, &size) != 0 ||
+      type != SOCK_DGRAM) {
+    return refused("it is none");
+  }
+  std::unique_ptr<UnixListener> listener(new UnixListener(std::move(kept.socket)));
+  listener->place_ = place;
+  listener->file_ = {.exists = false, .device = kept.device, .inode = kept.inode};
+  if (auto at_place = listener->check_place(); !at_place) return at_place.error();
+  auto directory = SocketDirectory::open(place.path, place.run_as_uid);
+  if (!directory) return directory.error();
+  listener->directory_ = std::make_unique<SocketDirectory>(std::move(directory).value());
+  auto claim = PathClaim::adopt(*listener->directory_, std::move(kept.lock));
+  if (!claim) return refused("its path is not claimed any more");
+  listener->claim_.emplace(std::move(*claim));
+  listener->file_.exists = true;
+  listener->leave_at_end();
+  return listener;
+}
+
+// The file of the kept socket, with the owner and mode that it shall have.
+Result<> UnixListener::check_place() const {
+  struct stat seen {};
+  if (::lstat(place_.path.c_str(), &seen) != 0 || !S_ISSOCK(seen.st_mode) || !is_ours(seen)) {
+    return refused(place_.path + " does not lead to it");
+  }
+  if ((seen.st_mode & 0777) != place_.mode) return refused("it has another --socket-mode");
+  if (place_.group && seen.st_gid != *place_.group) {
+    return refused("it has another --socket-group");
+  }
+  return ok();
+}
+
+void UnixListener::give_up(Kept kept, const std::string& path) {
+  if (kept.lock) ::flock(kept.lock.get(), LOCK_UN);
+  const auto directory = SocketDirectory::open(path);
+  if (!directory) return;
+  const int fd = directory.value().fd();
+  const char* name = directory.value().name().c_str();
+  struct stat seen {};
+  const bool is_its = ::fstatat(fd, name, &seen, AT_SYMLINK_NOFOLLOW) == 0 &&
+                      S_ISSOCK(seen.st_mode) && seen.st_dev == kept.device &&
+                      seen.st_ino == kept.inode;
+  if (is_its) ::unlinkat(fd, name, 0);
+}
+
+void UnixListener::leave() {
+  file_.exists = false;
+  if (claim_) claim_->leave();
+}
+
 UnixListener::UnixListener(Fd socket) : socket_(std::move(socket)) {
   for (std::size_t i = 0; i < kMaxBatch; ++i) {
     vectors_[i].iov_len = HB_FRAME_BYTES;
@@ -102,6 +168,7 @@ UnixListener::UnixListener(Fd socket) : socket_(std::move(socket)) {
 }
 
 UnixListener::~UnixListener() {
+  if (is_left_) leave();
   // A caller that needs the Error calls withdraw() itself.
   [[maybe_unused]] const auto done = withdraw();
 }

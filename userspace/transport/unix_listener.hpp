@@ -7,8 +7,8 @@
 //   listener.value()->bind({path, 0660, group});  now agents can send
 //
 // Owns the descriptor, the claim on the path and the socket file; withdraw() or the destructor
-// removes the file if it is still this socket's. One thread. receive() neither blocks nor
-// allocates.
+// removes the file if it is still this socket's, but see leave_at_end(). One thread. receive()
+// neither blocks nor allocates.
 #pragma once
 
 #include <sys/socket.h>
@@ -56,6 +56,25 @@ class UnixListener final : public Receiver {
   // listener cannot be used.
   Result<> bind(const SocketPlace& place);
 
+  // What a successor needs to go on with the socket while this process is gone. After bind().
+  struct Kept {
+    Fd socket;
+    Fd lock;          // of the path's claim
+    dev_t device{0};  // the socket's file
+    ino_t inode{0};
+  };
+  // Duplicates.
+  [[nodiscard]] Result<Kept> keep() const;
+  // Goes on with a predecessor's socket, which is bound to `place`, with its program attached; the
+  // Error says what is not so. Then the descriptors are closed.
+  static Result<std::unique_ptr<UnixListener>> adopt(Kept kept, const SocketPlace& place);
+  // Gives up a predecessor's socket, and lets its path be bound anew: removes its file, if it is
+  // that still, and unlocks the claim, which others hold, too.
+  static void give_up(Kept kept, const std::string& path);
+  // At its end, whatever that is, neither socket file nor claim are removed: a successor goes on
+  // with them. So it is from the beginning for one that was adopted.
+  void leave_at_end() { is_left_ = true; }
+
   // Whether the path still leads to the socket; the Error says what else is there. To be called
   // after bind(), also as another user: a directory may then be closed to us (EACCES).
   [[nodiscard]] Result<> check_name() const;
@@ -89,6 +108,8 @@ class UnixListener final : public Receiver {
 
   explicit UnixListener(Fd socket);
 
+  [[nodiscard]] Result<> check_place() const;
+  void leave();
   Result<> claim_anew();
   Result<> make_file_at_place(const Fd& socket);
   Result<> make_file(const Fd& socket, mode_t mode);
@@ -116,6 +137,7 @@ class UnixListener final : public Receiver {
     ino_t inode = 0;
   };
   File file_;
+  bool is_left_ = false;  // at the end
 
   std::array<iovec, kMaxBatch> vectors_{};
   std::array<Control, kMaxBatch> controls_{};

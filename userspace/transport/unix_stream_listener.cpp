@@ -8,26 +8,16 @@
 #include <utility>
 
 namespace hb {
-namespace {
-
-constexpr int kBacklog = 64;
-
-}  // namespace
 
 Result<std::unique_ptr<UnixStreamListener>> UnixStreamListener::open(const SocketPlace& place) {
   auto directory = SocketDirectory::open(place.path, place.run_as_uid);
   if (!directory) return directory.error();
-  Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  const int code = errno;
-  if (!socket) return os_error(code, "cannot make a Unix stream socket");
   std::unique_ptr<UnixStreamListener> listener(
-      new UnixStreamListener(std::move(socket), std::move(directory).value()));
-  auto claim = PathClaim::take(listener->directory_);
-  if (!claim) return claim.error();
-  listener->claim_.emplace(std::move(claim).value());
-  if (auto cleared = clear_name(listener->directory_); !cleared) return cleared.error();
-  if (auto bound = listener->bind(place.mode); !bound) return bound.error();
-  return listener;
+      new UnixStreamListener(place, std::move(directory).value()));
+  if (auto bound = listener->rebind(); !bound) return bound.error();
+  if (::listen(listener->socket_.get(), kUnixStreamBacklog) == 0) return listener;
+  const int code = errno;
+  return os_error(code, "cannot listen at " + place.path);
 }
 
 UnixStreamListener::~UnixStreamListener() {
@@ -35,9 +25,42 @@ UnixStreamListener::~UnixStreamListener() {
   [[maybe_unused]] const auto done = withdraw();
 }
 
+bool UnixStreamListener::is_lost() const {
+  struct stat seen {};
+  if (::lstat(place_.path.c_str(), &seen) == 0) {
+    return !exists_ || seen.st_dev != device_ || seen.st_ino != inode_;
+  }
+  const int code = errno;
+  return code == ENOENT || code == ENOTDIR;
+}
+
+Result<> UnixStreamListener::rebind() {
+  if (auto claimed = claim_name(); !claimed) return claimed;
+  Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const int code = errno;
+  if (!socket) return os_error(code, "cannot make a Unix stream socket");
+  socket_ = std::move(socket);
+  return bind();
+}
+
+// The directory that the path leads to by now, and its lock.
+Result<> UnixStreamListener::claim_name() {
+  const bool is_ours = claim_ && claim_->is_in_force();
+  if (!is_ours || !directory_.is_named()) {
+    claim_.reset();
+    auto directory = SocketDirectory::open(place_.path, place_.run_as_uid);
+    if (!directory) return directory.error();
+    directory_ = std::move(directory).value();
+    auto claim = PathClaim::take(directory_);
+    if (!claim) return claim.error();
+    claim_.emplace(std::move(claim).value());
+  }
+  return clear_name(directory_);
+}
+
 // bind(2) applies the umask to the file's mode (unix_bind in net/unix/af_unix.c).
-Result<> UnixStreamListener::bind(mode_t mode) {
-  const mode_t before = ::umask(static_cast<mode_t>(~mode & 0777));
+Result<> UnixStreamListener::bind() {
+  const mode_t before = ::umask(static_cast<mode_t>(~place_.mode & 0777));
   int code = directory_.with_address([&](const sockaddr_un& address) {
     return ::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
   });
@@ -51,9 +74,7 @@ Result<> UnixStreamListener::bind(mode_t mode) {
   exists_ = true;
   device_ = made.st_dev;
   inode_ = made.st_ino;
-  if (::listen(socket_.get(), kBacklog) == 0) return ok();
-  code = errno;
-  return os_error(code, "cannot listen at " + directory_.path());
+  return ok();
 }
 
 Result<> UnixStreamListener::withdraw() {

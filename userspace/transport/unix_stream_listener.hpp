@@ -2,7 +2,8 @@
 // accept from, and removes it.
 //
 // By the rules of UnixListener: a stale socket is replaced, a live one never, and the file is
-// removed only if it is still this socket's. One thread.
+// removed only if it is still this socket's. Where the path is lost, a new socket can be given it.
+// One thread.
 #pragma once
 
 #include <sys/types.h>
@@ -19,6 +20,8 @@
 
 namespace hb {
 
+inline constexpr int kUnixStreamBacklog = 64;
+
 class UnixStreamListener {
  public:
   static Result<std::unique_ptr<UnixStreamListener>> open(const SocketPlace& place);
@@ -30,18 +33,26 @@ class UnixStreamListener {
   // Somebody else has it: when he ends, connections are refused.
   void close_socket() { socket_.reset(); }
 
+  // Whether the path is gone or another file's. Where that cannot be seen, it is not.
+  [[nodiscard]] bool is_lost() const;
+  // Gives the path to a new socket(), on which whoever is to accept has to call listen(2): the
+  // caller may not be allowed to. After an Error it can be tried again.
+  [[nodiscard]] Result<> rebind();
+
   // Removes the file, unless it is gone or another socket's by now.
   Result<> withdraw();
 
  private:
-  UnixStreamListener(Fd socket, SocketDirectory directory)
-      : socket_(std::move(socket)), directory_(std::move(directory)) {}
+  UnixStreamListener(SocketPlace place, SocketDirectory directory)
+      : place_(std::move(place)), directory_(std::move(directory)) {}
 
-  Result<> bind(mode_t mode);
+  Result<> claim_name();
+  Result<> bind();
 
+  const SocketPlace place_;
+  SocketDirectory directory_;
   Fd socket_;
-  const SocketDirectory directory_;
-  std::optional<PathClaim> claim_;
+  std::optional<PathClaim> claim_;  // borrows directory_
   bool exists_ = false;
   dev_t device_ = 0;
   ino_t inode_ = 0;

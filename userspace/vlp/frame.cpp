@@ -44,7 +44,7 @@ bool is_terminal_without_cause(const Frame& frame) {
 
 }  // namespace
 
-std::variant<Frame, DecodeError> decode(Input bytes) {
+std::variant<Frame, DecodeError> decode(Input bytes, std::uint32_t lowest_pid) {
   if (bytes[0] != kMagic[0] || bytes[1] != kMagic[1]) return DecodeError::BadMagic;
   if (bytes[kVersionAt] != kVersion) return DecodeError::BadVersion;
   if (load<std::uint32_t>(bytes, kCrcAt) != crc32c(bytes.first(kCrcAt))) return DecodeError::BadCrc;
@@ -56,7 +56,7 @@ std::variant<Frame, DecodeError> decode(Input bytes) {
                     .timestamp = load<std::uint64_t>(bytes, kTimestampAt),
                     .nonce = load<std::uint64_t>(bytes, kNonceAt),
                     .payload = load<std::uint32_t>(bytes, kPayloadAt)};
-  if (frame.pid < kLowestPid) return DecodeError::BadPid;
+  if (frame.pid < lowest_pid) return DecodeError::BadPid;
   if (frame.timestamp == kIllegalTimestamp) return DecodeError::BadTimestamp;
   if (is_terminal_without_cause(frame)) return DecodeError::BadNonce;
   return frame;

@@ -26,6 +26,7 @@ inline constexpr std::uint8_t kVersion = 2;
 inline constexpr std::uint64_t kTerminalNonce = ~std::uint64_t{0};  // an agent's last beat
 inline constexpr std::uint64_t kIllegalTimestamp = ~std::uint64_t{0};
 inline constexpr std::uint32_t kLowestPid = 2;
+inline constexpr std::uint32_t kInitPid = 1;  // of a container's first process
 
 enum class Status : std::uint8_t { Ok = 0, Degraded = 1, Critical = 2 };
 
@@ -54,8 +55,9 @@ enum class DecodeError : std::uint8_t {
 
 using Bytes = std::array<std::uint8_t, kFrameBytes>;
 
+// `lowest_pid`: kInitPid where it is known otherwise that the sender has that pid.
 [[nodiscard]] std::variant<Frame, DecodeError> decode(
-    std::span<const std::uint8_t, kFrameBytes> bytes);
+    std::span<const std::uint8_t, kFrameBytes> bytes, std::uint32_t lowest_pid = kLowestPid);
 
 // Does not check the fields, so that tests can encode illegal frames.
 [[nodiscard]] Bytes encode(const Frame& frame);
