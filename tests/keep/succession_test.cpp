@@ -29,7 +29,9 @@ class Succession : public Keeping {
                       "--socket",          socket_, "--threshold-ms", "600000",  "--nice",   "0"};
     argv.insert(argv.end(), run.begin(), run.end());
     argv.insert(argv.end(), more.begin(), more.end());
-    keeper_ = std::make_unique<Process>(hb_ebpf(argv));
+    argv = hb_ebpf(argv);
+    keeper_ = passed_ ? std::make_unique<Process>(PassedSocket::pass_to(argv), passed_->streams())
+                      : std::make_unique<Process>(argv);
   }
 
   // The next line of the stream with that event, past all that comes before it, and past what may
@@ -74,6 +76,7 @@ class Succession : public Keeping {
 
   std::string socket_ = directory_.path("hb.sock");
   std::string delivery_ = "ring";
+  std::optional<PassedSocket> passed_;  // bound to socket_ by somebody else
 };
 
 TEST_F(Succession, BeatsThatAreSentWhileNobodyObservesAreAccepted) {
@@ -103,6 +106,26 @@ TEST_F(Succession, BeatsThatAreSentWhileNobodyObservesAreAccepted) {
   EXPECT_EQ(counters["beats_total"], 40);
   EXPECT_EQ(counters["receptions_total"], 40);
   EXPECT_EQ(counters["out_of_order_total"], 0);
+}
+
+// Below a socket unit path and file are nobody's of ours, and all else is handed on as always.
+TEST_F(Succession, WithTheSocketOfASocketUnitNoBeatIsLostEither) {
+  passed_.emplace(socket_);
+  observe();
+  const Json first = next("ready");
+  ASSERT_TRUE(send_claim(socket_, own_pid(), 1));
+  EXPECT_EQ(next("beat")["nonce"], 1);
+  ::kill(pid_of(first), SIGKILL);
+  for (std::uint64_t nonce = 2; nonce <= 40; ++nonce) {
+    ASSERT_TRUE(send_claim(socket_, own_pid(), nonce));
+  }
+  EXPECT_EQ(next("ready")["resumed"], true);
+  for (std::uint64_t nonce = 2; nonce <= 40; ++nonce) EXPECT_EQ(next("beat")["nonce"], nonce);
+  const Json counters = stop_and_count();
+  EXPECT_EQ(counters["beats_total"], 40);
+  EXPECT_EQ(counters["frames_dropped_total"]["before_start"], 0);
+  EXPECT_TRUE(std::filesystem::exists(socket_));
+  EXPECT_FALSE(std::filesystem::exists(socket_ + ".lock"));
 }
 
 TEST_F(Succession, AnAgentThatEndsWhileNobodyObservesIsToldWithItsCode) {

@@ -50,7 +50,7 @@ TEST_F(StatusOf, CountersAreThoseOfThisRun) {
   put(Counters::kFramesDropped, 5);
   EXPECT_EQ(status()["counters"], Json::parse(R"({"frames_dropped_total":{"wrong_length":5,
       "tracker_full":0,"uid_full":0,"network_full":0,"decrypt_failed":0,"agent_pid_mismatch":0,
-      "replayed":0,"sender_table_full":0,"ring_full":0,"stamp_evicted":0}})"));
+      "replayed":0,"sender_table_full":0,"ring_full":0,"stamp_evicted":0,"before_start":0}})"));
 }
 
 TEST_F(StatusOf, LossesAreThoseThatHappened) {

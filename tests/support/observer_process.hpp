@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tests/support/ordinary_user.hpp"
+#include "tests/support/passed_socket.hpp"
 #include "tests/support/process.hpp"
 
 namespace hb::test {
@@ -32,6 +33,14 @@ class ObserverProcess {
   // Started with --socket, --events json and `more`; returns when it is ready.
   explicit ObserverProcess(const std::string& socket, const Argv& more = {}) : socket_(socket) {
     process_ = std::make_unique<Process>(hb_ebpf(run(socket, more)));
+    wait_until_ready();
+  }
+  // The same with a socket that is there already.
+  ObserverProcess(const std::string& socket, const Argv& more, const PassedSocket& passed,
+                  const std::string& name = "agents")
+      : socket_(socket) {
+    process_ = std::make_unique<Process>(PassedSocket::pass_to(hb_ebpf(run(socket, more)), name),
+                                         passed.streams());
     wait_until_ready();
   }
   // The same as an ordinary user with these capabilities, who can make `socket`.

@@ -202,6 +202,45 @@ signals_units() {
   systemctl restart "$kUnit"
 }
 
+nobody_beats() {
+  hb-ebpf status --format json | grep -qE "\"pid\":$(pgrep -u nobody -x hb-ebpf),[^}]*\"nonce\":[1-9][0-9]"
+}
+
+# goes_on TIMES: so many observers have gone on with what others had left.
+goes_on() {
+  journalctl --sync
+  [[ $(journalctl --unit "$kUnit" --output cat --no-pager | grep -c 'going on after') == "$1" ]]
+}
+
+# With hb-ebpf.socket: the first beat starts the observer, and a restart or a crash loses none.
+is_activated() {
+  local agent pid
+  take_example socket.conf
+  systemctl stop "$kUnit"
+  check "its socket unit verifies" test -z "$(systemd-analyze verify --man=no hb-ebpf.socket 2>&1)"
+  check "its socket unit starts" systemctl enable --now hb-ebpf.socket
+  runuser -u nobody -- hb-ebpf beat --interval-ms 10 2>/dev/null &
+  agent=$!
+  check "the first beat starts it" eventually is_active "$kUnit"
+  pid=$(main_pid)
+  check "what had waited is counted" eventually in_log 'before_start'
+  check "its status is where it always is" eventually nobody_beats
+  systemctl restart "$kUnit"
+  check "a restart takes everything over" eventually goes_on 1
+  check "it is another process" restarted_from "$pid"
+  pid=$(main_pid)
+  kill -KILL "$pid"
+  check "it is started again after a kill" eventually restarted_from "$pid"
+  check "so does the next after a kill" eventually goes_on 2
+  check "nobody has noticed" kill -0 "$agent"
+  kill "$agent"
+  systemctl stop hb-ebpf.socket "$kUnit"
+  systemctl disable hb-ebpf.socket
+  check "its socket is gone with the unit" test ! -e /run/hb-ebpf/hb.sock
+  remove_drop_ins
+  systemctl start "$kUnit"
+}
+
 stops() {
   systemctl stop "$kUnit"
   check "it stops in order" is Result success
@@ -252,8 +291,8 @@ show_logs() {
 
 main() {
   local part
-  for part in starts is_hardened reloads is_in_the_journal comes_back restarts_units is_seen signals_units stops \
-    does_not_loop upgrades; do
+  for part in starts is_hardened reloads is_in_the_journal comes_back restarts_units is_seen signals_units \
+    is_activated stops does_not_loop upgrades; do
     "$part"
   done
   ((failures == 0)) || show_logs

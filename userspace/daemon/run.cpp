@@ -8,6 +8,7 @@
 
 #include "base/address_space.hpp"
 #include "daemon/descriptors.hpp"
+#include "daemon/passed_socket.hpp"
 #include "daemon/policy_source.hpp"
 #include "daemon/publish_setup.hpp"
 #include "daemon/recovery_setup.hpp"
@@ -61,7 +62,12 @@ ExitCode run(RunConfig config) {
   if (!signals) return give_up(signals.error());
   if (auto set = signals.value().set_requests_apart(); !set) return give_up(set.error());
   auto manager = ServiceManager::take_from_environment();
-  Succession succession(std::move(inherited), manager, config);
+  auto passed = take_passed_socket(inherited);
+  if (!passed) return misconfigured(passed.error());
+  if (passed.value()) {
+    if (auto set = read_by_ring(config); !set) return misconfigured(set.error());
+  }
+  Succession succession(std::move(inherited), std::move(passed).value(), manager, config);
   const auto descriptors = provide_descriptors(config);
   const MonotonicClock clock;
   auto policies = read_policies(config.recovery, config.threshold_ms);
@@ -84,7 +90,8 @@ ExitCode run(RunConfig config) {
   if (intake.value() == nullptr) {
     auto program = load_program(config.attest, wanted.kernel);
     if (!program) return unavailable(program.error(), wanted.kernel);
-    intake = intake::Intake::open(wanted, std::move(program).value(), clock.now_ns());
+    intake = intake::Intake::open(wanted, std::move(program).value(), clock.now_ns(),
+                                  succession.take_passed());
     if (!intake) return give_up(intake.error());
   }
   const auto udp = intake.value()->open_udp(wanted, std::move(keys).value(), clock.now_ns());

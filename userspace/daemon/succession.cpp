@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <charconv>
@@ -41,6 +42,13 @@ bool read_socket_name(std::string_view name, UnixListener::Kept& socket) {
   return inode.ec == std::errc() && inode.ptr == end;
 }
 
+bool is_same_file(const Fd& one, const Fd& other) {
+  struct stat first {};
+  struct stat second {};
+  return ::fstat(one.get(), &first) == 0 && ::fstat(other.get(), &second) == 0 &&
+         first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
 Fd duplicate(const Fd& fd) { return Fd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0)); }
 
 Result<std::string> boot_id() {
@@ -66,10 +74,11 @@ bool has_store(const ServiceManager& manager, const RunConfig& options) {
 
 }  // namespace
 
-Succession::Succession(Result<std::vector<keep::NamedFd>> inherited, ServiceManager& manager,
-                       const RunConfig& options)
+Succession::Succession(Result<std::vector<keep::NamedFd>> inherited, Fd passed,
+                       ServiceManager& manager, const RunConfig& options)
     : manager_(manager),
       options_(options),
+      passed_(std::move(passed)),
       is_wanted_(has_store(manager, options) && can_be_kept(options)) {
   if (!inherited) {
     spdlog::warn("{}: nothing is taken over", inherited.error().message);
@@ -105,9 +114,8 @@ Result<std::unique_ptr<intake::Intake>> Succession::take_over(const intake::Inta
   auto left = sort_out();
   if (!left) return left.error();
   const UnixListener::Kept& socket = left.value().socket;
-  if (!socket.socket || !socket.lock || !left.value().state) {
-    return Error{"socket, claim or state were not kept"};
-  }
+  if (!left.value().state) return Error{"the state was not kept"};
+  if (auto checked = check_socket(socket); !checked) return checked.error();
   const auto id = boot_id();
   if (!id) return id.error();
   auto state =
@@ -123,8 +131,17 @@ Result<std::unique_ptr<intake::Intake>> Succession::take_over(const intake::Inta
   if (!intake) return intake.error();
   state_.emplace(std::move(state).value());
   has_gone_on_ = true;
+  passed_.reset();
   std::erase_if(inherited_, [](const keep::NamedFd& one) { return one.name != kState; });
   return intake;
+}
+
+// Who has bound it: a predecessor, with a claim on the path, or a socket unit, which passes it
+// again.
+Result<> Succession::check_socket(const UnixListener::Kept& socket) const {
+  if (!socket.socket || (!socket.lock && !passed_)) return Error{"socket or claim were not kept"};
+  if (!passed_ || is_same_file(passed_, socket.socket)) return ok();
+  return Error{"the socket unit has passed another socket than the one that was kept"};
 }
 
 // Duplicates, of what there is: the originals are needed to give all up. But a process loses its
@@ -214,7 +231,9 @@ Result<> Succession::store(const intake::Intake& intake) const {
     if (auto done = put(name, fd.get()); !done) return done;
   }
   const UnixListener::Kept& socket = kept.value().socket;
-  if (auto done = put(kLock, socket.lock.get()); !done) return done;
+  if (socket.lock) {
+    if (auto done = put(kLock, socket.lock.get()); !done) return done;
+  }
   if (auto done = put(kState, state_->fd()); !done) return done;
   return put(socket_name(socket), socket.socket.get());
 }

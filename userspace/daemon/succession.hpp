@@ -3,8 +3,10 @@
 // and what the observer knows. So no beat and no exit is lost between the two.
 //
 // All of it is taken over, or nothing: then it is told why, and given up, so that the socket's path
-// is free. Only with --attest kernel and --delivery ring: of datagrams a process that is killed may
-// have received some that it has not judged.
+// is free. Beside that, a socket unit may have passed the agents' socket, which is then neither
+// made nor removed here, and used by whoever begins anew, too. Only with --attest kernel and
+// --delivery ring: of datagrams a process that is killed may have received some that it has not
+// judged.
 //
 // Borrows all that it is given. One thread; before the loop and its sandbox.
 #pragma once
@@ -12,8 +14,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "base/fd.hpp"
 #include "base/result.hpp"
 #include "daemon/config.hpp"
 #include "daemon/service_manager.hpp"
@@ -27,8 +31,9 @@ namespace hb::daemon {
 
 class Succession {
  public:
-  // `inherited`: of keep::take_inherited(); that it failed is logged.
-  Succession(Result<std::vector<keep::NamedFd>> inherited, ServiceManager& manager,
+  // `inherited`: of keep::take_inherited(); that it failed is logged. `passed`: of
+  // take_passed_socket().
+  Succession(Result<std::vector<keep::NamedFd>> inherited, Fd passed, ServiceManager& manager,
              const RunConfig& options);
 
   // Whether there is a store, and what this observer has can be kept.
@@ -40,6 +45,8 @@ class Succession {
   [[nodiscard]] Result<std::unique_ptr<intake::Intake>> go_on(const intake::IntakeConfig& wanted,
                                                               const Clock& clock);
   [[nodiscard]] bool has_gone_on() const { return has_gone_on_; }
+  // For whoever begins anew. None: no socket was passed.
+  [[nodiscard]] Fd take_passed() { return std::move(passed_); }
 
   // After go_on(): where the observer keeps what it knows. nullptr: where it always does.
   [[nodiscard]] const StateMemory* state() const { return state_ ? &*state_ : nullptr; }
@@ -61,6 +68,7 @@ class Succession {
     kernel::StampProgram::Kept program;
   };
   [[nodiscard]] Result<Left> sort_out() const;
+  [[nodiscard]] Result<> check_socket(const UnixListener::Kept& socket) const;
   [[nodiscard]] StateMemory::Layout layout() const;
   [[nodiscard]] Result<std::unique_ptr<intake::Intake>> take_over(
       const intake::IntakeConfig& wanted, const Clock& clock);
@@ -71,6 +79,7 @@ class Succession {
 
   ServiceManager& manager_;
   const RunConfig& options_;
+  Fd passed_;
   std::vector<keep::NamedFd> inherited_;
   const bool is_wanted_;
   bool has_gone_on_ = false;

@@ -6,15 +6,19 @@
 
 namespace hb::intake {
 
-Result<AgentSocket> open_agent_socket(kernel::StampProgram* program, std::uint64_t queue_length) {
+Result<AgentSocket> open_agent_socket(kernel::StampProgram* program, std::uint64_t queue_length,
+                                      Fd passed) {
   const bool by_ring = program != nullptr && program->delivery() == kernel::Delivery::Ring;
   QueueLength queue(by_ring ? 0 : queue_length);
-  auto listener = UnixListener::open();
+  auto listener = passed ? UnixListener::open_passed(std::move(passed)) : UnixListener::open();
   queue.restore();
   if (!listener) return listener.error();
   AgentSocket socket{std::move(listener).value(), queue.in_force(), queue.problem()};
   if (program == nullptr) return socket;
-  if (auto attached = program->attach(socket.listener->fd()); !attached) return attached.error();
+  using Lock = kernel::StampProgram::Lock;
+  const Lock lock = socket.listener->is_passed() ? Lock::No : Lock::Yes;
+  auto attached = program->attach(socket.listener->fd(), lock);
+  if (!attached) return attached.error();
   program->set_queue_length(socket.queue_length);
   return socket;
 }

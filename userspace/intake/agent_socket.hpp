@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/fd.hpp"
 #include "base/result.hpp"
 #include "kernel/stamp_program.hpp"
 #include "observer/source.hpp"
@@ -23,7 +24,10 @@ struct AgentSocket {
 // `program`: nullptr for procfs attestation. `queue_length` 0: the host's net.unix.max_dgram_qlen,
 // as always with ring delivery: only refused datagrams are queued then, and a short queue makes
 // their senders get EAGAIN sooner.
+//
+// `passed`: a socket that is bound already, see UnixListener::open_passed(). What waits in it has
+// no stamp, so the program must deliver by ring, where the queue is only discarded.
 [[nodiscard]] Result<AgentSocket> open_agent_socket(kernel::StampProgram* program,
-                                                    std::uint64_t queue_length);
+                                                    std::uint64_t queue_length, Fd passed = Fd());
 
 }  // namespace hb::intake

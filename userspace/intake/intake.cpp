@@ -16,10 +16,11 @@ namespace hb::intake {
 
 Result<std::unique_ptr<Intake>> Intake::open(const IntakeConfig& config,
                                              std::unique_ptr<kernel::StampProgram> program,
-                                             std::uint64_t start_ns) {
+                                             std::uint64_t start_ns, Fd passed) {
   std::unique_ptr<Intake> intake(new Intake(std::move(program)));
   if (auto opened = intake->open_wake(); !opened) return opened.error();
-  if (auto opened = intake->open_socket(config); !opened) return opened.error();
+  auto opened = intake->open_socket(config, std::move(passed));
+  if (!opened) return opened.error();
   if (intake->program_) {
     if (auto ready = intake->attest_by_kernel(config, start_ns); !ready) return ready.error();
   } else {
@@ -60,9 +61,9 @@ Result<Intake::Kept> Intake::keep() const {
   return Kept{std::move(program).value(), std::move(socket).value()};
 }
 
-Result<> Intake::open_socket(const IntakeConfig& config) {
+Result<> Intake::open_socket(const IntakeConfig& config, Fd passed) {
   wanted_queue_length_ = config.kernel.queue_length;
-  auto opened = open_agent_socket(program_.get(), wanted_queue_length_);
+  auto opened = open_agent_socket(program_.get(), wanted_queue_length_, std::move(passed));
   if (!opened) return opened.error();
   AgentSocket socket = std::move(opened).value();
   listener_ = std::move(socket.listener);
@@ -150,6 +151,7 @@ void Intake::take_from_ring(const IntakeConfig& config, std::uint64_t start_ns) 
   auto source = std::make_unique<RingSource>(*program_, *listener_, config.kernel, start_ns,
                                              progress(config));
   ring_ = source.get();
+  if (listener_->is_passed() && !program_->is_adopted()) ring_->expect_unstamped();
   source_ = std::move(source);
 }
 

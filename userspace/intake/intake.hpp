@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/fd.hpp"
 #include "base/result.hpp"
 #include "intake/config.hpp"
 #include "intake/poll_source.hpp"
@@ -27,10 +28,10 @@ namespace hb::intake {
 class Intake {
  public:
   // Creates the socket, attaches the program (nullptr: procfs attestation) and makes the source.
-  // Nobody can send yet.
+  // Nobody can send yet, except to a socket that was `passed`: see open_agent_socket().
   static Result<std::unique_ptr<Intake>> open(const IntakeConfig& config,
                                               std::unique_ptr<kernel::StampProgram> program,
-                                              std::uint64_t start_ns);
+                                              std::uint64_t start_ns, Fd passed = Fd());
 
   // Goes on with a predecessor's socket and program, after an echo has shown that the one is on the
   // other. Agents can send all the time; bind() is not to be called.
@@ -82,7 +83,7 @@ class Intake {
  private:
   explicit Intake(std::unique_ptr<kernel::StampProgram> program) : program_(std::move(program)) {}
 
-  Result<> open_socket(const IntakeConfig& config);
+  Result<> open_socket(const IntakeConfig& config, Fd passed);
   Result<> prove_socket(const std::string& path);
   Result<> check_self(const std::string& path);
   Result<> attest_by_kernel(const IntakeConfig& config, std::uint64_t start_ns);

@@ -108,6 +108,7 @@ std::optional<Reception> RingSource::read(std::uint64_t now_ns) {
   if (progress_ == nullptr) ring_.release();
   ring_reads_++;
   if (auto failed = discard_refused()) return ReceiveFailed{std::move(*failed)};
+  if (spend_before_start()) return Dropped{FrameDrop::BeforeStart};
   if (const auto truncated = truncations_.next(now_ns)) return *truncated;
   return std::nullopt;
 }
@@ -124,10 +125,19 @@ void RingSource::look_ahead(std::uint64_t now_ns) {
 // No system call until the kernel program has queued an unstamped datagram. From then on always
 // one, since a sender that is blocked on the full queue may add its datagram at any later time.
 std::optional<Error> RingSource::discard_refused() {
-  if (program_.kept_unstamped() == 0) return std::nullopt;
+  if (!expects_unstamped_ && program_.kept_unstamped() == 0) return std::nullopt;
   const auto received = receiver_.receive(discarded_);
   if (!received) return received.error();
+  discarded_count_ += received.value();
   return std::nullopt;
+}
+
+// What the program has let into the queue it has counted itself.
+bool RingSource::spend_before_start() {
+  if (!expects_unstamped_ || discarded_count_ == before_start_) return false;
+  if (discarded_count_ <= before_start_ + program_.kept_unstamped()) return false;
+  ++before_start_;
+  return true;
 }
 
 kernel::StampCounters RingSource::counters() const {

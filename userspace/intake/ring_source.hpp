@@ -35,6 +35,10 @@ class RingSource final : public Source {
   RingSource(kernel::StampProgram& program, Receiver& receiver, const kernel::Config& config,
              std::uint64_t start_ns, hb_progress* progress = nullptr);
 
+  // The socket was bound before the program was on it: what waits there has no stamp, and neither
+  // has what senders add later that wait for room now. It is dropped as FrameDrop::BeforeStart.
+  void expect_unstamped() { expects_unstamped_ = true; }
+
   std::optional<Reception> next(std::uint64_t now_ns) override;
   void handled() override;
   [[nodiscard]] std::uint64_t horizon_ns() const override { return horizon_ns_; }
@@ -52,6 +56,7 @@ class RingSource final : public Source {
   std::optional<Reception> read(std::uint64_t now_ns);
   void look_ahead(std::uint64_t now_ns);
   std::optional<Error> discard_refused();
+  bool spend_before_start();
   void go_on();
   [[nodiscard]] hb_place place() const;
   void note(const hb_place& place);
@@ -73,6 +78,9 @@ class RingSource final : public Source {
   std::uint64_t self_beat_ns_ = 0;
   std::uint64_t ring_reads_ = 0;
   std::array<Datagram, 64> discarded_;
+  bool expects_unstamped_ = false;
+  std::uint64_t discarded_count_ = 0;
+  std::uint64_t before_start_ = 0;  // of these, told
 
   // Behind each reception that was returned and has not been handled: a queue.
   hb_progress* const progress_;

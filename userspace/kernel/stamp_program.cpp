@@ -428,12 +428,13 @@ Result<> StampProgram::calibrate() {
   return ok();
 }
 
-Result<> StampProgram::attach(int socket_fd) const {
+Result<> StampProgram::attach(int socket_fd, Lock lock) const {
   const int program = fds_.program;
   if (::setsockopt(socket_fd, SOL_SOCKET, SO_ATTACH_BPF, &program, sizeof(program)) != 0) {
     const int code = errno;
     return os_error(code, "attach: putting the kernel program on the socket (SO_ATTACH_BPF)");
   }
+  if (lock == Lock::No) return ok();
   const int on = 1;
   if (::setsockopt(socket_fd, SOL_SOCKET, SO_LOCK_FILTER, &on, sizeof(on)) != 0) {
     const int code = errno;

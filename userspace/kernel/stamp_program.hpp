@@ -95,8 +95,10 @@ class StampProgram {
 
   ~StampProgram();
 
-  // SO_ATTACH_BPF, then SO_LOCK_FILTER: from now on it cannot be detached or replaced.
-  [[nodiscard]] Result<> attach(int socket_fd) const;
+  // SO_ATTACH_BPF, in place of what may be there, then SO_LOCK_FILTER: from now on it cannot be
+  // detached or replaced. Lock::No: the socket outlives this program, and another one is to follow.
+  enum class Lock : std::uint8_t { Yes, No };
+  [[nodiscard]] Result<> attach(int socket_fd, Lock lock = Lock::Yes) const;
 
   [[nodiscard]] std::uint32_t observer_ns_inode() const;
   [[nodiscard]] ReadMethod read_method() const { return method_; }

@@ -30,6 +30,7 @@ enum class FrameDrop : std::uint8_t {
   SenderTableFull,   // secure UDP: a new sender, and all known ones are still live
   RingFull,          // no stamp, as the ring was full
   StampEvicted,      // its stamp was evicted from the table of waiting stamps
+  BeforeStart,       // it waited in a passed socket before the kernel program was on that
 };
 
 // The names of metrics.
@@ -45,6 +46,7 @@ enum class FrameDrop : std::uint8_t {
     case FrameDrop::SenderTableFull: return "sender_table_full";
     case FrameDrop::RingFull: return "ring_full";
     case FrameDrop::StampEvicted: return "stamp_evicted";
+    case FrameDrop::BeforeStart: return "before_start";
   }
   return kNoName;
 }
@@ -70,6 +72,8 @@ enum class FrameDrop : std::uint8_t {
       return "UDP beats of new senders, as the table of senders is full of live ones";
     case FrameDrop::RingFull: return "";  // the kernel program has counted it as lost already
     case FrameDrop::StampEvicted: return "frames whose stamps were evicted for those of others";
+    case FrameDrop::BeforeStart:
+      return "datagrams that waited in the socket unit's socket before the kernel program was on it";
   }
   return "";
 }

@@ -60,7 +60,7 @@ bool is_first_or_changed(const Tracker::Outcome& outcome) {
 }
 
 // One more whenever Counters or what is beside them change.
-constexpr std::uint32_t kCountersVersion = 3;
+constexpr std::uint32_t kCountersVersion = 4;
 
 }  // namespace
 

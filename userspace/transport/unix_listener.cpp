@@ -5,7 +5,10 @@
 #include <sys/fsuid.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstddef>
+#include <cstdio>
 #include <cstring>
 
 #include "base/uninterrupted.hpp"
@@ -60,7 +63,36 @@ std::optional<Credentials> credentials_in(msghdr& header) {
   return Credentials{static_cast<std::uint32_t>(seen.pid), seen.uid, seen.gid};
 }
 
+std::string octal(mode_t mode) {
+  std::array<char, 8> text{};
+  std::snprintf(text.data(), text.size(), "%04o", mode);
+  return text.data();
+}
+
 Error refused(const std::string& why) { return Error{"the kept socket is refused: " + why}; }
+
+Error passed_is_refused(const std::string& why) {
+  return Error{"the socket that the service manager has passed is refused: " + why};
+}
+
+bool is_datagram_socket(const Fd& socket) {
+  int domain = 0;
+  int type = 0;
+  socklen_t size = sizeof(int);
+  return ::getsockopt(socket.get(), SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 &&
+         ::getsockopt(socket.get(), SOL_SOCKET, SO_TYPE, &type, &size) == 0 && domain == AF_UNIX &&
+         type == SOCK_DGRAM;
+}
+
+// Empty: it is bound to none, or to an abstract address.
+std::string bound_path(const Fd& socket) {
+  sockaddr_un address{};
+  socklen_t length = sizeof(address);
+  if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0) return {};
+  const std::size_t before_path = offsetof(sockaddr_un, sun_path);
+  if (length <= before_path) return {};
+  return {address.sun_path, ::strnlen(address.sun_path, length - before_path)};
+}
 
 // 0, or errno.
 int set(const Fd& socket, int option, int value) {
@@ -86,6 +118,19 @@ Result<std::unique_ptr<UnixListener>> UnixListener::open() {
   Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const int code = errno;
   if (!socket) return os_error(code, "cannot make a Unix datagram socket");
+  return with_options(std::move(socket));
+}
+
+Result<std::unique_ptr<UnixListener>> UnixListener::open_passed(Fd socket) {
+  if (!is_datagram_socket(socket)) {
+    return passed_is_refused("it is no Unix datagram socket (ListenDatagram=)");
+  }
+  auto listener = with_options(std::move(socket));
+  if (listener) listener.value()->is_passed_ = true;
+  return listener;
+}
+
+Result<std::unique_ptr<UnixListener>> UnixListener::with_options(Fd socket) {
   if (const int refused = set(socket, SO_PASSCRED, 1); refused != 0) {
     return os_error(refused, "cannot ask for credentials (SO_PASSCRED)");
   }
@@ -101,21 +146,22 @@ Result<UnixListener::Kept> UnixListener::keep() const {
             .device = file_.device,
             .inode = file_.inode};
   const int code = errno;
-  if (file_.exists && kept.socket && kept.lock) return kept;
+  const bool has_place = is_passed_ || (file_.exists && kept.lock);
+  if (has_place && kept.socket) return kept;
   return os_error(code, "keeping the socket " + place_.path);
 }
 
 Result<std::unique_ptr<UnixListener>> UnixListener::adopt(Kept kept, const SocketPlace& place) {
-  int type = 0;
-  socklen_t size = sizeof(type);
-  if (::getsockopt(kept.socket.get(), SOL_SOCKET, SO_TYPE, &type, &size) != 0 ||
-      type != SOCK_DGRAM) {
-    return refused("it is none");
-  }
+  if (!is_datagram_socket(kept.socket)) return refused("it is none");
   std::unique_ptr<UnixListener> listener(new UnixListener(std::move(kept.socket)));
   listener->place_ = place;
   listener->file_ = {.exists = false, .device = kept.device, .inode = kept.inode};
-  if (auto at_place = listener->check_place(); !at_place) return at_place.error();
+  if (auto at_place = listener->check_place(); !at_place) return refused(at_place.error().message);
+  listener->leave_at_end();
+  if (!kept.lock) {
+    listener->is_passed_ = true;
+    return listener;
+  }
   auto directory = SocketDirectory::open(place.path, place.run_as_uid);
   if (!directory) return directory.error();
   listener->directory_ = std::make_unique<SocketDirectory>(std::move(directory).value());
@@ -123,25 +169,29 @@ Result<std::unique_ptr<UnixListener>> UnixListener::adopt(Kept kept, const Socke
   if (!claim) return refused("its path is not claimed any more");
   listener->claim_.emplace(std::move(*claim));
   listener->file_.exists = true;
-  listener->leave_at_end();
   return listener;
 }
 
-// The file of the kept socket, with the owner and mode that it shall have.
+// The socket's file, with the mode and group that it shall have.
 Result<> UnixListener::check_place() const {
   struct stat seen {};
   if (::lstat(place_.path.c_str(), &seen) != 0 || !S_ISSOCK(seen.st_mode) || !is_ours(seen)) {
-    return refused(place_.path + " does not lead to it");
+    return Error{place_.path + " does not lead to it"};
   }
-  if ((seen.st_mode & 0777) != place_.mode) return refused("it has another --socket-mode");
+  if ((seen.st_mode & 0777) != place_.mode) {
+    return Error{"its file has the mode " + octal(seen.st_mode & 0777) + ", and --socket-mode is " +
+                 octal(place_.mode)};
+  }
   if (place_.group && seen.st_gid != *place_.group) {
-    return refused("it has another --socket-group");
+    return Error{"its file has the group " + std::to_string(seen.st_gid) +
+                 ", and --socket-group is " + std::to_string(*place_.group)};
   }
   return ok();
 }
 
 void UnixListener::give_up(Kept kept, const std::string& path) {
-  if (kept.lock) ::flock(kept.lock.get(), LOCK_UN);
+  if (!kept.lock) return;
+  ::flock(kept.lock.get(), LOCK_UN);
   const auto directory = SocketDirectory::open(path);
   if (!directory) return;
   const int fd = directory.value().fd();
@@ -173,8 +223,25 @@ UnixListener::~UnixListener() {
   [[maybe_unused]] const auto done = withdraw();
 }
 
+// Whether the path leads to this socket, and not to another one that was bound there later, only an
+// echo shows: the socket's own inode is not the file's.
+Result<> UnixListener::find_passed() {
+  const std::string path = bound_path(socket_);
+  if (path != place_.path) {
+    return passed_is_refused("it is bound to '" + path + "', and --socket is " + place_.path);
+  }
+  struct stat seen {};
+  const int failed = ::lstat(path.c_str(), &seen);
+  const int code = errno;
+  if (failed != 0) return os_error(code, "cannot find the socket that was passed, " + path);
+  file_ = {.exists = false, .device = seen.st_dev, .inode = seen.st_ino};
+  auto at_place = check_place();
+  return at_place ? at_place : Result<>(passed_is_refused(at_place.error().message));
+}
+
 Result<> UnixListener::bind(const SocketPlace& place) {
   place_ = place;
+  if (is_passed_) return find_passed();
   auto bound = claim_name();
   if (bound) bound = make_file_at_place(socket_);
   if (!bound) claim_.reset();
@@ -182,6 +249,11 @@ Result<> UnixListener::bind(const SocketPlace& place) {
 }
 
 Result<> UnixListener::claim_name() {
+  if (is_passed_) {
+    return Error{
+        "it was made by the service manager, which has to make it again: restart the "
+        "socket unit and this service"};
+  }
   if (!claim_ || !directory_->is_named() || !claim_->is_in_force()) {
     if (auto claimed = claim_anew(); !claimed) return claimed;
   }
@@ -271,7 +343,7 @@ Result<> UnixListener::check_name() const {
   const int refused = ::lstat(place_.path.c_str(), &seen);
   const int code = errno;
   if (refused != 0) return os_error(code, "cannot find the socket " + place_.path);
-  if (file_.exists && is_ours(seen)) return ok();
+  if ((file_.exists || is_passed_) && is_ours(seen)) return ok();
   return Error{place_.path + " is another file than the socket that was bound there", ESTALE};
 }
 
@@ -347,6 +419,7 @@ void UnixListener::arm(std::span<Datagram> batch) {
 }
 
 Result<> UnixListener::withdraw() {
+  if (is_passed_ && !is_left_) detach();
   if (!std::exchange(file_.exists, false)) return ok();
   const int directory = directory_->fd();
   const char* name = directory_->name().c_str();
@@ -362,6 +435,10 @@ Result<> UnixListener::withdraw() {
   if (code == 0 || code == ENOENT) return ok();
   return os_error(code, "cannot remove the socket " + place_.path);
 }
+
+// What is sent from now on waits in the socket, and not in the ring of a program that nobody reads.
+// ENOENT: there is none, as with procfs attestation.
+void UnixListener::detach() { [[maybe_unused]] const int code = set(socket_, SO_DETACH_FILTER, 0); }
 
 bool UnixListener::is_ours(const struct stat& file) const {
   return file.st_dev == file_.device && file.st_ino == file_.inode;

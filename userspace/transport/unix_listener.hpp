@@ -6,6 +6,9 @@
 //   attach a filter to listener.value()->fd();
 //   listener.value()->bind({path, 0660, group});  now agents can send
 //
+// A socket that a service manager has bound and passed (open_passed()) is used as it is: bind()
+// only sees that it is at the path, and path and file stay the service manager's.
+//
 // Owns the descriptor, the claim on the path and the socket file; withdraw() or the destructor
 // removes the file if it is still this socket's, but see leave_at_end(). One thread. receive()
 // neither blocks nor allocates.
@@ -48,18 +51,21 @@ class UnixListener final : public Receiver {
   static constexpr int kPassRights = 83;
 
   static Result<std::unique_ptr<UnixListener>> open();
+  static Result<std::unique_ptr<UnixListener>> open_passed(Fd socket);
   UnixListener(const UnixListener&) = delete;
   UnixListener& operator=(const UnixListener&) = delete;
   ~UnixListener() override;
 
   // At most once. At no time may more processes send than `place` permits. After an Error the
-  // listener cannot be used.
+  // listener cannot be used. A passed socket must be bound to this very path, and its file have the
+  // mode and the group.
   Result<> bind(const SocketPlace& place);
+  [[nodiscard]] bool is_passed() const { return is_passed_; }
 
   // What a successor needs to go on with the socket while this process is gone. After bind().
   struct Kept {
     Fd socket;
-    Fd lock;          // of the path's claim
+    Fd lock;          // of the path's claim; none: the socket was passed
     dev_t device{0};  // the socket's file
     ino_t inode{0};
   };
@@ -69,7 +75,8 @@ class UnixListener final : public Receiver {
   // Error says what is not so. Then the descriptors are closed.
   static Result<std::unique_ptr<UnixListener>> adopt(Kept kept, const SocketPlace& place);
   // Gives up a predecessor's socket, and lets its path be bound anew: removes its file, if it is
-  // that still, and unlocks the claim, which others hold, too.
+  // that still, and unlocks the claim, which others hold, too. One that was passed is not ours to
+  // give up.
   static void give_up(Kept kept, const std::string& path);
   // At its end, whatever that is, neither socket file nor claim are removed: a successor goes on
   // with them. So it is from the beginning for one that was adopted.
@@ -92,8 +99,9 @@ class UnixListener final : public Receiver {
   // One recvmmsg(2) of at most kMaxBatch datagrams.
   Result<std::size_t> receive(std::span<Datagram> batch) override;
 
-  // Removes the socket file, unless it was never bound, is gone, or belongs to another socket by
-  // now.
+  // Takes the kernel program off a socket that was passed, unless a successor goes on with both.
+  // Removes the file of one that was not, unless it was never bound, is gone, or belongs to another
+  // socket by now.
   Result<> withdraw();
 
   [[nodiscard]] int fd() const { return socket_.get(); }
@@ -108,8 +116,12 @@ class UnixListener final : public Receiver {
 
   explicit UnixListener(Fd socket);
 
+  static Result<std::unique_ptr<UnixListener>> with_options(Fd socket);
+
   [[nodiscard]] Result<> check_place() const;
+  Result<> find_passed();
   void leave();
+  void detach();
   Result<> claim_anew();
   Result<> make_file_at_place(const Fd& socket);
   Result<> make_file(const Fd& socket, mode_t mode);
@@ -137,7 +149,8 @@ class UnixListener final : public Receiver {
     ino_t inode = 0;
   };
   File file_;
-  bool is_left_ = false;  // at the end
+  bool is_left_ = false;    // at the end
+  bool is_passed_ = false;  // by a service manager, whose path and file are
 
   std::array<iovec, kMaxBatch> vectors_{};
   std::array<Control, kMaxBatch> controls_{};

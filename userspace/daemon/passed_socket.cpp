@@ -1,0 +1,42 @@
+#include "daemon/passed_socket.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+namespace hb::daemon {
+namespace {
+
+bool is_of_socket_unit(const keep::NamedFd& one) {
+  return one.name == kPassedSocket || one.name.ends_with(".socket");
+}
+
+}  // namespace
+
+Result<Fd> take_passed_socket(Result<std::vector<keep::NamedFd>>& inherited) {
+  if (!inherited) return Fd();
+  std::vector<keep::NamedFd>& all = inherited.value();
+  const auto of_units = std::ranges::count_if(all, is_of_socket_unit);
+  if (of_units == 0) return Fd();
+  if (of_units > 1) return Error{"the service manager has passed more than one agents' socket"};
+  const auto found = std::ranges::find_if(all, is_of_socket_unit);
+  Fd socket = std::move(found->fd);
+  all.erase(found);
+  return socket;
+}
+
+Result<> read_by_ring(RunConfig& options) {
+  if (options.attest == Attest::Procfs || options.delivery == kernel::Delivery::Ring) return ok();
+  if (options.correlate_skb) {
+    return Error{
+        "--correlate skb cannot be used with the socket of a socket unit, which is read by "
+        "--delivery ring"};
+  }
+  spdlog::info("using --delivery ring: the socket is a socket unit's");
+  options.delivery = kernel::Delivery::Ring;
+  return ok();
+}
+
+}  // namespace hb::daemon
