@@ -10,6 +10,7 @@
 #include "cli/beat_link.hpp"
 #include "cli/log_options.hpp"
 #include "cli/options.hpp"
+#include "cli/pid_one.hpp"
 #include "cli/subcommands.hpp"
 #include "cli/udp_options.hpp"
 #include "daemon/signals.hpp"
@@ -130,14 +131,6 @@ bool end_with_parent(pid_t parent) {
   return ::getppid() == parent;
 }
 
-void warn_of_pid_one(const BeatOptions& options) {
-  if (::getpid() != 1 || options.claimed_pid || !options.route.udp.empty()) return;
-  spdlog::warn(
-      "this process is pid 1 of its PID namespace, which only an observer with "
-      "--allow-cross-namespace-agents lets a frame claim (elsewhere: decode BadPid); or start an "
-      "init before it (docker run --init)");
-}
-
 ExitCode beat(const BeatOptions& options, pid_t parent) {
   auto signals = daemon::Signals::take();
   daemon::open_log(options.log, signals ? signals.value().fd() : LineWriter::kNoStop);
@@ -146,7 +139,7 @@ ExitCode beat(const BeatOptions& options, pid_t parent) {
     return ExitCode::Failed;
   }
   if (options.with_parent && !end_with_parent(parent)) return ExitCode::Success;
-  warn_of_pid_one(options);
+  if (!options.claimed_pid && options.route.udp.empty()) warn_of_pid_one();
   const auto link = open_link(options.route);
   if (!link) {
     spdlog::error("{}", link.error().message);

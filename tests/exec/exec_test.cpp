@@ -1,0 +1,107 @@
+// `hb-ebpf exec` without an observer: what the program gets, and how both end.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
+#include "tests/support/eventually.hpp"
+#include "tests/support/proc_status.hpp"
+#include "tests/support/process.hpp"
+
+namespace hb::test {
+namespace {
+
+class Exec : public ::testing::Test {
+ protected:
+  Argv exec(Argv flags, const Argv& program) {
+    flags.insert(flags.begin(), {"exec", "--socket", directory_.path("hb.sock")});
+    flags.push_back("--");
+    flags.insert(flags.end(), program.begin(), program.end());
+    return hb_ebpf(flags);
+  }
+  static Argv shell(const std::string& script) { return {"/bin/sh", "-c", script}; }
+
+  int code_of(const Argv& flags, const Argv& program) {
+    Process process(exec(flags, program));
+    const int code = process.wait();
+    log_ = process.errors();
+    return code;
+  }
+
+  TemporaryDirectory directory_;
+  std::string log_;
+};
+
+TEST_F(Exec, TheProgramIsTheSameProcessAndFindsTheSocket) {
+  Process process(exec({}, shell("echo $$ $HB_SOCKET")));
+  EXPECT_EQ(process.next_line(), std::to_string(process.pid()) + " " + directory_.path("hb.sock"));
+  EXPECT_EQ(process.wait(), 0);
+}
+
+TEST_F(Exec, TheSocketIsThatOfTheEnvironmentUnlessItIsGiven) {
+  const std::string socket = directory_.path("other.sock");
+  Process process(hb_ebpf({"exec", "--", "/bin/sh", "-c", "echo $HB_SOCKET"}), {},
+                  [&] { ::setenv("HB_SOCKET", socket.c_str(), 1); });
+  EXPECT_EQ(process.next_line(), socket);
+}
+
+TEST_F(Exec, TheExitCodeIsTheProgramsEitherWay) {
+  for (const Argv& flags : {Argv{}, Argv{"--beat-for"}}) {
+    EXPECT_EQ(code_of(flags, shell("exit 4")), 4);
+    EXPECT_EQ(code_of(flags, shell("kill -KILL $$")), 128 + SIGKILL);
+    EXPECT_EQ(code_of(flags, shell("kill -ABRT $$")), 128 + SIGABRT);
+    EXPECT_EQ(code_of(flags, {"/no/such/program"}), 127);
+    EXPECT_NE(log_.find("cannot execute /no/such/program: No such file"), std::string::npos)
+        << log_;
+    EXPECT_EQ(code_of(flags, {directory_.path(".")}), 126);
+  }
+}
+
+TEST_F(Exec, SignalsArePassedOn) {
+  Process process(exec({"--beat-for"}, shell("trap 'echo told; exit 5' TERM\n"
+                                             "trap 'echo asked' USR1\n"
+                                             "echo ready\n"
+                                             "while :; do sleep 0.05; done")));
+  ASSERT_EQ(process.next_line(), "ready");
+  process.signal(SIGUSR1);
+  EXPECT_EQ(process.next_line(), "asked");
+  process.signal(SIGTERM);
+  EXPECT_EQ(process.next_line(), "told");
+  EXPECT_EQ(process.wait(), 5);
+}
+
+// So what the observer does to the agent it does to the program.
+TEST_F(Exec, TheProgramEndsWithTheAgent) {
+  Process process(exec({"--beat-for"}, shell("echo $$; exec sleep 1000")));
+  const auto line = process.next_line();
+  ASSERT_TRUE(line);
+  const pid_t program = std::atoi(line->c_str());
+  EXPECT_NE(program, process.pid());
+  process.signal(SIGKILL);
+  EXPECT_EQ(process.wait(), 128 + SIGKILL);
+  EXPECT_TRUE(eventually([&] { return is_dead(program); }));
+}
+
+// By which policies and events know it.
+TEST_F(Exec, TheAgentHasTheNameOfTheProgram) {
+  Process process(exec({"--beat-for"}, {"/bin/sleep", "1000"}));
+  EXPECT_TRUE(eventually([&] { return status_line(process.pid(), "Name") == "sleep"; }));
+}
+
+TEST_F(Exec, FlagsThatMakeNoSenseAreRefused) {
+  EXPECT_EQ(code_of({"--check", "true"}, {"true"}), 2);
+  EXPECT_NE(log_.find("--check requires --beat-for"), std::string::npos) << log_;
+  for (const char* const bad : {"0", "65536", "host:80", "127.0.0.1", ""}) {
+    EXPECT_EQ(code_of({"--beat-for", "--check-tcp", bad}, {"true"}), 2) << bad;
+  }
+  for (const char* const bad : {"path", "path=", "=5", "path=0", "path=-1", "path=5s"}) {
+    EXPECT_EQ(code_of({"--beat-for", "--check-file-age", bad}, {"true"}), 2) << bad;
+  }
+  EXPECT_EQ(code_of({"--beat-for", "--interval-ms", "0"}, {"true"}), 2);
+  Process nothing(hb_ebpf({"exec"}));
+  EXPECT_EQ(nothing.wait(), 2);
+}
+
+}  // namespace
+}  // namespace hb::test
