@@ -12,6 +12,8 @@
 #include <csetjmp>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
+#include <iterator>
 #include <thread>
 
 #include "agent/hb_agent.hpp"
@@ -19,6 +21,7 @@
 #include "tests/support/child.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/needs.hpp"
+#include "tests/support/proc_status.hpp"
 #include "tests/support/process.hpp"
 
 namespace hb::test {
@@ -515,6 +518,33 @@ TEST_F(LibAgent, StartsATickerInAChildToo) {
     ::_exit(has_beaten ? 0 : 2);
   });
   EXPECT_EQ(child.wait(), 0);
+}
+
+// What a process has of its own: its memory without that of files, and its descriptors.
+struct Holdings {
+  std::string memory = status_line(::getpid(), "VmData");
+  long descriptors = std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+};
+
+// HB_BEATS of them.
+TEST_F(LibAgent, TakesNothingMoreHoweverLongItBeats) {
+  const char* wanted = std::getenv("HB_BEATS");
+  const std::uint64_t beats = wanted != nullptr ? std::strtoull(wanted, nullptr, 10) : 100'000;
+  Receiver observer(path_);
+  Agent agent(path_);
+  const auto beat = [&](std::uint64_t nonce) {
+    if (agent.beat()) return false;
+    const auto frame = observer.next();
+    return frame && frame->nonce == nonce;
+  };
+  ASSERT_TRUE(beat(1));
+  const Holdings before;
+  for (std::uint64_t nonce = 2; nonce <= beats; ++nonce) ASSERT_TRUE(beat(nonce)) << nonce;
+  ASSERT_FALSE(before.memory.empty());
+  const Holdings after;
+  EXPECT_EQ(after.memory, before.memory);
+  EXPECT_EQ(after.descriptors, before.descriptors);
+  EXPECT_EQ(agent.counts().queued, beats);
 }
 
 // In a PID namespace of its own the child may have its parent's pid.
