@@ -25,9 +25,10 @@ class Succession : public Keeping {
  protected:
   void observe(const Argv& more = {}) {
     Argv argv{"keep", "--restart", "always", "--start-limit", "0", "--restart-delay-ms", "0", "--"};
-    const Argv run = {hb_ebpf({}).front(), "run",   "--delivery",     delivery_, "--events", "json",
-                      "--socket",          socket_, "--threshold-ms", "600000",  "--nice",   "0"};
+    const Argv run = {hb_ebpf({}).front(), "run",    "--events", "json", "--socket", socket_,
+                      "--threshold-ms",    "600000", "--nice",   "0"};
     argv.insert(argv.end(), run.begin(), run.end());
+    if (!delivery_.empty()) argv.insert(argv.end(), {"--delivery", delivery_});
     argv.insert(argv.end(), more.begin(), more.end());
     argv = hb_ebpf(argv);
     keeper_ = passed_ ? std::make_unique<Process>(PassedSocket::pass_to(argv), passed_->streams())
@@ -75,7 +76,7 @@ class Succession : public Keeping {
   }
 
   std::string socket_ = directory_.path("hb.sock");
-  std::string delivery_ = "ring";
+  std::string delivery_ = "ring";       // empty: not given
   std::optional<PassedSocket> passed_;  // bound to socket_ by somebody else
 };
 
@@ -150,6 +151,18 @@ TEST_F(Succession, AnAgentThatEndsWhileNobodyObservesIsToldWithItsCode) {
   EXPECT_EQ(stall["exit_code"], 7);
   EXPECT_EQ(stall["last_nonce"], 1);
   EXPECT_EQ(stop_and_count()["stalls_total"], 1);
+}
+
+// Which delivery it is nobody needs to know.
+TEST_F(Succession, WhereSomethingIsKeptDeliveryIsByRingUnlessItIsGiven) {
+  delivery_.clear();
+  observe();
+  EXPECT_TRUE(is_told("using --delivery ring"));
+  const Json first = next("ready");
+  ::kill(pid_of(first), SIGKILL);
+  ASSERT_TRUE(send_claim(socket_, own_pid(), 1));
+  EXPECT_EQ(next("ready")["resumed"], true);
+  EXPECT_EQ(next("beat")["nonce"], 1);
 }
 
 // Of datagrams that were received, some may not have been judged.

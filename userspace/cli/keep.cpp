@@ -18,7 +18,7 @@ constexpr const char* kExamples =
     "read its files again, send SIGHUP to the observer itself.\n"
     "Exit code: the observer's; 128 and the signal's number when a signal ended it.\n"
     "Examples:\n"
-    "  hb-ebpf keep -- hb-ebpf run --delivery ring\n"
+    "  hb-ebpf keep -- hb-ebpf run\n"
     "  hb-ebpf keep --restart always --start-limit 0 -- hb-ebpf run --config /etc/hb.conf";
 
 struct KeepOptions {

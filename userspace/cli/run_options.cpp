@@ -43,7 +43,8 @@ void declare_attestation(CLI::App& run, RunConfig& o) {
   add_choice<kernel::Delivery>(
       run, "--delivery", o.delivery,
       {{"socket", kernel::Delivery::Socket}, {"ring", kernel::Delivery::Ring}},
-      "How frames arrive: as datagrams, or in their stamps without a system call [socket]");
+      "How frames arrive: as datagrams, or in their stamps without a system call [socket; "
+      "ring where the next observer can then go on]");
   add_number(
       run, "--drain-interval-ms", o.drain_interval_ms, 1, 1'000,
       "How long a frame may wait to be read; exits and stalls are not delayed [5 if the event "

@@ -48,7 +48,7 @@ kernel::Config RunConfig::kernel_config() const {
   config.correlate_skb = correlate_skb;
   config.stamp_wait_ns = stamp_wait_ms * kNsPerMs;
   config.queue_length = queue_length;
-  config.delivery = delivery;
+  config.delivery = delivery.value_or(kernel::Delivery::Socket);
   config.drain_interval_ns = drain_interval_ms.value_or(default_drain_interval_ms()) * kNsPerMs;
   config.max_beat_rate = max_beat_rate;
   config.senders = std::max<std::size_t>(config.senders, 2 * tracker_capacity);

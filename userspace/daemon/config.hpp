@@ -88,7 +88,7 @@ struct RunConfig {
   bool correlate_skb = false;
   std::uint64_t ring_bytes = std::uint64_t{1} << 20;
   std::uint64_t stamp_wait_ms = 50;
-  kernel::Delivery delivery = kernel::Delivery::Socket;
+  std::optional<kernel::Delivery> delivery;        // unset: Socket, or see choose_delivery()
   std::optional<std::uint64_t> drain_interval_ms;  // unset: as the event stream needs it
   std::uint64_t max_beat_rate = 1000;
 

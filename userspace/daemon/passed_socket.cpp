@@ -1,7 +1,5 @@
 #include "daemon/passed_socket.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <string_view>
 #include <utility>
@@ -25,18 +23,6 @@ Result<Fd> take_passed_socket(Result<std::vector<keep::NamedFd>>& inherited) {
   Fd socket = std::move(found->fd);
   all.erase(found);
   return socket;
-}
-
-Result<> read_by_ring(RunConfig& options) {
-  if (options.attest == Attest::Procfs || options.delivery == kernel::Delivery::Ring) return ok();
-  if (options.correlate_skb) {
-    return Error{
-        "--correlate skb cannot be used with the socket of a socket unit, which is read by "
-        "--delivery ring"};
-  }
-  spdlog::info("using --delivery ring: the socket is a socket unit's");
-  options.delivery = kernel::Delivery::Ring;
-  return ok();
 }
 
 }  // namespace hb::daemon

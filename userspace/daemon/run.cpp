@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/address_space.hpp"
+#include "daemon/delivery.hpp"
 #include "daemon/descriptors.hpp"
 #include "daemon/passed_socket.hpp"
 #include "daemon/policy_source.hpp"
@@ -64,8 +65,8 @@ ExitCode run(RunConfig config) {
   auto manager = ServiceManager::take_from_environment();
   auto passed = take_passed_socket(inherited);
   if (!passed) return misconfigured(passed.error());
-  if (passed.value()) {
-    if (auto set = read_by_ring(config); !set) return misconfigured(set.error());
+  if (auto chosen = choose_delivery(config, bool(passed.value())); !chosen) {
+    return misconfigured(chosen.error());
   }
   Succession succession(std::move(inherited), std::move(passed).value(), manager, config);
   const auto descriptors = provide_descriptors(config);
