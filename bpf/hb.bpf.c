@@ -145,7 +145,7 @@ static __always_inline struct ring_state ring_state(void)
 /* Of a successor, see struct hb_echo. Tells it who it is. */
 static __always_inline bool take_echo(const struct hb_stamp *stamp)
 {
-	if (!echo.secret || *(const __u64 *)(stamp->frame + 8) != echo.secret)
+	if (!echo.secret || *(const __u64 *)(stamp->frame + HB_FRAME_TIMESTAMP_OFFSET) != echo.secret)
 		return false;
 	echo.initial_tgid = stamp->initial_tgid;
 	echo.pid_ns_inode = stamp->pid_ns_inode;

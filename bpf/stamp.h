@@ -11,6 +11,8 @@
 
 #include <linux/types.h>
 
+#include "vlp/hb_frame.h"
+
 #ifdef __cplusplus
 #define HB_ASSERT_LAYOUT(condition) static_assert(condition, #condition)
 #define HB_OFFSET(type, member) offsetof(type, member)
@@ -22,12 +24,6 @@
 
 enum {
 	HB_STAMP_VERSION = 3,
-	HB_FRAME_BYTES = 32, /* a heartbeat frame, exactly */
-	HB_FRAME_MAGIC = 0x4156, /* its first two bytes, little-endian */
-	HB_FRAME_STATUS_OFFSET = 3,
-	HB_FRAME_PID_OFFSET = 4,
-	HB_FRAME_NONCE_OFFSET = 16,
-	HB_FRAME_CRITICAL = 2, /* the status of an agent's last beat; its nonce is all ones */
 	HB_COMM_BYTES = 16, /* TASK_COMM_LEN, include/linux/sched.h */
 };
 

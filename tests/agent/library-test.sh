@@ -47,6 +47,8 @@ main() {
   check "it needs libc alone" needs_only_libc "$library"
   check "its header is C99" gcc -std=c99 -pedantic -Wall -Wextra -Werror "$here/example.c" "${flags[@]}" \
     -o "$work/shared"
+  check "the frame's header is C99" gcc -std=c99 -pedantic -Wall -Wextra -Werror -fsyntax-only -x c \
+    "$root/include/hb_frame.h"
   check "a program in C runs" finds_none "$work/shared"
   check "C with the static library" gcc "$here/example.c" -I"$root/include" "$libraries/libhb-agent.a" \
     -o "$work/static"

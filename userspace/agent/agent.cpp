@@ -15,6 +15,9 @@
 namespace hb::agent {
 namespace {
 
+static_assert(HB_AGENT_OK == int{HB_FRAME_OK} && HB_AGENT_DEGRADED == int{HB_FRAME_DEGRADED} &&
+              HB_AGENT_CRITICAL == int{HB_FRAME_CRITICAL});
+
 constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 constexpr std::uint64_t kLookEvery_ns = kNsPerSecond;
 constexpr std::uint64_t kMostSending_ns = kNsPerSecond / 10;

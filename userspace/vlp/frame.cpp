@@ -7,16 +7,8 @@
 namespace hb::vlp {
 namespace {
 
-constexpr std::array<std::uint8_t, 2> kMagic = {0x56, 0x41};
-constexpr std::uint8_t kStallStatus = 3;
-
-constexpr std::size_t kVersionAt = 2;
-constexpr std::size_t kStatusAt = 3;
-constexpr std::size_t kPidAt = 4;
-constexpr std::size_t kTimestampAt = 8;
-constexpr std::size_t kNonceAt = 16;
-constexpr std::size_t kPayloadAt = 24;
-constexpr std::size_t kCrcAt = 28;
+constexpr std::array<std::uint8_t, 2> kMagic = {HB_FRAME_MAGIC & 0xFF, HB_FRAME_MAGIC >> 8};
+constexpr std::size_t kCrcAt = HB_FRAME_CRC_OFFSET;
 static_assert(kCrcAt + sizeof(std::uint32_t) == kFrameBytes);
 
 using Input = std::span<const std::uint8_t, kFrameBytes>;
@@ -46,16 +38,16 @@ bool is_terminal_without_cause(const Frame& frame) {
 
 std::variant<Frame, DecodeError> decode(Input bytes, std::uint32_t lowest_pid) {
   if (bytes[0] != kMagic[0] || bytes[1] != kMagic[1]) return DecodeError::BadMagic;
-  if (bytes[kVersionAt] != kVersion) return DecodeError::BadVersion;
+  if (bytes[HB_FRAME_VERSION_OFFSET] != kVersion) return DecodeError::BadVersion;
   if (load<std::uint32_t>(bytes, kCrcAt) != crc32c(bytes.first(kCrcAt))) return DecodeError::BadCrc;
-  if (bytes[kStatusAt] > kStallStatus) return DecodeError::BadStatus;
-  if (bytes[kStatusAt] == kStallStatus) return DecodeError::StallOnWire;
+  if (bytes[HB_FRAME_STATUS_OFFSET] > HB_FRAME_STALL) return DecodeError::BadStatus;
+  if (bytes[HB_FRAME_STATUS_OFFSET] == HB_FRAME_STALL) return DecodeError::StallOnWire;
 
-  const Frame frame{.status = static_cast<Status>(bytes[kStatusAt]),
-                    .pid = load<std::uint32_t>(bytes, kPidAt),
-                    .timestamp = load<std::uint64_t>(bytes, kTimestampAt),
-                    .nonce = load<std::uint64_t>(bytes, kNonceAt),
-                    .payload = load<std::uint32_t>(bytes, kPayloadAt)};
+  const Frame frame{.status = static_cast<Status>(bytes[HB_FRAME_STATUS_OFFSET]),
+                    .pid = load<std::uint32_t>(bytes, HB_FRAME_PID_OFFSET),
+                    .timestamp = load<std::uint64_t>(bytes, HB_FRAME_TIMESTAMP_OFFSET),
+                    .nonce = load<std::uint64_t>(bytes, HB_FRAME_NONCE_OFFSET),
+                    .payload = load<std::uint32_t>(bytes, HB_FRAME_PAYLOAD_OFFSET)};
   if (frame.pid < lowest_pid) return DecodeError::BadPid;
   if (frame.timestamp == kIllegalTimestamp) return DecodeError::BadTimestamp;
   if (is_terminal_without_cause(frame)) return DecodeError::BadNonce;
@@ -64,10 +56,10 @@ std::variant<Frame, DecodeError> decode(Input bytes, std::uint32_t lowest_pid) {
 
 Bytes encode(const Frame& frame) {
   Bytes bytes{kMagic[0], kMagic[1], kVersion, static_cast<std::uint8_t>(frame.status)};
-  store(bytes, kPidAt, frame.pid);
-  store(bytes, kTimestampAt, frame.timestamp);
-  store(bytes, kNonceAt, frame.nonce);
-  store(bytes, kPayloadAt, frame.payload);
+  store(bytes, HB_FRAME_PID_OFFSET, frame.pid);
+  store(bytes, HB_FRAME_TIMESTAMP_OFFSET, frame.timestamp);
+  store(bytes, HB_FRAME_NONCE_OFFSET, frame.nonce);
+  store(bytes, HB_FRAME_PAYLOAD_OFFSET, frame.payload);
   store(bytes, kCrcAt, crc32c(std::span(bytes).first<kCrcAt>()));
   return bytes;
 }

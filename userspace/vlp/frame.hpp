@@ -18,17 +18,22 @@
 #include <variant>
 
 #include "base/enum_values.hpp"
+#include "vlp/hb_frame.h"
 
 namespace hb::vlp {
 
-inline constexpr std::size_t kFrameBytes = 32;
-inline constexpr std::uint8_t kVersion = 2;
+inline constexpr std::size_t kFrameBytes = HB_FRAME_BYTES;
+inline constexpr std::uint8_t kVersion = HB_FRAME_VERSION;
 inline constexpr std::uint64_t kTerminalNonce = ~std::uint64_t{0};  // an agent's last beat
 inline constexpr std::uint64_t kIllegalTimestamp = ~std::uint64_t{0};
 inline constexpr std::uint32_t kLowestPid = 2;
 inline constexpr std::uint32_t kInitPid = 1;  // of a container's first process
 
-enum class Status : std::uint8_t { Ok = 0, Degraded = 1, Critical = 2 };
+enum class Status : std::uint8_t {
+  Ok = HB_FRAME_OK,
+  Degraded = HB_FRAME_DEGRADED,
+  Critical = HB_FRAME_CRITICAL,
+};
 
 struct Frame {
   Status status = Status::Ok;
