@@ -542,7 +542,9 @@ TEST_F(LibAgent, TakesNothingMoreHoweverLongItBeats) {
   for (std::uint64_t nonce = 2; nonce <= beats; ++nonce) ASSERT_TRUE(beat(nonce)) << nonce;
   ASSERT_FALSE(before.memory.empty());
   const Holdings after;
+#ifndef HB_SANITIZED  // AddressSanitizer keeps what was freed, and finds leaks itself
   EXPECT_EQ(after.memory, before.memory);
+#endif
   EXPECT_EQ(after.descriptors, before.descriptors);
   EXPECT_EQ(agent.counts().queued, beats);
 }
