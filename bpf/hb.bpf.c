@@ -242,7 +242,9 @@ static __always_inline int stamp_datagram(struct __sk_buff *ctx, struct task_str
 		return ring_full(sender, &stamp);
 	sender->stamped_ns = stamp.ktime_ns;
 	count(stamps);
-	return settings.ring_delivery ? HB_DROP : HB_KEEP;
+	if (settings.ring_delivery && !(levels.queue_too && settings.keep_refused))
+		return HB_DROP;
+	return HB_KEEP;
 }
 
 SEC("socket")

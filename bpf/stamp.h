@@ -188,14 +188,18 @@ struct hb_settings {
 
 HB_ASSERT_LAYOUT(sizeof(struct hb_settings) == 48);
 
-/* Thresholds of unread bytes in the ring. User space may change them at any time. */
+/* Thresholds of unread bytes in the ring, and what an observer that ends leaves to do. User space may
+ * change them at any time. */
 struct hb_levels {
 	__u64 wake_bytes;    /* from here on the observer is woken, at most once per read of the ring */
 	__u64 crowded_bytes; /* from here on an owner may write only while ... */
 	__u64 owner_bytes;   /* ... fewer than these are its own */
+	/* 1: under ring delivery datagrams are queued as well (as far as keep_refused lets them), as
+	 * perhaps nobody follows who reads the ring. */
+	__u64 queue_too;
 };
 
-HB_ASSERT_LAYOUT(sizeof(struct hb_levels) == 24);
+HB_ASSERT_LAYOUT(sizeof(struct hb_levels) == 32);
 
 /* The observer: its tgid, and its PID namespace, which pids are translated to. User space writes it in
  * the self-test, but for `received`. */
@@ -269,7 +273,7 @@ struct hb_echo {
 HB_ASSERT_LAYOUT(sizeof(struct hb_echo) == 24);
 
 /* Changes with any layout in this header, and with the meaning of any field. */
-enum { HB_LAYOUT = 5 };
+enum { HB_LAYOUT = 6 };
 
 #define HB_HERITAGE_MAGIC 0x6567617469726568ull /* "heritage", little-endian */
 

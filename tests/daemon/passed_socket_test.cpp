@@ -3,6 +3,7 @@
 #include "tests/support/passed_socket.hpp"
 
 #include <linux/sockios.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -10,9 +11,11 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 
 #include "tests/support/agent.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/notify_server.hpp"
 #include "tests/support/observer_process.hpp"
 
 namespace hb::test {
@@ -62,6 +65,11 @@ class OfASocketUnit : public ::testing::Test {
       EXPECT_EQ(beat["nonce"], nonce);
       EXPECT_EQ(beat["origin"], "kernel_attested");
     }
+  }
+
+  [[nodiscard]] bool is_readable() const {
+    pollfd polled{socket_.socket().get(), POLLIN, 0};
+    return ::poll(&polled, 1, 0) == 1;
   }
 
   static std::uint64_t before_start(const Json& counters) {
@@ -142,6 +150,39 @@ TEST_F(OfASocketUnit, SendersWhoWaitedForRoomAreNotAccusedEither) {
   EXPECT_EQ(counters["beats_total"], 1U);
 }
 
+// Else nothing may be queued.
+bool descriptors_are_seen() {
+  Process doctor(hb_ebpf({"doctor", "--format", "json"}));
+  const auto findings = doctor.next_line();
+  EXPECT_TRUE(findings);
+  return findings->find(R"("check":"descriptors","state":"ok")") != std::string::npos;
+}
+
+// An observer that leaves everything to a successor does not know whether there will be one. The
+// service manager, which watches the socket, sees the next beat, and may start it.
+TEST_F(OfASocketUnit, AfterTheEndTheNextBeatMakesTheSocketReadable) {
+  const std::string notify = directory_.path("notify");
+  const Fd manager = notify_server(notify);
+  ::setenv("NOTIFY_SOCKET", notify.c_str(), 1);
+  ::setenv("FDSTORE", "64", 1);
+  std::optional<ObserverProcess> observer(std::in_place, path_, Argv{"--threshold-ms", "600000"},
+                                          socket_);
+  ::unsetenv("NOTIFY_SOCKET");
+  ::unsetenv("FDSTORE");
+  send(1, 1);
+  expect_beats(*observer, 1, 1);
+  EXPECT_FALSE(is_readable()) << "it is delivered by ring";
+  observer->stop();
+  EXPECT_FALSE(is_readable());
+  send(2, 3);
+  const bool is_queued = descriptors_are_seen();
+  EXPECT_EQ(is_readable(), is_queued);
+  observer.emplace(path_, Argv{"--threshold-ms", "600000"}, socket_);  // what was left is lost
+  send(4, 4);
+  expect_beats(*observer, 4, 4);
+  EXPECT_EQ(before_start(observer->stop()), is_queued ? 2U : 0U);
+}
+
 TEST_F(OfASocketUnit, ALostPathIsToldWithWhatToDo) {
   ObserverProcess observer = observe();
   ASSERT_EQ(::unlink(path_.c_str()), 0);
@@ -168,6 +209,12 @@ TEST_F(OfASocketUnit, AStreamSocketIsRefused) {
   const PassedSocket stream(path, SOCK_STREAM);
   EXPECT_EQ(refusal(stream, {}, path), 1);
   EXPECT_NE(log_.find("ListenDatagram="), std::string::npos) << log_;
+}
+
+// Who sent what waits there nobody knows any more, and each would be accused.
+TEST_F(OfASocketUnit, ProcfsAttestationIsRefused) {
+  EXPECT_EQ(refusal(socket_, {"--attest", "procfs"}), 2);
+  EXPECT_NE(log_.find("--attest procfs"), std::string::npos) << log_;
 }
 
 TEST_F(OfASocketUnit, PairingBySocketBufferIsRefused) {

@@ -109,6 +109,28 @@ TEST_F(BeatFor, AFailureIsALastWordAndThenTheEnd) {
   EXPECT_EQ(program_->wait(), 7);
 }
 
+// A virtual machine writes its threads at SIGQUIT, and goes on.
+TEST_F(BeatFor, ASignalThatDidNotEndItExplainsNoFailure) {
+  observe("600000");
+  run({}, "trap 'touch " + directory_.path("asked") + "' QUIT\n" + "until test -e " +
+              directory_.path("asked") + "; do sleep 0.02; done\n" + "kill -SEGV $$");
+  next("beat");
+  program_->signal(SIGQUIT);
+  const Json stall = next("stall", "exited");
+  EXPECT_EQ(stall["last_word"], true) << stall;
+  EXPECT_EQ(program_->wait(), 128 + SIGSEGV);
+}
+
+// Nobody has begun to beat, so there is no agent whose end a policy could act on.
+TEST_F(BeatFor, WhatCannotBeExecutedIsNoAgent) {
+  observe("600000");
+  program_.emplace(hb_ebpf({"exec", "--socket", socket_, "--beat-for", "--", "/no/such/program"}));
+  EXPECT_EQ(program_->wait(), 127);
+  run({"--check", "false"}, "exit 3");
+  EXPECT_EQ(program_->wait(), 3);
+  EXPECT_EQ(observer_->stop()["receptions_total"], 0);
+}
+
 TEST_F(BeatFor, AnEndThatWasAskedForIsNone) {
   observe("600000");
   run({}, "exec sleep 1000");

@@ -71,6 +71,33 @@ TEST_F(Exec, SignalsArePassedOn) {
   EXPECT_EQ(process.wait(), 5);
 }
 
+// Each word as it was given, also what looks like a list to whoever reads the command line.
+TEST_F(Exec, ArgumentsReachTheProgramUnchanged) {
+  const Argv words = {"[a,b]", "[]", "[x]", "", "--", "--beat-for", "a,b"};
+  for (const Argv& flags : {Argv{}, Argv{"--beat-for"}}) {
+    Argv program = {"/bin/sh", "-c", "for word; do echo \"<$word>\"; done", "sh"};
+    program.insert(program.end(), words.begin(), words.end());
+    Process process(exec(flags, program));
+    for (const std::string& word : words) EXPECT_EQ(process.next_line(), "<" + word + ">");
+    EXPECT_EQ(process.wait(), 0);
+  }
+}
+
+TEST_F(Exec, TheProgramHasSigpipeAsUsual) {
+  for (const Argv& flags : {Argv{}, Argv{"--beat-for"}}) {
+    Process process(exec(flags, shell("kill -PIPE $$; echo alive")));
+    EXPECT_EQ(process.next_line(), std::nullopt);
+    EXPECT_EQ(process.wait(), 128 + SIGPIPE);
+  }
+}
+
+// It survives execve(2), and then no end of a child could be seen.
+TEST_F(Exec, AnIgnoredSigchldHidesNoEnd) {
+  Process process(exec({"--beat-for", "--check", "true"}, shell("exit 3")), {},
+                  [] { ::signal(SIGCHLD, SIG_IGN); });
+  EXPECT_EQ(process.wait(), 3);
+}
+
 // So what the observer does to the agent it does to the program.
 TEST_F(Exec, TheProgramEndsWithTheAgent) {
   Process process(exec({"--beat-for"}, shell("echo $$; exec sleep 1000")));
@@ -99,8 +126,10 @@ TEST_F(Exec, FlagsThatMakeNoSenseAreRefused) {
     EXPECT_EQ(code_of({"--beat-for", "--check-file-age", bad}, {"true"}), 2) << bad;
   }
   EXPECT_EQ(code_of({"--beat-for", "--interval-ms", "0"}, {"true"}), 2);
-  Process nothing(hb_ebpf({"exec"}));
-  EXPECT_EQ(nothing.wait(), 2);
+  for (const Argv& nothing : {Argv{"exec"}, Argv{"exec", "--"}, Argv{"exec", "true"}}) {
+    Process process(hb_ebpf(nothing));
+    EXPECT_EQ(process.wait(), 2) << nothing.size();
+  }
 }
 
 }  // namespace

@@ -232,6 +232,8 @@ is_activated() {
   kill -KILL "$pid"
   check "it is started again after a kill" eventually restarted_from "$pid"
   check "so does the next after a kill" eventually goes_on 2
+  systemctl stop "$kUnit"
+  check "a stop lasts until the next beat" eventually is_active "$kUnit"
   check "nobody has noticed" kill -0 "$agent"
   kill "$agent"
   systemctl stop hb-ebpf.socket "$kUnit"

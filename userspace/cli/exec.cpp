@@ -1,5 +1,5 @@
 #include <spdlog/spdlog.h>
-#include <sys/resource.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include <CLI/CLI.hpp>
@@ -92,8 +92,8 @@ ExitCode end_like(int status) {
   daemon::end_log();
   if (WIFEXITED(status)) return static_cast<ExitCode>(WEXITSTATUS(status));
   const int number = WTERMSIG(status);
-  const rlimit none{0, 0};  // the program's own core is the one that matters
-  ::setrlimit(RLIMIT_CORE, &none);
+  // The program's own core is the one that matters, also to whom core_pattern pipes it.
+  ::prctl(PR_SET_DUMPABLE, 0UL, 0UL, 0UL, 0UL);
   ::signal(number, SIG_DFL);
   sigset_t signals;
   ::sigemptyset(&signals);
@@ -109,10 +109,14 @@ ExitCode beat_for(const ExecOptions& options) {
                             .check_timeout = milliseconds(options.check_timeout_ms),
                             .checks = checks_of(options)};
   warn_of_pid_one();
-  auto beater = exec::Beater::start(std::move(config));
+  auto beater = exec::Beater::make(std::move(config));
   if (!beater) {
     spdlog::error("{}", beater.error().message);
     return ExitCode::Failed;
+  }
+  if (auto started = beater.value()->start(); !started) {
+    spdlog::error("{}", started.error().message);
+    return static_cast<ExitCode>(exec::not_executed(started.error().code));
   }
   daemon::never_wait_for_log();
   return end_like(beater.value()->run());
@@ -171,7 +175,7 @@ void declare_checks(CLI::App& command, ExecOptions& o) {
 
 }  // namespace
 
-void add_exec(CLI::App& app, Action& chosen) {
+void add_exec(CLI::App& app, Action& chosen, const std::vector<std::string>& arguments) {
   CLI::App* command =
       app.add_subcommand("exec", "Start a program as an agent, or beat for one that cannot");
   const auto options = std::make_shared<ExecOptions>();
@@ -186,7 +190,10 @@ void add_exec(CLI::App& app, Action& chosen) {
       ->required()
       ->type_name("COMMAND");
   command->footer(kExecHelp);
-  command->callback([&chosen, options] { chosen = [options] { return execute(*options); }; });
+  command->callback([&chosen, options, arguments] {
+    options->argv = after_separator(arguments);
+    chosen = [options] { return execute(*options); };
+  });
 }
 
 }  // namespace hb::cli

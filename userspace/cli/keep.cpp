@@ -41,7 +41,7 @@ ExitCode keep_it(const KeepOptions& options) {
 
 }  // namespace
 
-void add_keep(CLI::App& app, Action& chosen) {
+void add_keep(CLI::App& app, Action& chosen, const std::vector<std::string>& arguments) {
   CLI::App* command = app.add_subcommand(
       "keep", "Hold the observer's descriptors while it is restarted or upgraded");
   const auto options = std::make_shared<KeepOptions>();
@@ -61,7 +61,10 @@ void add_keep(CLI::App& app, Action& chosen) {
       ->required()
       ->type_name("COMMAND");
   command->footer(kExamples);
-  command->callback([&chosen, options] { chosen = [options] { return keep_it(*options); }; });
+  command->callback([&chosen, options, arguments] {
+    options->config.argv = after_separator(arguments);
+    chosen = [options] { return keep_it(*options); };
+  });
 }
 
 }  // namespace hb::cli

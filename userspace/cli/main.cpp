@@ -16,8 +16,8 @@ void declare(CLI::App& app, hb::cli::Action& chosen, const std::vector<std::stri
   hb::cli::add_doctor(app, chosen);
   hb::cli::add_status(app, chosen);
   hb::cli::add_top(app, chosen);
-  hb::cli::add_keep(app, chosen);
-  hb::cli::add_exec(app, chosen);
+  hb::cli::add_keep(app, chosen, arguments);
+  hb::cli::add_exec(app, chosen, arguments);
   hb::cli::add_audit(app, chosen);
   hb::cli::add_policy(app, chosen);
   hb::cli::add_support_bundle(app, chosen);

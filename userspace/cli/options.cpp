@@ -3,6 +3,7 @@
 #include <grp.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <charconv>
@@ -114,6 +115,14 @@ void add_user(CLI::App& app, const std::string& name, std::optional<daemon::User
     user = std::move(found).value();
   };
   app.add_option_function<std::string>(name, set, help)->type_name("USER");
+}
+
+std::vector<std::string> after_separator(const std::vector<std::string>& arguments) {
+  const auto separator = std::ranges::find(arguments, "--");
+  if (separator == arguments.end()) {
+    throw CLI::ValidationError("COMMAND", "put -- before the program and its arguments");
+  }
+  return {separator + 1, arguments.end()};
 }
 
 }  // namespace hb::cli

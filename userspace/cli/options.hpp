@@ -46,6 +46,10 @@ void add_group(CLI::App& app, const std::string& name, std::optional<gid_t>& gro
 void add_user(CLI::App& app, const std::string& name, std::optional<daemon::User>& user,
               const std::string& help);
 
+// What comes after the first "--", as it was given: CLI11 would take "[a,b]" for two words. Throws
+// CLI::ValidationError if there is no "--".
+[[nodiscard]] std::vector<std::string> after_separator(const std::vector<std::string>& arguments);
+
 // One of several words.
 template <typename Value>
 using Choices = std::vector<std::pair<std::string, Value>>;

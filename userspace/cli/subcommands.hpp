@@ -19,8 +19,9 @@ void add_audit(CLI::App& app, Action& chosen);
 void add_run(CLI::App& app, Action& chosen, const std::vector<std::string>& arguments);
 void add_beat(CLI::App& app, Action& chosen);
 void add_decode(CLI::App& app, Action& chosen);
-void add_exec(CLI::App& app, Action& chosen);
-void add_keep(CLI::App& app, Action& chosen);
+// `arguments`: likewise, as the program's own are taken unread; see after_separator().
+void add_exec(CLI::App& app, Action& chosen, const std::vector<std::string>& arguments);
+void add_keep(CLI::App& app, Action& chosen, const std::vector<std::string>& arguments);
 void add_policy(CLI::App& app, Action& chosen);
 void add_doctor(CLI::App& app, Action& chosen);
 void add_status(CLI::App& app, Action& chosen);

@@ -22,6 +22,11 @@ void take_ring(RunConfig& options, const char* why) {
 }  // namespace
 
 Result<> choose_delivery(RunConfig& options, bool is_passed) {
+  if (options.attest == Attest::Procfs && is_passed) {
+    return Error{
+        "--attest procfs cannot be used with the socket of a socket unit: who sent what waits in "
+        "it cannot be learned any more"};
+  }
   if (options.attest == Attest::Procfs) return ok();
   if (is_passed && options.correlate_skb) {
     return Error{

@@ -382,7 +382,11 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
   if (members.recovery) members.recovery->finish();
   watchdog.progress().begin(Step::Ending);
   reach.finish();
-  if (!succession.is_left()) tell_withdrawal(intake.withdraw(), options.user.has_value());
+  if (succession.is_left()) {
+    intake.end_left();
+  } else {
+    tell_withdrawal(intake.withdraw(), options.user.has_value());
+  }
   tell_withdrawal(status.withdraw(), options.user.has_value());
   out.end();
   end_log();

@@ -16,7 +16,9 @@ namespace {
 
 constexpr int kPassedOn[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
 
+// SIGCHLD may have been ignored by whoever started this process: then no end could be seen.
 Result<Fd> take_signals_by_descriptor() {
+  ::signal(SIGCHLD, SIG_DFL);
   sigset_t taken;
   ::sigemptyset(&taken);
   ::sigaddset(&taken, SIGCHLD);
@@ -41,27 +43,27 @@ std::uint32_t payload_of(int status) {
 
 }  // namespace
 
-Result<std::unique_ptr<Beater>> Beater::start(BeaterConfig config) {
+Result<std::unique_ptr<Beater>> Beater::make(BeaterConfig config) {
   auto signals = take_signals_by_descriptor();
   if (!signals) return signals.error();
-  take_name_of(config.argv.front());
-  std::unique_ptr<Beater> beater;
   try {
-    beater.reset(new Beater(std::move(config), std::move(signals).value()));
+    return std::unique_ptr<Beater>(new Beater(std::move(config), std::move(signals).value()));
   } catch (const std::system_error& failed) {
     return os_error(failed.code().value(), "cannot be an agent");
   }
-  auto started = start_program(beater->config_.argv, [] {});
+}
+
+Result<> Beater::start() {
+  auto started = start_program(config_.argv, [] {});
   if (!started) return started.error();
-  beater->program_ = started.value();
-  return beater;
+  program_ = started.value();
+  take_name_of(config_.argv.front());
+  due_ = Clock::now();
+  return ok();
 }
 
 Beater::Beater(BeaterConfig config, Fd signals)
-    : config_(std::move(config)),
-      signals_(std::move(signals)),
-      agent_(config_.socket),
-      due_(Clock::now()) {}
+    : config_(std::move(config)), signals_(std::move(signals)), agent_(config_.socket) {}
 
 int Beater::run() {
   while (!ended_) {
@@ -70,8 +72,15 @@ int Beater::run() {
     if (!ended_) go_on();
   }
   if (checking_) pending()->abandon();
-  if (is_failure(*ended_) && !is_asked_to_end_) agent_.last_word(payload_of(*ended_));
+  if (has_beaten_ && is_failure(*ended_) && !was_asked_for()) {
+    agent_.last_word(payload_of(*ended_));
+  }
   return *ended_;
+}
+
+// SIGTERM is, whatever the program makes of it; another signal only if it is what ended it.
+bool Beater::was_asked_for() const {
+  return is_asked_to_end_ || (WIFSIGNALED(*ended_) && WTERMSIG(*ended_) == passed_on_);
 }
 
 Check* Beater::pending() const { return checking_ ? config_.checks[*checking_].get() : nullptr; }
@@ -97,7 +106,8 @@ void Beater::take_signals() {
 
 // A terminal's signals go to the program, too, which is in the same process group.
 void Beater::pass_on(int number, int origin) {
-  if (number == SIGTERM || number == SIGINT || number == SIGQUIT) is_asked_to_end_ = true;
+  if (number == SIGTERM) is_asked_to_end_ = true;
+  passed_on_ = number;
   if (origin != SI_KERNEL) ::kill(program_, number);
 }
 
@@ -170,6 +180,7 @@ void Beater::beat() {
   if (!failure_.empty()) spdlog::info("all checks hold, and beats go on; before: {}", failure_);
   failure_.clear();
   tell_delivery(agent_.beat());
+  has_beaten_ = true;
 }
 
 void Beater::tell_delivery(const std::error_code& code) {

@@ -41,11 +41,12 @@ struct BeaterConfig {
 
 class Beater {
  public:
-  // Starts the program.
-  [[nodiscard]] static Result<std::unique_ptr<Beater>> start(BeaterConfig config);
+  [[nodiscard]] static Result<std::unique_ptr<Beater>> make(BeaterConfig config);
   Beater(const Beater&) = delete;
   Beater& operator=(const Beater&) = delete;
 
+  // Starts the program; see start_program().
+  [[nodiscard]] Result<> start();
   // Until the program ends: its wait status. If that is a failure that nobody has asked for by a
   // signal, a last word is said first, with the code or the signal as its payload.
   int run();
@@ -57,6 +58,7 @@ class Beater {
 
   void wait();
   [[nodiscard]] Check* pending() const;
+  [[nodiscard]] bool was_asked_for() const;
   void take_signals();
   void pass_on(int number, int origin);
   void reap();
@@ -75,6 +77,8 @@ class Beater {
   pid_t program_ = -1;
   bool is_stopped_ = false;
   bool is_asked_to_end_ = false;
+  int passed_on_ = 0;  // the last signal
+  bool has_beaten_ = false;
   std::optional<int> ended_;  // its wait status
 
   std::optional<std::size_t> checking_;  // none: no round is under way

@@ -1,6 +1,7 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <ctime>
 #include <utility>
 
@@ -10,11 +11,13 @@ namespace hb::exec {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::nanoseconds;
-using std::chrono::seconds;
+
+// What file systems and clocks may be apart: FAT has times of two seconds.
+constexpr milliseconds kApart{2000};
 
 milliseconds since_epoch(const timespec& time) {
-  return std::chrono::duration_cast<milliseconds>(seconds(time.tv_sec) + nanoseconds(time.tv_nsec));
+  constexpr long kNsPerMs = 1'000'000;
+  return milliseconds(std::int64_t{time.tv_sec} * 1000 + time.tv_nsec / kNsPerMs);
 }
 
 class FileAgeCheck final : public Check {
@@ -36,7 +39,7 @@ class FileAgeCheck final : public Check {
     timespec now{};
     ::clock_gettime(CLOCK_REALTIME, &now);
     const milliseconds age = since_epoch(now) - since_epoch(file.st_mtim);
-    if (age < -most_) return Error{"it was changed in the future"};
+    if (age < -kApart) return Error{"it was changed in the future"};
     if (age <= most_) return ok();
     return Error{"it was changed " + std::to_string(age.count()) + " ms ago"};
   }

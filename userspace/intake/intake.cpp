@@ -61,6 +61,10 @@ Result<Intake::Kept> Intake::keep() const {
   return Kept{std::move(program).value(), std::move(socket).value()};
 }
 
+void Intake::end_left() {
+  if (listener_->is_passed() && ring_ != nullptr) program_->queue_too(true);
+}
+
 Result<> Intake::open_socket(const IntakeConfig& config, Fd passed) {
   wanted_queue_length_ = config.kernel.queue_length;
   auto opened = open_agent_socket(program_.get(), wanted_queue_length_, std::move(passed));
@@ -151,7 +155,7 @@ void Intake::take_from_ring(const IntakeConfig& config, std::uint64_t start_ns) 
   auto source = std::make_unique<RingSource>(*program_, *listener_, config.kernel, start_ns,
                                              progress(config));
   ring_ = source.get();
-  if (listener_->is_passed() && !program_->is_adopted()) ring_->expect_unstamped();
+  if (listener_->is_passed()) ring_->discard_queue();
   source_ = std::move(source);
 }
 

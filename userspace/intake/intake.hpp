@@ -47,6 +47,9 @@ class Intake {
   [[nodiscard]] Result<Kept> keep() const;
   // A successor can go on with the socket: at the end, whatever that is, it is not removed.
   void leave_at_end() { listener_->leave_at_end(); }
+  // This is the end, and perhaps nobody goes on: a service manager whose socket it is shall see
+  // what comes.
+  void end_left();
 
   // If UDP is configured, opens its socket: agents can send over it from now on.
   Result<> open_udp(const IntakeConfig& config, secure::Keys keys, std::uint64_t start_ns);

@@ -54,6 +54,11 @@ void RingSource::go_on() {
   horizon_ns_ = 0;
 }
 
+void RingSource::discard_queue() {
+  discards_queue_ = true;
+  program_.queue_too(false);
+}
+
 std::optional<Reception> RingSource::next(std::uint64_t now_ns) {
   auto reception = read(now_ns);
   if (progress_ == nullptr) return reception;
@@ -125,7 +130,7 @@ void RingSource::look_ahead(std::uint64_t now_ns) {
 // No system call until the kernel program has queued an unstamped datagram. From then on always
 // one, since a sender that is blocked on the full queue may add its datagram at any later time.
 std::optional<Error> RingSource::discard_refused() {
-  if (!expects_unstamped_ && program_.kept_unstamped() == 0) return std::nullopt;
+  if (!discards_queue_ && program_.kept_unstamped() == 0) return std::nullopt;
   const auto received = receiver_.receive(discarded_);
   if (!received) return received.error();
   discarded_count_ += received.value();
@@ -134,7 +139,7 @@ std::optional<Error> RingSource::discard_refused() {
 
 // What the program has let into the queue it has counted itself.
 bool RingSource::spend_before_start() {
-  if (!expects_unstamped_ || discarded_count_ == before_start_) return false;
+  if (!discards_queue_ || program_.is_adopted() || discarded_count_ == before_start_) return false;
   if (discarded_count_ <= before_start_ + program_.kept_unstamped()) return false;
   ++before_start_;
   return true;

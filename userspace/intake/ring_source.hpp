@@ -35,9 +35,10 @@ class RingSource final : public Source {
   RingSource(kernel::StampProgram& program, Receiver& receiver, const kernel::Config& config,
              std::uint64_t start_ns, hb_progress* progress = nullptr);
 
-  // The socket was bound before the program was on it: what waits there has no stamp, and neither
-  // has what senders add later that wait for room now. It is dropped as FrameDrop::BeforeStart.
-  void expect_unstamped() { expects_unstamped_ = true; }
+  // A socket that was passed: datagrams may wait in it, and senders that wait for room now may add
+  // more later. They are discarded. Unless a predecessor's program is on it, they have no stamp,
+  // and are counted as FrameDrop::BeforeStart.
+  void discard_queue();
 
   std::optional<Reception> next(std::uint64_t now_ns) override;
   void handled() override;
@@ -78,7 +79,7 @@ class RingSource final : public Source {
   std::uint64_t self_beat_ns_ = 0;
   std::uint64_t ring_reads_ = 0;
   std::array<Datagram, 64> discarded_;
-  bool expects_unstamped_ = false;
+  bool discards_queue_ = false;
   std::uint64_t discarded_count_ = 0;
   std::uint64_t before_start_ = 0;  // of these, told
 

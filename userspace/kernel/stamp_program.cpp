@@ -81,7 +81,8 @@ namespace {
 hb_levels levels_of(std::uint64_t room_bytes) {
   return {.wake_bytes = room_bytes / 4,
           .crowded_bytes = room_bytes / 2,
-          .owner_bytes = std::max(room_bytes / 32, 4 * kRecordBytes)};
+          .owner_bytes = std::max(room_bytes / 32, 4 * kRecordBytes),
+          .queue_too = 0};
 }
 
 Result<std::unique_ptr<RingReader>> map(const bpf_map* map) {
@@ -456,6 +457,10 @@ void StampProgram::begin_receiving() {
 
 void StampProgram::end_receiving() {
   std::atomic_ref(globals_.observer->receiving).store(0, std::memory_order_release);
+}
+
+void StampProgram::queue_too(bool is_on) {
+  std::atomic_ref(globals_.levels->queue_too).store(is_on ? 1 : 0, std::memory_order_relaxed);
 }
 
 std::uint64_t StampProgram::kept_unstamped() const {

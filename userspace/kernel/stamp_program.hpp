@@ -112,6 +112,10 @@ class StampProgram {
   // Ring also where the program cannot see whether a datagram carries descriptors: those must not
   // be queued.
   [[nodiscard]] Delivery delivery() const { return delivery_; }
+  // With Delivery::Ring: from now on frames are queued, too. For an observer that ends and does not
+  // know whether another one goes on, or nobody: whoever waits for the socket to be readable is
+  // woken. Not where the program cannot see whether a datagram carries descriptors.
+  void queue_too(bool is_on);
   // The queue length of the attached socket, if it is not Config's.
   void set_queue_length(std::uint64_t queue_length);
 
