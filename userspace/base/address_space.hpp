@@ -11,6 +11,10 @@ namespace hb {
 // is lacking, and the remedy. nullopt: there is no limit, or much is left of it.
 [[nodiscard]] std::optional<std::string> lack_of_address_space();
 
+// From now on std::terminate() says it, if that is the cause, and ends the process with exit code
+// 1: where there is no memory for an exception either, as while CLI11 is initialised before main().
+void tell_lack_at_terminate();
+
 // Whether so much can be allocated now.
 [[nodiscard]] bool has_room_for(std::size_t bytes);
 // What libseccomp takes for a filter of ours is less. Where malloc(3) fails, it gives EFAULT, or is

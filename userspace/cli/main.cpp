@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/address_space.hpp"
 #include "cli/command_line.hpp"
 #include "cli/sibling.hpp"
 
@@ -24,6 +25,9 @@ void declare(CLI::App& app, hb::cli::Action& chosen, const std::vector<std::stri
   hb::cli::add_describe(app, chosen);
   hb::cli::list_sibling_commands(app);
 }
+
+// Before everything else is initialised.
+__attribute__((constructor(101))) void prepare_to_lack_memory() { hb::tell_lack_at_terminate(); }
 
 // The kernel names a process that is executed by descriptor after that (execveat(2)), as
 // `hb-ebpf keep` does it with a file that has lost its name.
