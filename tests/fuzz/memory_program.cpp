@@ -73,6 +73,7 @@ void StampProgram::Unmap::operator()(void* /*globals*/) const {}
 
 void StampProgram::begin_receiving() {}
 void StampProgram::end_receiving() {}
+void StampProgram::queue_too(bool /*is_on*/) {}
 
 PairingKey StampProgram::pairing_key() const {
   if (config_.correlate_skb) return PairingKey::SocketBuffer;
