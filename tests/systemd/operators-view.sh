@@ -12,13 +12,13 @@ serve_metrics() {
   take_example network.conf
   sysctl --quiet --load /usr/lib/sysctl.d/50-hb-ebpf.conf # what is in force from the next boot on
   echo "http-addr = $kMetrics" >>"$kConfig"
-  systemctl restart "$kUnit"
+  restart_it
 }
 
 serve_no_metrics() {
   sed -i '/^http-addr/d' "$kConfig"
   remove_drop_ins
-  systemctl restart "$kUnit"
+  restart_it
 }
 
 start_prometheus() {
