@@ -14,6 +14,7 @@
 #include <optional>
 
 #include "tests/support/agent.hpp"
+#include "tests/support/connected.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/notify_server.hpp"
 #include "tests/support/observer_process.hpp"
@@ -31,15 +32,6 @@ class OfASocketUnit : public ::testing::Test {
     for (std::uint64_t nonce = first; nonce <= last; ++nonce) {
       ASSERT_TRUE(send_claim(path_, own_pid(), nonce)) << nonce;
     }
-  }
-
-  [[nodiscard]] Fd connected() const {
-    Fd sender(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    const auto address = unix_address(path_);
-    EXPECT_EQ(::connect(sender.get(), reinterpret_cast<const sockaddr*>(&address.value()),
-                        sizeof(sockaddr_un)),
-              0);
-    return sender;
   }
 
   static bool send_frame(const Fd& sender, int flags) {
@@ -135,7 +127,7 @@ TEST_F(OfASocketUnit, TheProgramOfAKilledOneIsReplaced) {
 // The sender waited for room when the program came. Newer kernels (6.18, not 6.12) do not run the
 // program again for what it sends, so that has no stamp.
 TEST_F(OfASocketUnit, SendersWhoWaitedForRoomAreNotAccusedEither) {
-  const Fd sender = connected();
+  const Fd sender = connected_to(path_);
   std::uint64_t queued = 0;
   while (send_frame(sender, MSG_DONTWAIT)) ++queued;
   ASSERT_EQ(errno, EAGAIN);

@@ -1,9 +1,9 @@
 // `hb-ebpf exec` without an observer: what the program gets, and how both end.
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
-#include <fstream>
+#include <filesystem>
 
 #include "tests/support/eventually.hpp"
 #include "tests/support/proc_status.hpp"
@@ -44,6 +44,21 @@ TEST_F(Exec, TheSocketIsThatOfTheEnvironmentUnlessItIsGiven) {
   Process process(hb_ebpf({"exec", "--", "/bin/sh", "-c", "echo $HB_SOCKET"}), {},
                   [&] { ::setenv("HB_SOCKET", socket.c_str(), 1); });
   EXPECT_EQ(process.next_line(), socket);
+}
+
+// The program may change its directory, so libhb-agent takes only absolute paths.
+TEST_F(Exec, ARelativePathOfTheSocketIsMadeAbsolute) {
+  for (const Argv& flags : {Argv{}, Argv{"--beat-for"}}) {
+    Argv argv{"exec", "--socket", "hb.sock"};
+    argv.insert(argv.end(), flags.begin(), flags.end());
+    argv.insert(argv.end(), {"--", "/bin/sh", "-c", "cd /; echo $HB_SOCKET"});
+    Process process(hb_ebpf(argv), {},
+                    [&] { [[maybe_unused]] const int in = ::chdir(directory_.path(".").c_str()); });
+    const auto told = process.next_line();
+    ASSERT_TRUE(told);
+    EXPECT_EQ(std::filesystem::path(*told).lexically_normal(), directory_.path("hb.sock"));
+    EXPECT_EQ(process.wait(), 0);
+  }
 }
 
 TEST_F(Exec, TheExitCodeIsTheProgramsEitherWay) {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "tests/support/child.hpp"
+#include "tests/support/connected.hpp"
 #include "tests/support/control_message.hpp"
 #include "tests/support/process.hpp"
 #include "transport/unix_address.hpp"
@@ -74,15 +75,7 @@ class Transport : public ::testing::Test {
     return sent && sent.value() == UnixAgent::Outcome::Queued;
   }
 
-  // Connected, without UnixAgent between us and the kernel.
-  Fd raw_sender() {
-    Fd sender(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    const auto address = unix_address(path_);
-    EXPECT_EQ(::connect(sender.get(), reinterpret_cast<const sockaddr*>(&address.value()),
-                        sizeof(sockaddr_un)),
-              0);
-    return sender;
-  }
+  Fd raw_sender() { return connected_to(path_); }
 
   bool send_with_descriptors(int sender, std::size_t length, int count) {
     const std::vector<int> passed(static_cast<std::size_t>(count), STDERR_FILENO);

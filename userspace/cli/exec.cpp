@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 
 #include "base/units.hpp"
@@ -71,7 +72,7 @@ std::optional<FileAge> file_age(const std::string& text) {
   return FileAge{text.substr(0, equals), milliseconds(most_ms)};
 }
 
-// What check_tcp_address and check_file_age have let through.
+// The flags have let through only what can be read.
 std::vector<std::unique_ptr<exec::Check>> checks_of(const ExecOptions& options) {
   std::vector<std::unique_ptr<exec::Check>> checks;
   for (const std::string& text : options.file_ages) {
@@ -192,6 +193,8 @@ void add_exec(CLI::App& app, Action& chosen, const std::vector<std::string>& arg
   command->footer(kExecHelp);
   command->callback([&chosen, options, arguments] {
     options->argv = after_separator(arguments);
+    // A program may change its directory, so libhb-agent takes no other.
+    options->socket = std::filesystem::absolute(options->socket);
     chosen = [options] { return execute(*options); };
   });
 }
