@@ -35,6 +35,7 @@ struct hb_echo echo = {};
 /* A cache line apart from all that the program touches. */
 struct hb_heritage heritage __attribute__((aligned(64))) = {};
 struct hb_progress progress __attribute__((aligned(64))) = {};
+struct hb_progress note_progress __attribute__((aligned(64))) = {};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -96,14 +97,18 @@ static __always_inline bool is_last_word(const struct hb_stamp *stamp)
 	return stamp->frame[HB_FRAME_STATUS_OFFSET] == HB_FRAME_CRITICAL && is_attempt(stamp);
 }
 
+static __always_inline int refuse_attempt(struct hb_sender *sender, const struct hb_stamp *stamp,
+					  enum hb_drop reason)
+{
+	sender->refused_for = reason;
+	sender->refused_ns = stamp->ktime_ns;
+	return drop(reason);
+}
+
 static __always_inline int refuse(struct hb_sender *sender, const struct hb_stamp *stamp,
 				  enum hb_drop reason)
 {
-	if (is_attempt(stamp)) {
-		sender->refused_for = reason;
-		sender->refused_ns = stamp->ktime_ns;
-	}
-	return drop(reason);
+	return is_attempt(stamp) ? refuse_attempt(sender, stamp, reason) : drop(reason);
 }
 
 /*
@@ -174,6 +179,27 @@ static __always_inline int take_self_beat(struct hb_stamp *stamp)
 	return HB_DROP;
 }
 
+/* The sender's entry, and in `owners` whose budgets it spends; NULL: there is no room for it. */
+static __always_inline struct hb_sender *take_sender(struct hb_stamp *stamp, struct task_struct *task,
+						     struct owners_of *owners, bool direct)
+{
+	struct hb_process process = {};
+	struct hb_sender *sender;
+
+	process.generation_ns = stamp->generation_ns;
+	process.initial_tgid = stamp->initial_tgid;
+	owners->uid = place_of_uid(stamp->uid);
+	sender = find_sender(&process, &stamp->slot);
+	if (sender) {
+		owners->cgroup = sender->cgroup_owner;
+	} else {
+		owners->cgroup = place_of_cgroup(task, direct);
+		sender = add_sender(&process, owners, stamp->ktime_ns, &stamp->slot);
+	}
+	stamp->owner = stamp->uid ? owners->uid : owners->cgroup;
+	return sender;
+}
+
 /*
  * Everything is gathered before one bpf_ringbuf_output(): a record between bpf_ringbuf_reserve()
  * and bpf_ringbuf_submit() hides all later ones while its writer is preempted.
@@ -183,7 +209,6 @@ static __always_inline int stamp_datagram(struct __sk_buff *ctx, struct task_str
 {
 	struct hb_stamp stamp = { .version = HB_STAMP_VERSION };
 	struct hb_observer snapshot = observer;
-	struct hb_process process = {};
 	struct owners_of owners = {};
 	struct hb_sender *sender;
 	struct ring_state ring;
@@ -213,20 +238,9 @@ static __always_inline int stamp_datagram(struct __sk_buff *ctx, struct task_str
 	if (is_self_beat(&stamp, &snapshot))
 		return take_self_beat(&stamp);
 
-	process.generation_ns = stamp.generation_ns;
-	process.initial_tgid = stamp.initial_tgid;
-	owners.uid = place_of_uid(stamp.uid);
-	sender = find_sender(&process, &stamp.slot);
-	if (sender) {
-		owners.cgroup = sender->cgroup_owner;
-	} else {
-		owners.cgroup = place_of_cgroup(task, direct);
-		sender = add_sender(&process, &owners, stamp.ktime_ns, &stamp.slot);
-		if (!sender)
-			return drop(HB_DROP_NO_SLOT);
-	}
-	stamp.owner = stamp.uid ? owners.uid : owners.cgroup;
-
+	sender = take_sender(&stamp, task, &owners, direct);
+	if (!sender)
+		return drop(HB_DROP_NO_SLOT);
 	if (is_attempt(&stamp))
 		note_attempt(sender, task, stamp.ktime_ns, direct);
 	if (!gcra_allows(&sender->tat_ns, settings.beat_interval_ns, settings.burst_ns,
@@ -236,7 +250,7 @@ static __always_inline int stamp_datagram(struct __sk_buff *ctx, struct task_str
 	gcra_spend(&sender->tat_ns, settings.beat_interval_ns, stamp.ktime_ns);
 	ring = ring_state();
 	if (settings.owner_interval_ns && !is_known_and_quiet(sender, stamp.ktime_ns) &&
-	    !owners_spend(&owners, &ring, stamp.ktime_ns))
+	    !owners_spend(&owners, &ring, HB_RECORD_BYTES, stamp.ktime_ns))
 		return refuse(sender, &stamp, HB_DROP_SHARE);
 	if (bpf_ringbuf_output(&stamps, &stamp, sizeof(stamp), wake_flags(&ring)))
 		return ring_full(sender, &stamp);
@@ -246,6 +260,8 @@ static __always_inline int stamp_datagram(struct __sk_buff *ctx, struct task_str
 		return HB_DROP;
 	return HB_KEEP;
 }
+
+#include "note.bpf.h"
 
 SEC("socket")
 int hb_stamp_direct(struct __sk_buff *ctx)
@@ -257,6 +273,19 @@ SEC("socket")
 int hb_stamp_probe_read(struct __sk_buff *ctx)
 {
 	return stamp_datagram(ctx, (void *)bpf_get_current_task(), false);
+}
+
+/* On the socket for notify messages. Loaded only if there is one. */
+SEC("socket")
+int hb_note_direct(struct __sk_buff *ctx)
+{
+	return stamp_note(ctx, bpf_get_current_task_btf(), true);
+}
+
+SEC("socket")
+int hb_note_probe_read(struct __sk_buff *ctx)
+{
+	return stamp_note(ctx, (void *)bpf_get_current_task(), false);
 }
 
 /* Two programs report exits, see exit.bpf.h. */

@@ -124,28 +124,28 @@ static __always_inline bool owner_allows(struct hb_owner *owner, const struct ri
 }
 
 static __always_inline void owner_spend(struct hb_owner *owner, const struct ring_state *ring,
-					__u64 now_ns)
+					__u64 record_bytes, __u64 now_ns)
 {
 	if (!owner)
 		return;
 	gcra_spend(&owner->tat_ns, settings.owner_interval_ns, now_ns);
 	if (ring->read_to >= owner->last)
 		owner->unread_bytes = 0;
-	owner->last = ring->read_to + ring->unread_bytes + HB_RECORD_BYTES;
-	__sync_fetch_and_add(&owner->unread_bytes, HB_RECORD_BYTES);
+	owner->last = ring->read_to + ring->unread_bytes + record_bytes;
+	__sync_fetch_and_add(&owner->unread_bytes, record_bytes);
 }
 
 /* If both budgets allow the attempt, charges both and returns true. */
 static __always_inline bool owners_spend(const struct owners_of *of, const struct ring_state *ring,
-					 __u64 now_ns)
+					 __u64 record_bytes, __u64 now_ns)
 {
 	struct hb_owner *uid = bpf_map_lookup_elem(&owners, &of->uid);
 	struct hb_owner *cgroup = bpf_map_lookup_elem(&owners, &of->cgroup);
 
 	if (!owner_allows(uid, ring, now_ns) || !owner_allows(cgroup, ring, now_ns))
 		return false;
-	owner_spend(uid, ring, now_ns);
-	owner_spend(cgroup, ring, now_ns);
+	owner_spend(uid, ring, record_bytes, now_ns);
+	owner_spend(cgroup, ring, record_bytes, now_ns);
 	return true;
 }
 

@@ -35,8 +35,8 @@ enum hb_stamp_flag {
 	HB_STAMP_CREDENTIALS = 1u << 1,
 	/* The sender passed these credentials itself; a privileged sender may pass any. */
 	HB_STAMP_CREDENTIALS_CHOSEN = 1u << 2,
-	/* The datagram carries SCM_RIGHTS, which no agent sends. Known only where
-	 * HB_STAMP_CREDENTIALS is set. */
+	/* The datagram carries SCM_RIGHTS, which no agent sends but with a notify message. Known only
+	 * where HB_STAMP_CREDENTIALS is set. */
 	HB_STAMP_DESCRIPTORS = 1u << 3,
 	/* A self-beat: sent by the observer itself, and in no counter but its own. */
 	HB_STAMP_SELF_BEAT = 1u << 4,
@@ -74,6 +74,25 @@ HB_ASSERT_LAYOUT(HB_OFFSET(struct hb_stamp, tgid) == 40);
 HB_ASSERT_LAYOUT(HB_OFFSET(struct hb_stamp, cred_pid) == 68);
 HB_ASSERT_LAYOUT(HB_OFFSET(struct hb_stamp, frame) == 88);
 HB_ASSERT_LAYOUT(sizeof(struct hb_stamp) == 120); /* with the ring's header: two cache lines */
+
+enum {
+	HB_NOTE_BYTES = 4096,	 /* kept of a notify message; the rest is cut off */
+	HB_NOTE_BUFFERS = 64, /* messages that can be stamped at the same instant */
+};
+
+/*
+ * A message of systemd's notify protocol (sd_notify(3)), with its sender: `stamp.frame` is all zero.
+ * In a ring of their own; each record ends where its text does.
+ */
+struct hb_note {
+	struct hb_stamp stamp;
+	__u32 sent_bytes; /* of the message */
+	__u32 text_bytes; /* of `text`: all of them, or HB_NOTE_BYTES */
+	__u8 text[HB_NOTE_BYTES];
+};
+
+HB_ASSERT_LAYOUT(HB_OFFSET(struct hb_note, text) == 128);
+HB_ASSERT_LAYOUT(sizeof(struct hb_note) == 128 + HB_NOTE_BYTES);
 
 /*
  * Written when the observer receives a datagram (--correlate skb): names its socket buffer. In the
@@ -197,9 +216,10 @@ struct hb_levels {
 	/* 1: under ring delivery datagrams are queued as well (as far as keep_refused lets them), as
 	 * perhaps nobody follows who reads the ring. */
 	__u64 queue_too;
+	__u64 note_crowded_bytes; /* of the ring of notify messages: see note_allowed() */
 };
 
-HB_ASSERT_LAYOUT(sizeof(struct hb_levels) == 32);
+HB_ASSERT_LAYOUT(sizeof(struct hb_levels) == 40);
 
 /* The observer: its tgid, and its PID namespace, which pids are translated to. User space writes it in
  * the self-test, but for `received`. */
@@ -222,6 +242,7 @@ enum hb_drop {
 	HB_DROP_SHARE,	      /* its uid or cgroup has used up its share */
 	HB_DROP_NO_SLOT,      /* a new sender, and no entry for it in the table of senders */
 	HB_DROP_DESCRIPTORS,  /* it carries SCM_RIGHTS; see drop_descriptors() */
+	HB_DROP_NO_BUFFER,    /* a notify message, and HB_NOTE_BUFFERS others are being stamped */
 	HB_DROP_REASONS,
 };
 
@@ -237,7 +258,8 @@ struct hb_counters {
 	__u64 receipts_lost;
 	__u64 exits;	  /* of processes that had attempted to beat, reported */
 	__u64 exits_lost; /* likewise, not reported: no room in the ring */
-	__u64 pad[3];	  /* pads the slot to whole cache lines */
+	__u64 notes;	  /* of `stamps`: those of notify messages */
+	__u64 pad[1];	  /* pads the slot to whole cache lines */
 };
 
 HB_ASSERT_LAYOUT(sizeof(struct hb_counters) == 128);
@@ -273,7 +295,7 @@ struct hb_echo {
 HB_ASSERT_LAYOUT(sizeof(struct hb_echo) == 24);
 
 /* Changes with any layout in this header, and with the meaning of any field. */
-enum { HB_LAYOUT = 6 };
+enum { HB_LAYOUT = 7 };
 
 #define HB_HERITAGE_MAGIC 0x6567617469726568ull /* "heritage", little-endian */
 
@@ -294,12 +316,13 @@ struct hb_heritage {
 	__u32 delivery;
 	__u32 read_method;
 	__u32 reads_credentials;
-	__u64 reserved[2];
+	__u64 note_ring_bytes; /* 0: no notify messages are taken */
+	__u64 reserved;
 };
 
 HB_ASSERT_LAYOUT(sizeof(struct hb_heritage) == 128);
 
-/* How far the observer has handled what was in the ring of stamps. */
+/* How far the observer has handled what was in the ring of stamps, or of notify messages. */
 struct hb_place {
 	__u64 position; /* of the first record that it has not */
 	__u64 frames;	/* before it */

@@ -60,12 +60,18 @@ class ObserverTest : public testing::Test {
     struct {
       std::string operator()(const Beat& b) { return "beat " + of(b.pid, b.nonce); }
       std::string operator()(const Stall& s) {
+        if (s.cause == StallCause::Trigger) return "trigger " + of(s.pid, s.last_nonce);
         return (s.cause == StallCause::Exited ? "exit " : "stall ") + of(s.pid, s.last_nonce);
       }
       std::string operator()(const Decode& d) { return vlp::name(d.error); }
       std::string operator()(const AuthFailure& a) { return name(a.cause); }
       std::string operator()(const OriginConflict& /*e*/) { return "origin conflict"; }
       std::string operator()(const NamespaceConflict& /*e*/) { return "namespace conflict"; }
+      std::string operator()(const Notice& n) {
+        return "notice " + std::to_string(n.pid) + (n.ready ? " ready" : "") +
+               (n.reloading ? " reloading" : "") + (n.stopping ? " stopping" : "") +
+               (n.is_watched ? " " + std::to_string(n.threshold_ns / kNsPerMs) + " ms" : " off");
+      }
       std::string operator()(const Io& io) { return "io " + io.error.message; }
       std::string operator()(const CtrlTruncated& /*e*/) { return "ctrl truncated"; }
       static std::string of(std::uint32_t pid, std::uint64_t nonce) {

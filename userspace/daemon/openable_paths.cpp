@@ -49,6 +49,7 @@ OpenablePaths openable_paths(const RunConfig& options) {
   add_directories(paths.read, options.config_file);
   add_directories(paths.read, options.recovery.policy_file.value_or(""));
   add_socket(paths.change, options.socket.path);
+  add_socket(paths.change, options.notify_socket.value_or(""));
   add_socket(paths.change, options.status_path());
   add_directories(paths.change, options.export_file.value_or(""));
   add_directories(paths.change, options.audit.path);

@@ -66,6 +66,8 @@ Observer::Config observer_config(const RunConfig& options, const intake::Intake&
   config.agents_per_owner = options.agents_per_owner();
   config.network_agents = options.agents_on_network();
   config.precedence = options.origin_precedence;
+  config.notify_times = {.least_ns = options.shortest_threshold_ms() * kNsPerMs,
+                         .most_ns = options.notify_threshold_max_ms * kNsPerMs};
   config.read_delay_ns = options.kernel_config().drain_interval_ns;
   config.policy.observer_ns_inode = intake.observer_ns_inode().value_or(0);
   config.policy.allow_cross_namespace = options.allow_cross_namespace;
@@ -89,12 +91,6 @@ ReachMember::Config reach_config(const RunConfig& options) {
 
 std::optional<uid_t> run_as_uid(const RunConfig& options) {
   return options.user ? std::optional(options.user->uid) : std::nullopt;
-}
-
-SocketPlace socket_place(const RunConfig& options) {
-  SocketPlace place = options.socket;
-  place.run_as_uid = run_as_uid(options);
-  return place;
 }
 
 // With it a new socket can be bound. Root's would let the process become root's again.
@@ -329,7 +325,7 @@ Result<ExitCode> observe(const RunConfig& options, Signals& signals, intake::Int
   if (members.recovery) sink->look_up_services_in(*members.recovery);
   if (auto taken = take_priority(options); !taken) return taken.error();
   if (!succession.has_gone_on()) {
-    if (auto bound = intake.bind(socket_place(options)); !bound) return bound.error();
+    if (auto bound = intake.bind(options.socket_places()); !bound) return bound.error();
   }
   succession.leave(intake);
   auto status_socket = open_status_socket(options, publisher);

@@ -22,19 +22,21 @@ namespace {
 // tells which file it is bound to: "hb-socket.DEVICE.INODE".
 constexpr std::string_view kSocket = "hb-socket.";
 constexpr std::string_view kLock = "hb-lock";
+constexpr std::string_view kNotifySocket = "hb-notify-socket.";
+constexpr std::string_view kNotifyLock = "hb-notify-lock";
 constexpr std::string_view kState = "hb-state";
 constexpr std::string_view kOurs = "hb-";
 
 constexpr std::uint32_t kLossesVersion = 1;  // of LossReport::Kept
 
-std::string socket_name(const UnixListener::Kept& socket) {
-  return fmt::format("{}{}.{}", kSocket, socket.device, socket.inode);
+std::string socket_name(std::string_view prefix, const UnixListener::Kept& socket) {
+  return fmt::format("{}{}.{}", prefix, socket.device, socket.inode);
 }
 
 // False: it is not the name of a socket.
-bool read_socket_name(std::string_view name, UnixListener::Kept& socket) {
-  if (!name.starts_with(kSocket)) return false;
-  name.remove_prefix(kSocket.size());
+bool read_socket_name(std::string_view prefix, std::string_view name, UnixListener::Kept& socket) {
+  if (!name.starts_with(prefix)) return false;
+  name.remove_prefix(prefix.size());
   const char* end = name.data() + name.size();
   const auto device = std::from_chars(name.data(), end, socket.device);
   if (device.ec != std::errc() || device.ptr == end || *device.ptr != '.') return false;
@@ -124,16 +126,29 @@ Result<std::unique_ptr<intake::Intake>> Succession::take_over(const intake::Inta
   if (auto claimed = state.value().claim(); !claimed) return claimed.error();
   auto program = kernel::StampProgram::adopt(std::move(left.value().program), wanted.kernel);
   if (!program) return program.error();
-  auto listener = UnixListener::adopt(std::move(left.value().socket), options_.socket);
-  if (!listener) return listener.error();
-  auto intake = intake::Intake::go_on(wanted, std::move(program).value(),
-                                      std::move(listener).value(), options_.socket, clock.now_ns());
+  auto sockets = adopt_sockets(std::move(left).value());
+  if (!sockets) return sockets.error();
+  auto intake =
+      intake::Intake::go_on(wanted, std::move(program).value(), std::move(sockets).value(),
+                            options_.socket_places(), clock.now_ns());
   if (!intake) return intake.error();
   state_.emplace(std::move(state).value());
   has_gone_on_ = true;
   passed_.reset();
   std::erase_if(inherited_, [](const keep::NamedFd& one) { return one.name != kState; });
   return intake;
+}
+
+Result<intake::Intake::GoOn> Succession::adopt_sockets(Left left) const {
+  const auto places = options_.socket_places();
+  auto listener = UnixListener::adopt(std::move(left.socket), places.agents);
+  if (!listener) return listener.error();
+  intake::Intake::GoOn sockets{std::move(listener).value(), nullptr};
+  if (!places.notify) return sockets;
+  auto notify = UnixListener::adopt(std::move(left.notify), *places.notify);
+  if (!notify) return notify.error();
+  sockets.notify = std::move(notify).value();
+  return sockets;
 }
 
 // Who has bound it: a predecessor, with a claim on the path, or a socket unit, which passes it
@@ -156,8 +171,12 @@ Result<Succession::Left> Succession::sort_out() const {
       left.socket.lock = std::move(fd);
     } else if (one.name == kState) {
       left.state = std::move(fd);
-    } else if (read_socket_name(one.name, left.socket)) {
+    } else if (one.name == kNotifyLock) {
+      left.notify.lock = std::move(fd);
+    } else if (read_socket_name(kSocket, one.name, left.socket)) {
       left.socket.socket = std::move(fd);
+    } else if (read_socket_name(kNotifySocket, one.name, left.notify)) {
+      left.notify.socket = std::move(fd);
     } else {
       left.program.insert_or_assign(one.name, std::move(fd));
     }
@@ -180,7 +199,12 @@ LossReport::Kept* Succession::losses() const {
 
 void Succession::give_up() {
   auto left = sort_out();
-  if (left) UnixListener::give_up(std::move(left.value().socket), options_.socket.path);
+  if (left) {
+    UnixListener::give_up(std::move(left.value().socket), options_.socket.path);
+    if (options_.notify_socket) {
+      UnixListener::give_up(std::move(left.value().notify), *options_.notify_socket);
+    }
+  }
   if (manager_.is_there()) {
     keep::DescriptorStore store(manager_.socket());
     for (const keep::NamedFd& one : inherited_) {
@@ -230,12 +254,17 @@ Result<> Succession::store(const intake::Intake& intake) const {
   for (const auto& [name, fd] : kept.value().program) {
     if (auto done = put(name, fd.get()); !done) return done;
   }
+  if (const auto& notify = kept.value().notify) {
+    if (auto done = put(kNotifyLock, notify->lock.get()); !done) return done;
+    const auto done = put(socket_name(kNotifySocket, *notify), notify->socket.get());
+    if (!done) return done;
+  }
   const UnixListener::Kept& socket = kept.value().socket;
   if (socket.lock) {
     if (auto done = put(kLock, socket.lock.get()); !done) return done;
   }
   if (auto done = put(kState, state_->fd()); !done) return done;
-  return put(socket_name(socket), socket.socket.get());
+  return put(socket_name(kSocket, socket), socket.socket.get());
 }
 
 }  // namespace hb::daemon

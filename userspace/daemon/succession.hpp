@@ -64,11 +64,13 @@ class Succession {
   // A predecessor's, by their names.
   struct Left {
     UnixListener::Kept socket;
+    UnixListener::Kept notify;
     Fd state;
     kernel::StampProgram::Kept program;
   };
   [[nodiscard]] Result<Left> sort_out() const;
   [[nodiscard]] Result<> check_socket(const UnixListener::Kept& socket) const;
+  [[nodiscard]] Result<intake::Intake::GoOn> adopt_sockets(Left left) const;
   [[nodiscard]] StateMemory::Layout layout() const;
   [[nodiscard]] Result<std::unique_ptr<intake::Intake>> take_over(
       const intake::IntakeConfig& wanted, const Clock& clock);

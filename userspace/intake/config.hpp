@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernel/stamp_program.hpp"
+#include "transport/unix_listener.hpp"
 
 namespace hb::intake {
 
@@ -21,6 +22,12 @@ struct UdpConfig {
   bool accept_recovery = false;  // its beats have the origin operator_attested_transport
 
   [[nodiscard]] bool has_keys() const { return !key_file.empty() || !master_key_file.empty(); }
+};
+
+// Where agents send.
+struct SocketPlaces {
+  SocketPlace agents;
+  std::optional<SocketPlace> notify;  // by systemd's notify protocol; unset: nowhere
 };
 
 struct IntakeConfig {

@@ -23,6 +23,7 @@ Result<std::unique_ptr<Intake>> Intake::open(const IntakeConfig& config,
   if (!opened) return opened.error();
   if (intake->program_) {
     if (auto ready = intake->attest_by_kernel(config, start_ns); !ready) return ready.error();
+    if (auto notify = intake->open_notify(config, start_ns); !notify) return notify.error();
   } else {
     intake->attest_by_procfs(start_ns);
   }
@@ -31,15 +32,22 @@ Result<std::unique_ptr<Intake>> Intake::open(const IntakeConfig& config,
 
 Result<std::unique_ptr<Intake>> Intake::go_on(const IntakeConfig& config,
                                               std::unique_ptr<kernel::StampProgram> program,
-                                              std::unique_ptr<UnixListener> listener,
-                                              const SocketPlace& place, std::uint64_t start_ns) {
+                                              GoOn sockets, const SocketPlaces& places,
+                                              std::uint64_t start_ns) {
   std::unique_ptr<Intake> intake(new Intake(std::move(program)));
-  intake->listener_ = std::move(listener);
+  intake->listener_ = std::move(sockets.listener);
   intake->wanted_queue_length_ = config.kernel.queue_length;
-  if (auto proven = intake->prove_socket(place.path); !proven) return proven.error();
+  if (auto proven = intake->prove_socket(places.agents.path); !proven) return proven.error();
   if (auto opened = intake->open_wake(); !opened) return opened.error();
   if (auto ready = intake->attest_by_kernel(config, start_ns); !ready) return ready.error();
-  if (auto opened = intake->check_self(place.path); !opened) return opened.error();
+  if (auto opened = intake->check_self(places.agents.path); !opened) return opened.error();
+  if (!places.notify) return intake;
+  auto notify =
+      NotifyIntake::go_on(*intake->program_, std::move(sockets.notify), places.notify->path,
+                          start_ns, &intake->program_->note_progress());
+  if (!notify) return notify.error();
+  intake->notify_ = std::move(notify).value();
+  if (auto woken = intake->wake_for(intake->program_->notes_fd()); !woken) return woken.error();
   return intake;
 }
 
@@ -58,7 +66,23 @@ Result<Intake::Kept> Intake::keep() const {
   if (!program) return program.error();
   auto socket = listener_->keep();
   if (!socket) return socket.error();
-  return Kept{std::move(program).value(), std::move(socket).value()};
+  Kept kept{std::move(program).value(), std::move(socket).value(), std::nullopt};
+  if (notify_ == nullptr) return kept;
+  auto notify = notify_->keep();
+  if (!notify) return notify.error();
+  kept.notify = std::move(notify).value();
+  return kept;
+}
+
+void Intake::leave_at_end() {
+  listener_->leave_at_end();
+  if (notify_ != nullptr) notify_->leave_at_end();
+}
+
+Result<> Intake::withdraw() {
+  const auto withdrawn = listener_->withdraw();
+  const auto notify = notify_ != nullptr ? notify_->withdraw() : ok();
+  return withdrawn ? notify : withdrawn;
 }
 
 void Intake::end_left() {
@@ -74,6 +98,15 @@ Result<> Intake::open_socket(const IntakeConfig& config, Fd passed) {
   queue_length_ = socket.queue_length;
   if (socket.queue_problem) spdlog::warn("{}", socket.queue_problem->message);
   return ok();
+}
+
+Result<> Intake::open_notify(const IntakeConfig& config, std::uint64_t start_ns) {
+  if (program_->notes() == nullptr) return ok();
+  hb_progress* progress = config.is_kept ? &program_->note_progress() : nullptr;
+  auto opened = NotifyIntake::open(*program_, start_ns, progress);
+  if (!opened) return opened.error();
+  notify_ = std::move(opened).value();
+  return wake_for(program_->notes_fd());
 }
 
 Result<> Intake::attest_by_kernel(const IntakeConfig& wanted, std::uint64_t start_ns) {
@@ -110,9 +143,10 @@ Result<> Intake::wake_for(int fd) {
   return os_error(code, "cannot watch the ring, or the former socket (epoll_ctl)");
 }
 
-Result<> Intake::bind(const SocketPlace& place) {
-  if (auto bound = listener_->bind(place); !bound) return bound;
-  return check_self(place.path);
+Result<> Intake::bind(const SocketPlaces& places) {
+  if (auto bound = listener_->bind(places.agents); !bound) return bound;
+  if (auto checked = check_self(places.agents.path); !checked) return checked;
+  return notify_ != nullptr ? notify_->bind(*places.notify) : ok();
 }
 
 Result<> Intake::check_self(const std::string& path) {
@@ -123,7 +157,9 @@ Result<> Intake::check_self(const std::string& path) {
 }
 
 Result<> Intake::check_reach(std::uint64_t now_ns) {
-  return self_beat_->check(ring_read(), now_ns);
+  auto reached = self_beat_->check(ring_read(), now_ns);
+  if (!reached || notify_ == nullptr) return reached;
+  return notify_->check_reach(now_ns);
 }
 
 SelfBeat::RingRead Intake::ring_read() const {
@@ -133,6 +169,12 @@ SelfBeat::RingRead Intake::ring_read() const {
 }
 
 Result<> Intake::rebind() {
+  if (notify_ == nullptr || !notify_->has_lost_path()) return rebind_agents();
+  if (auto rebound = notify_->rebind(); !rebound) return rebound;
+  return listener_->check_name() ? ok() : rebind_agents();
+}
+
+Result<> Intake::rebind_agents() {
   if (auto claimed = listener_->claim_name(); !claimed) return claimed;
   auto opened = open_agent_socket(program_.get(), wanted_queue_length_);
   if (!opened) return opened.error();
@@ -191,6 +233,7 @@ std::vector<std::string> Intake::udp_addresses() const {
 
 std::vector<Source*> Intake::sources() const {
   std::vector<Source*> sources{source_.get()};
+  if (notify_ != nullptr) sources.push_back(&notify_->source());
   if (udp_ == nullptr) return sources;
   for (const auto& port : udp_->ports()) sources.push_back(port.source.get());
   return sources;
@@ -224,9 +267,18 @@ std::optional<int> Intake::needed_capability() const {
   return CAP_SYS_PTRACE;
 }
 
+// Every notify message's stamp is with it: matched when it is read.
+kernel::StampCounters Intake::counters() const {
+  kernel::StampCounters counters = stamped_ != nullptr ? stamped_->counters() : ring_->counters();
+  if (notify_ == nullptr) return counters;
+  counters.correlator.stamps += notify_->source().messages();
+  counters.correlator.matched += notify_->source().messages();
+  counters.malformed += notify_->source().malformed();
+  return counters;
+}
+
 void Intake::append_totals(Totals& totals) const {
-  if (stamped_ != nullptr) intake::append_totals(totals, stamped_->counters());
-  if (ring_ != nullptr) intake::append_totals(totals, ring_->counters());
+  if (program_ != nullptr) intake::append_totals(totals, counters());
   if (udp_) udp_->append_totals(totals);
 }
 

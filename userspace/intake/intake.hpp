@@ -12,6 +12,7 @@
 #include "base/fd.hpp"
 #include "base/result.hpp"
 #include "intake/config.hpp"
+#include "intake/notify_intake.hpp"
 #include "intake/poll_source.hpp"
 #include "intake/ring_exits.hpp"
 #include "intake/ring_source.hpp"
@@ -35,18 +36,23 @@ class Intake {
 
   // Goes on with a predecessor's socket and program, after an echo has shown that the one is on the
   // other. Agents can send all the time; bind() is not to be called.
+  struct GoOn {
+    std::unique_ptr<UnixListener> listener;
+    std::unique_ptr<UnixListener> notify;  // nullptr: there is none
+  };
   static Result<std::unique_ptr<Intake>> go_on(const IntakeConfig& config,
                                                std::unique_ptr<kernel::StampProgram> program,
-                                               std::unique_ptr<UnixListener> listener,
-                                               const SocketPlace& place, std::uint64_t start_ns);
+                                               GoOn sockets, const SocketPlaces& places,
+                                               std::uint64_t start_ns);
   // What a successor needs for that. After bind(), with IntakeConfig::is_kept.
   struct Kept {
     kernel::StampProgram::Kept program;
     UnixListener::Kept socket;
+    std::optional<UnixListener::Kept> notify;
   };
   [[nodiscard]] Result<Kept> keep() const;
   // A successor can go on with the socket: at the end, whatever that is, it is not removed.
-  void leave_at_end() { listener_->leave_at_end(); }
+  void leave_at_end();
   // This is the end, and perhaps nobody goes on: a service manager whose socket it is shall see
   // what comes.
   void end_left();
@@ -55,8 +61,8 @@ class Intake {
   Result<> open_udp(const IntakeConfig& config, secure::Keys keys, std::uint64_t start_ns);
 
   // After bind() agents can send; after withdraw() new ones cannot.
-  Result<> bind(const SocketPlace& place);
-  Result<> withdraw() { return listener_->withdraw(); }
+  Result<> bind(const SocketPlaces& places);
+  Result<> withdraw();
 
   // Whether agents can reach the socket, see SelfBeat. After bind().
   Result<> check_reach(std::uint64_t now_ns);
@@ -87,11 +93,15 @@ class Intake {
   explicit Intake(std::unique_ptr<kernel::StampProgram> program) : program_(std::move(program)) {}
 
   Result<> open_socket(const IntakeConfig& config, Fd passed);
+  Result<> open_notify(const IntakeConfig& config, std::uint64_t start_ns);
+  Result<> rebind_agents();
+
   Result<> prove_socket(const std::string& path);
   Result<> check_self(const std::string& path);
   Result<> attest_by_kernel(const IntakeConfig& config, std::uint64_t start_ns);
   void take_from_socket(const kernel::Config& config, std::uint64_t start_ns);
   void take_from_ring(const IntakeConfig& config, std::uint64_t start_ns);
+  [[nodiscard]] kernel::StampCounters counters() const;
   [[nodiscard]] hb_progress* progress(const IntakeConfig& config) const;
   void watch_exits(const IntakeConfig& config);
   Result<> open_wake();
@@ -102,8 +112,9 @@ class Intake {
   std::unique_ptr<kernel::StampProgram> program_;
   std::unique_ptr<UnixListener> listener_;
   std::unique_ptr<Source> source_;
-  StampedSource* stamped_ = nullptr;  // source_, when it is one
-  RingSource* ring_ = nullptr;        // source_, when it is one
+  StampedSource* stamped_ = nullptr;      // source_, when it is one
+  RingSource* ring_ = nullptr;            // source_, when it is one
+  std::unique_ptr<NotifyIntake> notify_;  // nullptr: not configured
   std::unique_ptr<RingExits> exits_;
   std::optional<SenderAttempts> attempts_;
   std::unique_ptr<UdpIntake> udp_;  // nullptr: not configured

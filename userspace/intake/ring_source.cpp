@@ -1,16 +1,11 @@
 #include "intake/ring_source.hpp"
 
-#include <algorithm>
-#include <atomic>
-#include <cstddef>
 #include <cstring>
 
 #include "identity/stamped_sender.hpp"
 
 namespace hb::intake {
 namespace {
-
-constexpr std::uint64_t kBusyRetry_ns = 200'000;
 
 Arrival arrival_of(const hb_stamp& stamp) {
   Arrival arrival{{}, sender_of(stamp), BeatOrigin::KernelAttested};
@@ -30,28 +25,15 @@ const hb_stamp* stamp_in(kernel::RingReader::Bytes record) {
 
 RingSource::RingSource(kernel::StampProgram& program, Receiver& receiver,
                        const kernel::Config& config, std::uint64_t start_ns, hb_progress* progress)
-    : program_(program),
-      ring_(program.ring()),
+    : RingFeed(program.ring(), progress, start_ns, config.drain_interval_ns),
+      program_(program),
       receiver_(receiver),
-      truncations_(program),
-      drain_interval_ns_(config.drain_interval_ns),
-      horizon_ns_(start_ns),
-      mark_ns_(start_ns),
-      mark_(ring_.reserved_to()),
-      progress_(progress) {
-  if (progress_ == nullptr) return;
-  ring_.keep_popped();
-  if (program_.is_adopted()) go_on();
-}
-
-// What waits was sent to the predecessor, so nothing before the start has been read yet.
-void RingSource::go_on() {
-  const hb_place& left = progress_->places[progress_->valid & 1];
-  ring_.go_on_at(left.position);
+      truncations_(program) {
+  if (progress == nullptr || !program_.is_adopted()) return;
+  const hb_place& left = go_on();
   frames_ = left.frames;
   malformed_ = left.malformed;
   truncations_.go_on_at(left.descriptors_told);
-  horizon_ns_ = 0;
 }
 
 void RingSource::discard_queue() {
@@ -59,72 +41,23 @@ void RingSource::discard_queue() {
   program_.queue_too(false);
 }
 
-std::optional<Reception> RingSource::next(std::uint64_t now_ns) {
-  auto reception = read(now_ns);
-  if (progress_ == nullptr) return reception;
-  is_at_end_ = !reception;
-  if (reception) {
-    unhandled_[(oldest_ + unhandled_count_++) % unhandled_.size()] = place();
-  } else if (unhandled_count_ == 0) {
-    note(place());
-  }
-  return reception;
-}
-
-void RingSource::handled() {
-  if (progress_ == nullptr || unhandled_count_ == 0) return;
-  const hb_place& place = unhandled_[oldest_];
-  oldest_ = (oldest_ + 1) % unhandled_.size();
-  --unhandled_count_;
-  note(place);
-}
-
 hb_place RingSource::place() const {
-  return {ring_.read_to(), frames_, malformed_, truncations_.told()};
+  return {program_.ring().read_to(), frames_, malformed_, truncations_.told()};
 }
 
-// A kill leaves all stores up to an instruction, so it suffices that the compiler keeps their
-// order.
-void RingSource::note(const hb_place& place) {
-  const std::uint32_t other = (progress_->valid & 1) ^ 1;
-  progress_->places[other] = place;
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-  progress_->valid = other;
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-  ring_.release_to(place.position, is_at_end_ && unhandled_count_ == 0);
+std::optional<Reception> RingSource::take(kernel::RingReader::Bytes record) {
+  const hb_stamp* stamp = stamp_in(record);
+  if (stamp == nullptr) return ++malformed_, std::nullopt;
+  if (is_self_beat(*stamp)) return note_self_beat(stamp->ktime_ns), std::nullopt;
+  ++frames_;
+  return arrival_of(*stamp);
 }
 
-std::optional<Reception> RingSource::read(std::uint64_t now_ns) {
-  look_ahead(now_ns);
-  while (const auto record = ring_.front()) {
-    std::optional<Arrival> arrival;
-    if (const hb_stamp* stamp = stamp_in(*record); stamp != nullptr && is_self_beat(*stamp)) {
-      self_beat_ns_ = stamp->ktime_ns;
-    } else if (stamp != nullptr) {
-      arrival = arrival_of(*stamp);
-      frames_++;
-    } else {
-      malformed_++;
-    }
-    ring_.pop();
-    if (arrival) return arrival;
-  }
-  look_ahead(now_ns);
-  if (progress_ == nullptr) ring_.release();
-  ring_reads_++;
+std::optional<Reception> RingSource::take_at_end(std::uint64_t now_ns) {
   if (auto failed = discard_refused()) return ReceiveFailed{std::move(*failed)};
   if (spend_before_start()) return Dropped{FrameDrop::BeforeStart};
   if (const auto truncated = truncations_.next(now_ns)) return *truncated;
   return std::nullopt;
-}
-
-// `now_ns` was taken before the position is read, so all that was reserved by then is below it.
-void RingSource::look_ahead(std::uint64_t now_ns) {
-  if (ring_.read_to() < mark_) return;
-  horizon_ns_ = mark_ns_;
-  mark_ns_ = now_ns;
-  mark_ = ring_.reserved_to();
-  if (ring_.read_to() >= mark_) horizon_ns_ = now_ns;
 }
 
 // No system call until the kernel program has queued an unstamped datagram. From then on always
@@ -150,11 +83,6 @@ kernel::StampCounters RingSource::counters() const {
           .correlator = {.stamps = frames_, .matched = frames_},
           .waiting = 0,
           .malformed = malformed_};
-}
-
-std::uint64_t RingSource::wake_ns(std::uint64_t now_ns) const {
-  const bool head_is_busy = ring_.read_to() < mark_;
-  return now_ns + (head_is_busy ? std::min(drain_interval_ns_, kBusyRetry_ns) : drain_interval_ns_);
 }
 
 }  // namespace hb::intake

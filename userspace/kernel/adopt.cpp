@@ -80,9 +80,7 @@ Result<> StampProgram::map_globals() {
   const int code = errno;
   if (memory == MAP_FAILED) return os_error(code, "mapping the kept kernel program's variables");
   adopted_globals_.reset(memory);
-  auto& bss = *static_cast<Bss*>(memory);
-  globals_ = {&bss.observer, bss.counters,  &bss.notices, &bss.levels,
-              &bss.echo,     &bss.heritage, &bss.progress};
+  note_globals(*static_cast<Bss*>(memory));
   return ok();
 }
 
@@ -99,6 +97,9 @@ Result<> StampProgram::check_heritage() const {
     return refused("it has another --delivery");
   }
   if (left.ring_bytes != config_.ring_bytes) return refused("it has another --ring-bytes");
+  if ((left.note_ring_bytes != 0) != (config_.note_ring_bytes != 0)) {
+    return refused("--notify-socket is given only to one of the two");
+  }
   if (left.senders != config_.senders) return refused("its table of senders has another size");
   const auto method = static_cast<ReadMethod>(left.read_method);
   const hb_settings wanted = settings_of(config_, Delivery::Ring, method);
@@ -117,6 +118,12 @@ Result<> StampProgram::map_rings() {
   auto senders = SenderTable::map(fds_.sender_table, left.senders);
   if (!senders) return senders.error();
   senders_ = std::move(senders).value();
+  if (left.note_ring_bytes != 0) {
+    if (fds_.notes < 0 || fds_.note_program < 0) return refused("its notify ring was not kept");
+    auto notes = map_ring(fds_.notes, left.note_ring_bytes);
+    if (!notes) return notes.error();
+    notes_ = std::move(notes).value();
+  }
   const Error lacking{"the predecessor did not trace it"};
   if (fds_.fatal_link < 0) fatal_problem_ = lacking;
   if (fds_.exit_links[0] < 0) perf_event_problem_ = lacking;
@@ -149,7 +156,7 @@ Result<FrameBytes> StampProgram::begin_echo() {
 
 // The stamp stays in the ring: a self-beat, which is in no counter. If the ring is full there is
 // none, and that the program has seen the secret in its own memory has to do.
-Result<> StampProgram::end_echo(const FrameBytes& frame) {
+Result<> StampProgram::end_echo(const FrameBytes& frame, const RingReader& ring) {
   hb_echo& echo = *globals_.echo;
   std::atomic_ref(echo.secret).store(0, std::memory_order_release);
   if (std::atomic_ref(echo.seen).load(std::memory_order_acquire) == 0) {
@@ -160,7 +167,7 @@ Result<> StampProgram::end_echo(const FrameBytes& frame) {
     return refused("it was loaded by an observer in another PID namespace");
   }
   bool is_stamped = false;
-  ring_->look([&](RingReader::Bytes record) {
+  ring.look([&](RingReader::Bytes record) {
     const auto stamp = record_as<hb_stamp>(record);
     is_stamped |= stamp && std::memcmp(stamp->frame, frame.data(), frame.size()) == 0;
   });

@@ -22,7 +22,8 @@ constexpr bool same_bss() {
          offsetof(One, levels) == offsetof(Other, levels) &&
          offsetof(One, echo) == offsetof(Other, echo) &&
          offsetof(One, heritage) == offsetof(Other, heritage) &&
-         offsetof(One, progress) == offsetof(Other, progress);
+         offsetof(One, progress) == offsetof(Other, progress) &&
+         offsetof(One, note_progress) == offsetof(Other, note_progress);
 }
 using Rodata = hb_program::hb_program__rodata;
 using OtherRodata = hb_without_kfuncs::hb_without_kfuncs__rodata;

@@ -30,6 +30,8 @@ namespace hb::kernel {
               "(--tracker-capacity, --agents-per-uid)"};
     case HB_DROP_DESCRIPTORS:
       return {"descriptors", "datagrams that carried descriptors, which no agent sends"};
+    case HB_DROP_NO_BUFFER:
+      return {"no_buffer", "notify messages, as too many are being sent at the same instant"};
     case HB_DROP_REASONS: break;
   }
   return {};

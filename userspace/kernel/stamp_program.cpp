@@ -82,7 +82,8 @@ hb_levels levels_of(std::uint64_t room_bytes) {
   return {.wake_bytes = room_bytes / 4,
           .crowded_bytes = room_bytes / 2,
           .owner_bytes = std::max(room_bytes / 32, 4 * kRecordBytes),
-          .queue_too = 0};
+          .queue_too = 0,
+          .note_crowded_bytes = 0};
 }
 
 Result<std::unique_ptr<RingReader>> map(const bpf_map* map) {
@@ -137,6 +138,7 @@ Result<std::unique_ptr<StampProgram>> StampProgram::open(const Config& config) {
   std::unique_ptr<StampProgram> program(new StampProgram(config));
   if (Result<> loaded = program->load(); !loaded) return loaded.error();
   if (Result<> filled = program->fill_free_senders(); !filled) return filled.error();
+  if (Result<> filled = program->fill_free_notes(); !filled) return filled.error();
   if (Result<> mapped = program->map_memory(); !mapped) return mapped.error();
   if (Result<> traced = program->trace_receipts(); !traced) return traced.error();
   if (Result<> watched = program->watch_exits(); !watched)
@@ -200,6 +202,9 @@ Result<> StampProgram::load(ReadMethod method, Traced traced) {
   for (const ExitProgram& one : exit_programs()) {
     bpf_program__set_autoload(one.program, one.method == method && traced != Traced::Nothing);
   }
+  const bool notes = config_.note_ring_bytes != 0;
+  bpf_program__set_autoload(skeleton_->progs.hb_note_direct, notes && direct);
+  bpf_program__set_autoload(skeleton_->progs.hb_note_probe_read, notes && !direct);
   const bool signals = traced == Traced::ExitsAndSignals;
   bpf_program__set_autoload(skeleton_->progs.hb_fatal_direct, signals && direct);
   bpf_program__set_autoload(skeleton_->progs.hb_fatal_probe_read, signals && !direct);
@@ -216,7 +221,7 @@ Result<> StampProgram::load(ReadMethod method, Traced traced) {
 
   const int error = hb_program__load(skeleton_.get());
   if (error != 0) return os_error(-error, "load: the kernel program");
-  note_globals();
+  note_globals(*skeleton_->bss);
   set_queue_length(config_.queue_length);
   return ok();
 }
@@ -232,13 +237,21 @@ Result<> StampProgram::configure() {
     refused = bpf_map__set_max_entries(map, senders);
     if (refused != 0) return os_error(-refused, "configure: the size of the table of senders");
   }
-  return ok();
+  return configure_notes();
 }
 
-void StampProgram::note_globals() {
-  auto& bss = *skeleton_->bss;
-  globals_ = {&bss.observer, bss.counters,  &bss.notices, &bss.levels,
-              &bss.echo,     &bss.heritage, &bss.progress};
+Result<> StampProgram::configure_notes() {
+  const auto& maps = skeleton_->maps;
+  if (config_.note_ring_bytes == 0) {
+    for (bpf_map* map : {maps.notes, maps.note_buffers, maps.free_notes}) {
+      bpf_map__set_autocreate(map, false);
+    }
+    return ok();
+  }
+  const int refused =
+      bpf_map__set_max_entries(maps.notes, static_cast<std::uint32_t>(config_.note_ring_bytes));
+  if (refused != 0) return os_error(-refused, "configure: the size of the notify ring");
+  return ok();
 }
 
 void StampProgram::note_descriptors() {
@@ -250,6 +263,10 @@ void StampProgram::note_descriptors() {
   fds_.globals = bpf_map__fd(maps.bss);
   fds_.stamps = bpf_map__fd(maps.stamps);
   fds_.sender_table = bpf_map__fd(maps.sender_table);
+  if (notes_ != nullptr) {
+    fds_.notes = bpf_map__fd(maps.notes);
+    fds_.note_program = bpf_program__fd(direct ? progs.hb_note_direct : progs.hb_note_probe_read);
+  }
   if (exits_ != nullptr) fds_.exits = bpf_map__fd(maps.exits);
   for (const ExitProgram& one : exit_programs()) {
     if (one.link == nullptr) continue;
@@ -268,6 +285,7 @@ void StampProgram::write_heritage() const {
   left.settings = settings_of(config_, delivery_, method_);
   left.ring_bytes = config_.ring_bytes;
   left.stamp_ring_bytes = bpf_map__max_entries(skeleton_->maps.stamps);
+  left.note_ring_bytes = notes_ ? bpf_map__max_entries(skeleton_->maps.notes) : 0;
   left.exit_ring_bytes = exits_ ? bpf_map__max_entries(skeleton_->maps.exits) : 0;
   left.senders = config_.senders;
   left.delivery_wanted = static_cast<std::uint32_t>(config_.delivery);
@@ -284,6 +302,7 @@ void StampProgram::set_queue_length(std::uint64_t queue_length) {
     room_bytes = std::min(room_bytes, queue_length * kRecordBytes);
   }
   *globals_.levels = levels_of(room_bytes);
+  globals_.levels->note_crowded_bytes = config_.note_ring_bytes / 2;
 }
 
 Result<> StampProgram::fill_free_senders() {
@@ -295,6 +314,16 @@ Result<> StampProgram::fill_free_senders() {
   return ok();
 }
 
+Result<> StampProgram::fill_free_notes() {
+  if (config_.note_ring_bytes == 0) return ok();
+  const int queue = bpf_map__fd(skeleton_->maps.free_notes);
+  for (std::uint32_t buffer = 0; buffer < HB_NOTE_BUFFERS; ++buffer) {
+    const int refused = bpf_map_update_elem(queue, nullptr, &buffer, BPF_ANY);
+    if (refused != 0) return os_error(-refused, "map: filling the buffers of notify messages");
+  }
+  return ok();
+}
+
 Result<> StampProgram::map_memory() {
   auto ring = map(skeleton_->maps.stamps);
   if (!ring) return ring.error();
@@ -302,6 +331,10 @@ Result<> StampProgram::map_memory() {
   auto senders = SenderTable::map(bpf_map__fd(skeleton_->maps.sender_table), config_.senders);
   if (!senders) return senders.error();
   senders_ = std::move(senders).value();
+  if (config_.note_ring_bytes == 0) return ok();
+  auto notes = map(skeleton_->maps.notes);
+  if (!notes) return notes.error();
+  notes_ = std::move(notes).value();
   return ok();
 }
 
@@ -430,7 +463,14 @@ Result<> StampProgram::calibrate() {
 }
 
 Result<> StampProgram::attach(int socket_fd, Lock lock) const {
-  const int program = fds_.program;
+  return attach(fds_.program, socket_fd, lock);
+}
+
+Result<> StampProgram::attach_notes(int socket_fd) const {
+  return attach(fds_.note_program, socket_fd, Lock::Yes);
+}
+
+Result<> StampProgram::attach(int program, int socket_fd, Lock lock) {
   if (::setsockopt(socket_fd, SOL_SOCKET, SO_ATTACH_BPF, &program, sizeof(program)) != 0) {
     const int code = errno;
     return os_error(code, "attach: putting the kernel program on the socket (SO_ATTACH_BPF)");
@@ -491,6 +531,7 @@ hb_counters StampProgram::counters() const {
     sum.receipts_lost += read(slot.receipts_lost);
     sum.exits += read(slot.exits);
     sum.exits_lost += read(slot.exits_lost);
+    sum.notes += read(slot.notes);
   }
   sum.exits_lost += exits_missed();
   return sum;

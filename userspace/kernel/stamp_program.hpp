@@ -58,6 +58,7 @@ struct Config {
   std::uint64_t max_beat_rate = 0;                 // of one process, per second; 0: no limit
   std::size_t senders = 16'384;                    // processes that can send at the same time
   std::size_t agents_per_owner = 0;  // for which a uid or cgroup has a budget; 0: none
+  std::size_t note_ring_bytes = 0;   // as ring_bytes, of notify messages; 0: none are taken
 };
 
 // The only command of bpf(2) that is used after open(): BPF_OBJ_GET_INFO_BY_FD, by counters().
@@ -84,14 +85,16 @@ class StampProgram {
   //
   // Before anything else is done with it, send begin_echo()'s frame once to the socket that the
   // program is said to be on, by its path. end_echo() is an Error if it did not come to this
-  // program, if its stamp is not in this ring, or if this process has another PID namespace than
+  // program, if its stamp is not in `ring`, which is one of its own, or if this process has another PID namespace than
   // the predecessor.
   static Result<std::unique_ptr<StampProgram>> adopt(Kept kept, const Config& config);
   Result<FrameBytes> begin_echo();
-  Result<> end_echo(const FrameBytes& frame);
+  Result<> end_echo(const FrameBytes& frame) { return end_echo(frame, *ring_); }
+  Result<> end_echo(const FrameBytes& frame, const RingReader& ring);
   [[nodiscard]] bool is_adopted() const { return skeleton_ == nullptr; }
   // Where the observer notes for a successor how far it has come. Lives as long as the program.
   [[nodiscard]] hb_progress& progress() const { return *globals_.progress; }
+  [[nodiscard]] hb_progress& note_progress() const { return *globals_.note_progress; }
 
   ~StampProgram();
 
@@ -99,6 +102,8 @@ class StampProgram {
   // detached or replaced. Lock::No: the socket outlives this program, and another one is to follow.
   enum class Lock : std::uint8_t { Yes, No };
   [[nodiscard]] Result<> attach(int socket_fd, Lock lock = Lock::Yes) const;
+  // Likewise the program for notify messages. With Config::note_ring_bytes.
+  [[nodiscard]] Result<> attach_notes(int socket_fd) const;
 
   [[nodiscard]] std::uint32_t observer_ns_inode() const;
   [[nodiscard]] ReadMethod read_method() const { return method_; }
@@ -118,6 +123,11 @@ class StampProgram {
   void queue_too(bool is_on);
   // The queue length of the attached socket, if it is not Config's.
   void set_queue_length(std::uint64_t queue_length);
+
+  // The ring of struct hb_note; nullptr without Config::note_ring_bytes. notes_fd() becomes readable
+  // (EPOLLET) when there is more in it than was read.
+  RingReader* notes() { return notes_.get(); }
+  [[nodiscard]] int notes_fd() const { return fds_.notes; }
 
   // The ring of struct hb_exit; nullptr when exits are not traced. exits_fd() becomes readable when
   // one is reported.
@@ -163,12 +173,15 @@ class StampProgram {
     hb_echo* echo = nullptr;
     hb_heritage* heritage = nullptr;
     hb_progress* progress = nullptr;
+    hb_progress* note_progress = nullptr;
   };
   // -1: there is none.
   struct Descriptors {
     int program = -1;
     int globals = -1;
     int stamps = -1;
+    int notes = -1;
+    int note_program = -1;
     int exits = -1;
     int sender_table = -1;
     std::array<int, 2> exit_programs{-1, -1};  // by perf event, by raw tracepoint
@@ -181,6 +194,8 @@ class StampProgram {
     f("hb-program", descriptors.program);
     f("hb-globals", descriptors.globals);
     f("hb-stamps", descriptors.stamps);
+    f("hb-notes", descriptors.notes);
+    f("hb-note-program", descriptors.note_program);
     f("hb-exits", descriptors.exits);
     f("hb-senders", descriptors.sender_table);
     f("hb-exit-perf-program", descriptors.exit_programs[0]);
@@ -194,11 +209,15 @@ class StampProgram {
   };
 
   explicit StampProgram(const Config& config) : config_(config) {}
-  void note_globals();
   void note_descriptors();
   void write_heritage() const;
+  static Result<> attach(int program, int socket_fd, Lock lock);
   Result<> take(Kept kept);
   Result<> map_globals();
+  void note_globals(auto& bss) {
+    globals_ = {&bss.observer, bss.counters,  &bss.notices,  &bss.levels,
+                &bss.echo,     &bss.heritage, &bss.progress, &bss.note_progress};
+  }
   [[nodiscard]] Result<> check_heritage() const;
   Result<> map_rings();
   Result<> load();
@@ -208,7 +227,9 @@ class StampProgram {
   Result<> load(ReadMethod method, Traced traced);
   void note_problems(Traced traced);
   Result<> configure();
+  Result<> configure_notes();
   Result<> fill_free_senders();
+  Result<> fill_free_notes();
   Result<> map_memory();
   Result<> watch_exits();
   Result<> watch_fatal_signals();
@@ -237,6 +258,7 @@ class StampProgram {
   Delivery delivery_ = Delivery::Socket;
   bool reads_credentials_ = false;
   std::unique_ptr<RingReader> ring_;
+  std::unique_ptr<RingReader> notes_;
   std::unique_ptr<RingReader> exits_;
   mutable std::array<std::uint64_t, 2> exits_skipped_{};  // by attached program, as last read
   mutable std::uint64_t exits_missed_ = 0;

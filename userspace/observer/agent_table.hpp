@@ -68,6 +68,13 @@ class AgentTable {
 
   enum class Heard : std::uint8_t { OnlyTerminal, Regular, TerminalAfterRegular };
 
+  // How its silence is judged. Only an agent of the notify protocol is not always Watched.
+  enum class Watch : std::uint8_t {
+    Watched,    // by its threshold
+    Unwatched,  // not at all: it has not said yet that it will beat
+    Extended,   // until its next beat by a longer threshold: it has asked for time
+  };
+
   // All zero is a valid slot.
   struct alignas(64) Slot {
     std::uint64_t last_ns;
@@ -83,6 +90,8 @@ class AgentTable {
     Number older : 22;
     Threshold threshold : 6;
     Number untold : 1;  // a stall of which a successor must not believe that it was told
+    Watch watch : 2;
+    Number is_notify : 1;  // its latest beat came by the notify protocol
     Number next_in_bucket : 22;
     vlp::Status status : 2;
     BeatOrigin origin : 2;
@@ -120,8 +129,12 @@ class AgentTable {
     std::uint32_t own_pid : 22;
     std::uint32_t stalls : 10;  // how often it was silent; kMostStalls: or more often
     std::uint32_t owner;        // the owner whose share of the table it counts for
+    // The threshold that the observer's configuration has for it, and the one that it has asked for
+    // itself. 0: there is none.
+    std::uint64_t configured_ns;
+    std::uint64_t own_ns;
   };
-  static_assert(sizeof(Rest) == 32);
+  static_assert(sizeof(Rest) == 48);
 
   // Of kLists + capacity each. Borrowed; null: the table has memory of its own.
   struct Memory {

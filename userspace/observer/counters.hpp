@@ -1,7 +1,7 @@
 // The counters of an Observer. At any time
 //
 //   receptions == beats + decode_errors + auth_failures + namespace_conflicts + origin_conflicts
-//                 + io_errors + ctrl_truncated + out_of_order + frames_dropped
+//                 + io_errors + ctrl_truncated + out_of_order + frames_dropped + notices
 //
 // where an array stands for the sum of its entries.
 #pragma once
@@ -13,6 +13,7 @@
 
 #include "base/enum_values.hpp"
 #include "base/metric.hpp"
+#include "notify/message.hpp"
 #include "observer/attempt_watch.hpp"
 #include "observer/event.hpp"
 
@@ -157,6 +158,20 @@ struct Counters {
                                          kLabelValues<FrameDrop>};
   CountBy<FrameDrop> frames_dropped;
 
+  static constexpr Metric kNotices{"notices_total", "messages",
+                                   "messages of the notify protocol that were no beats"};
+  std::uint64_t notices = 0;
+
+  static constexpr Metric kNotifyLines{"notify_lines_total", "lines",
+                                       "lines of messages of the notify protocol", "assignment",
+                                       kLabelValues<notify::Assignment>};
+  CountBy<notify::Assignment> notify_lines;
+
+  static constexpr Metric kNotifyCredentialsIgnored{
+      "notify_credentials_ignored_total", "messages",
+      "messages of the notify protocol whose SCM_CREDENTIALS name another process than sent them"};
+  std::uint64_t notify_credentials_ignored = 0;
+
   static constexpr Metric kPidRecycled{"pid_recycled_total", "beats",
                                        "beats of another process under the pid of a known agent"};
   std::uint64_t pid_recycled = 0;
@@ -203,7 +218,8 @@ struct Counters {
   // What the receptions must add up to.
   [[nodiscard]] std::uint64_t handled() const {
     return beats + decode_errors.sum() + auth_failures.sum() + namespace_conflicts +
-           origin_conflicts + io_errors + ctrl_truncated + out_of_order + frames_dropped.sum();
+           origin_conflicts + io_errors + ctrl_truncated + out_of_order + frames_dropped.sum() +
+           notices;
   }
 
   // A process was killed between the count of a reception and that of what became of it: it is not

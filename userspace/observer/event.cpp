@@ -16,6 +16,7 @@ const char* name(StallCause cause) {
   switch (cause) {
     case StallCause::Silence: return "silence";
     case StallCause::Exited: return "exited";
+    case StallCause::Trigger: return "trigger";
   }
   return "unknown";
 }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <variant>
 
 #include "base/result.hpp"
@@ -25,6 +26,7 @@ enum class BeatOrigin : std::uint8_t {
 enum class StallCause : std::uint8_t {
   Silence,  // no beat for its threshold
   Exited,   // the process has ended: every thread of it
+  Trigger,  // it says itself that it has failed (the notify protocol's WATCHDOG=trigger)
 };
 
 // How a process ended: by exit(2) with a code, or by a signal. One of the two (wait(2)).
@@ -54,6 +56,9 @@ struct Beat {
   Comm comm = {};                // of the sender; only if first_or_changed
   HostAddress host = {};         // whose pid it is
   bool may_be_repeated = false;  // a predecessor may have told of it already
+  // By systemd's notify protocol, which has neither nonce, status nor payload: the nonce is the
+  // number of its beats.
+  bool is_notify = false;
 };
 
 // A tracked agent has not beaten for its threshold (once per silence), or has ended (once).
@@ -78,6 +83,26 @@ struct Stall {
   HostAddress host = {};           // whose pid it is
   std::uint64_t threshold_ns = 0;  // its silence was reported after this; 0: not known
   bool may_be_repeated = false;    // a predecessor may have told of it already
+  bool is_notify = false;          // its last beat came by the notify protocol
+};
+
+// What an agent says of itself by the notify protocol, beside WATCHDOG=1.
+struct Notice {
+  std::uint32_t pid;  // in the observer's PID namespace
+  std::optional<std::uint64_t> pid_ns_inode;
+  std::uint64_t observer_ns;
+  bool ready = false;                              // it has begun
+  bool reloading = false;                          // it asks for time
+  bool stopping = false;                           // it will end
+  bool is_watched = false;                         // its silence will be reported ...
+  std::uint64_t threshold_ns = 0;                  // ... after this
+  std::optional<std::uint32_t> error_number = {};  // errno(3)
+  // As it is: any bytes but NUL and newline. Valid until the next poll().
+  std::string_view status = {};
+  std::uint64_t generation_ns = 0;
+  std::uint64_t cgroup_id = 0;
+  std::optional<std::uint32_t> uid = {};
+  Comm comm = {};
 };
 
 // 32 bytes arrived that are no frame.
@@ -131,7 +156,7 @@ struct CtrlTruncated {
 };
 
 using Event = std::variant<Beat, Stall, Decode, AuthFailure, OriginConflict, NamespaceConflict, Io,
-                           CtrlTruncated>;
+                           CtrlTruncated, Notice>;
 
 // "kernel_attested", "silence", ...: the names in logs, JSON lines and metrics.
 [[nodiscard]] const char* name(BeatOrigin origin);

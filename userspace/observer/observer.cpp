@@ -60,13 +60,14 @@ bool is_first_or_changed(const Tracker::Outcome& outcome) {
 }
 
 // One more whenever Counters or what is beside them change.
-constexpr std::uint32_t kCountersVersion = 4;
+constexpr std::uint32_t kCountersVersion = 5;
 
 }  // namespace
 
 Observer::Observer(const Clock& clock, const Config& config)
     : clock_(clock),
       policy_(config.policy),
+      notify_times_(config.notify_times),
       start_ns_(config.state != nullptr ? config.state->origin().start_ns : clock.now_ns()),
       feeds_(config.empty_pause_ns),
       tracker_(config.tracker_capacity, config.threshold_ns, config.seed, config.eviction,
@@ -131,7 +132,7 @@ std::vector<Observer::Agent> Observer::known_agents() const {
 }
 
 std::optional<Event> Observer::poll() {
-  if (held_back_) return std::exchange(held_back_, std::nullopt);
+  if (auto held = take_held()) return held;
   for (std::size_t n = 0; n < kReceptionsPerPoll / Feeds::kAhead; ++n) {
     while (const Reception* reception = feeds_.next()) {
       if (auto event = handle(*reception, looked_ns_)) return event;
@@ -335,7 +336,22 @@ Stall Observer::stall(const Tracker::Stalled& stalled, StallCause cause, std::ui
       .host = stalled.host,
       .threshold_ns = stalled.threshold_ns,
       .may_be_repeated = stalled.may_be_repeated,
+      .is_notify = stalled.is_notify,
   };
+}
+
+void Observer::hold(std::optional<Event> event) {
+  if (!event) return;
+  held_[(held_first_ + held_count_) % held_.size()] = std::move(event);
+  ++held_count_;
+}
+
+std::optional<Event> Observer::take_held() {
+  if (held_count_ == 0) return std::nullopt;
+  auto& first = held_[held_first_];
+  held_first_ = (held_first_ + 1) % held_.size();
+  --held_count_;
+  return std::exchange(first, std::nullopt);
 }
 
 std::optional<Event> Observer::handle(const Reception& reception, std::uint64_t now_ns) {
@@ -372,28 +388,28 @@ std::optional<Event> Observer::handle(const Arrival& arrival, std::uint64_t now_
   return std::visit(
       Overloaded{
           [&](const Accepted& accepted) { return track(frame, accepted.pid, arrival, now_ns); },
-          [&](const Forged& forged) { return refuse(frame, forged, now_ns); },
-          [&](const ForeignNamespace& foreign) { return refuse(frame, foreign, now_ns); },
+          [&](const Forged& forged) { return refuse(frame.pid, forged, now_ns); },
+          [&](const ForeignNamespace& foreign) { return refuse(frame.pid, foreign, now_ns); },
       },
       verdict(frame.pid, arrival.attestation, policy_));
 }
 
-std::optional<Event> Observer::refuse(const vlp::Frame& frame, const Forged& forged,
+std::optional<Event> Observer::refuse(std::uint32_t claimed_pid, const Forged& forged,
                                       std::uint64_t now_ns) {
   ++counters_.auth_failures[forged.cause];
   return AuthFailure{
-      .claimed_pid = frame.pid,
+      .claimed_pid = claimed_pid,
       .observer_ns = since_start(now_ns),
       .cause = forged.cause,
       .attested_pid = forged.attested_pid,
   };
 }
 
-std::optional<Event> Observer::refuse(const vlp::Frame& frame, const ForeignNamespace& foreign,
+std::optional<Event> Observer::refuse(std::uint32_t claimed_pid, const ForeignNamespace& foreign,
                                       std::uint64_t now_ns) {
   ++counters_.namespace_conflicts;
   return NamespaceConflict{
-      .claimed_pid = frame.pid,
+      .claimed_pid = claimed_pid,
       .observed_ns_inode = known(foreign.ns_inode),
       .observer_ns_inode = known(policy_.observer_ns_inode),
       .observer_ns = since_start(now_ns),
@@ -402,7 +418,7 @@ std::optional<Event> Observer::refuse(const vlp::Frame& frame, const ForeignName
 }
 
 std::optional<Event> Observer::track(const vlp::Frame& frame, std::uint32_t pid,
-                                     const Arrival& arrival, std::uint64_t now_ns) {
+                                     const Arrival& arrival, std::uint64_t now_ns, bool is_notify) {
   const auto* attested = std::get_if<Identity>(&arrival.attestation);
   const auto* claim = std::get_if<ClaimOnly>(&arrival.attestation);
   const Identity sender = attested != nullptr ? *attested : Identity{};  // all fields "not known"
@@ -421,6 +437,7 @@ std::optional<Event> Observer::track(const vlp::Frame& frame, std::uint32_t pid,
       .uid = sender.uid,
       .kernel_slot = sender.slot,
       .owner = sender.owner,
+      .is_notify = is_notify,
       .claim = claim,
   };
   Beat beat{
@@ -440,11 +457,13 @@ std::optional<Event> Observer::track(const vlp::Frame& frame, std::uint32_t pid,
       .cgroup_id = sender.cgroup_id,
       .comm = {},
       .host = claim != nullptr ? claim->host : kThisHost,
+      .is_notify = is_notify,
   };
   if (tracker_.repeat(tracked, now_ns, is_repeated_counted_)) {
     count_repeated();
     beat.may_be_repeated = true;
     beat.is_first = false;
+    if (is_notify) beat.nonce = tracker_.last_nonce(pid, sender.generation_ns);
     beat.comm = comm_of(sender.slot, sender.generation_ns);
     return beat;
   }
@@ -486,7 +505,7 @@ std::optional<Event> Observer::event_for(const Tracker::Restarted& outcome, cons
       end.comm = exit->comm;
     }
   }
-  held_back_ = beat;
+  hold(beat);
   return end;
 }
 
@@ -523,7 +542,7 @@ std::optional<Event> Observer::event_for(const Tracker::OriginConflict& outcome,
 std::optional<Event> Observer::event_for(const Tracker::TakenOver& outcome, const Beat& beat) {
   ++counters_.beats;
   ++counters_.origin_takeovers;
-  held_back_ = beat;
+  hold(beat);
   return OriginConflict{
       .claimed_pid = beat.claimed_pid,
       .observed_origin = outcome.from,

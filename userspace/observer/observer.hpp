@@ -38,6 +38,7 @@
 // thread. Nothing here fails: a source's failure is an Io event.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -52,6 +53,7 @@
 #include "observer/event.hpp"
 #include "observer/exit_watch.hpp"
 #include "observer/feeds.hpp"
+#include "observer/notify_time.hpp"
 #include "observer/reach.hpp"
 #include "observer/source.hpp"
 #include "observer/tracker.hpp"
@@ -72,6 +74,7 @@ class Observer {
     OriginPrecedence precedence = OriginPrecedence::First;
     std::uint64_t empty_pause_ns = 50'000;  // of a source, see Feeds
     std::uint64_t read_delay_ns = 0;        // how long a source may leave frames unread
+    NotifyTimes notify_times{};
     Policy policy;
     std::uint64_t seed = random_seed();  // of the tracker's index
     const StateMemory* state = nullptr;  // borrowed; holds what a successor goes on with
@@ -181,11 +184,26 @@ class Observer {
   std::optional<Event> handle(const Dropped& dropped, std::uint64_t now_ns);
   std::optional<Event> handle(const ReceiveFailed& failed, std::uint64_t now_ns);
   std::optional<Event> handle(const AncillaryTruncated& what, std::uint64_t now_ns);
-  std::optional<Event> refuse(const vlp::Frame& frame, const Forged& forged, std::uint64_t now_ns);
-  std::optional<Event> refuse(const vlp::Frame& frame, const ForeignNamespace& foreign,
+  std::optional<Event> handle(const Notification& what, std::uint64_t now_ns);
+  std::optional<Event> refuse(std::uint32_t claimed_pid, const Forged& forged,
+                              std::uint64_t now_ns);
+  std::optional<Event> refuse(std::uint32_t claimed_pid, const ForeignNamespace& foreign,
                               std::uint64_t now_ns);
   std::optional<Event> track(const vlp::Frame& frame, std::uint32_t pid, const Arrival& arrival,
-                             std::uint64_t now_ns);
+                             std::uint64_t now_ns, bool is_notify = false);
+
+  // Of the notify protocol: see observer_notify.cpp.
+  std::optional<Event> heed(const Identity& sender, const notify::Message& message,
+                            std::uint32_t pid, std::uint64_t now_ns);
+  std::optional<Event> record(const Identity& sender, const notify::Message& message,
+                              std::uint32_t pid, std::uint64_t now_ns);
+  std::uint64_t watch(const Identity& sender, const notify::Message& message, std::uint32_t pid,
+                      bool is_new);
+  [[nodiscard]] Notice notice(const Identity& sender, const notify::Message& message,
+                              std::uint32_t pid, std::uint64_t threshold_ns, std::uint64_t now_ns);
+
+  void hold(std::optional<Event> event);
+  std::optional<Event> take_held();
 
   // The event for the tracker's outcome of a beat.
   std::optional<Event> event_for(const Tracker::Inserted& outcome, const Beat& beat);
@@ -201,6 +219,7 @@ class Observer {
   // Constant once polling begins.
   const Clock& clock_;
   const Policy policy_;
+  const NotifyTimes notify_times_;
   const std::uint64_t start_ns_;
   ExitWatch* exits_ = nullptr;
   const AttemptWatch* attempts_ = nullptr;
@@ -222,10 +241,14 @@ class Observer {
   Counters& counters_;
   TakenBack taken_back_;
   bool is_repeated_counted_ = false;  // the beat that the predecessor had in hand
-  std::optional<Event> held_back_;  // returned by the next poll(): another event had to come first
-  std::uint64_t looked_ns_ = 0;     // when look() last read the clock
-  bool all_empty_ = false;          // the sources were empty after what it read ahead
-  bool is_idle_ = false;            // all of that has been handled, and no stall is due
+  // Returned by the next poll(), as another event had to come first. One message can have at most
+  // four: the end of the pid's former process, a beat, a notice, a stall.
+  std::array<std::optional<Event>, 4> held_;
+  std::size_t held_first_ = 0;
+  std::size_t held_count_ = 0;
+  std::uint64_t looked_ns_ = 0;  // when look() last read the clock
+  bool all_empty_ = false;       // the sources were empty after what it read ahead
+  bool is_idle_ = false;         // all of that has been handled, and no stall is due
   // Of the next exit that is not reported yet; kNever: there is none, 0: more may be due.
   std::uint64_t next_exit_ns_ = 0;
 };

@@ -8,6 +8,7 @@
 #include "base/result.hpp"
 #include "identity/datagram.hpp"
 #include "identity/identity.hpp"
+#include "notify/message.hpp"
 #include "observer/counters.hpp"
 #include "observer/event.hpp"
 
@@ -34,7 +35,15 @@ struct AncillaryTruncated {
   std::uint64_t datagrams = 1;  // how many, since the last one of these
 };
 
-using Reception = std::variant<Arrival, Dropped, ReceiveFailed, AncillaryTruncated>;
+// A message of the notify protocol, and its sender.
+struct Notification {
+  Attestation sender;
+  // What it refers to is the source's, and valid until handled().
+  notify::Message message;
+  bool names_other = false;  // its SCM_CREDENTIALS name another process
+};
+
+using Reception = std::variant<Arrival, Dropped, ReceiveFailed, AncillaryTruncated, Notification>;
 
 // Non-blocking. One thread. Order of calls: next() until it is empty, then horizon_ns().
 class Source {

@@ -127,6 +127,19 @@ bool Tracker::set_threshold(std::uint32_t pid, std::uint64_t generation_ns,
                             std::uint64_t threshold_ns) {
   const Number number = living(pid, generation_ns);
   if (number == AgentTable::kNone) return false;
+  table_.rest(number).configured_ns = threshold_ns;
+  if (table_[number].watch != Watch::Watched) return true;
+  return apply_threshold(number, own_threshold_ns(number));
+}
+
+// Of an agent that is watched.
+std::uint64_t Tracker::own_threshold_ns(Number number) const {
+  const AgentTable::Rest& rest = table_.rest(number);
+  if (rest.own_ns != 0) return rest.own_ns;
+  return rest.configured_ns != 0 ? rest.configured_ns : thresholds_[Thresholds::kDefault].ns;
+}
+
+bool Tracker::apply_threshold(Number number, std::uint64_t threshold_ns) {
   if (threshold(table_[number]).ns == threshold_ns) return true;
   table_.begin_change(number);
   const auto threshold = threshold_for(number, threshold_ns);
@@ -139,13 +152,69 @@ bool Tracker::set_threshold(std::uint32_t pid, std::uint64_t generation_ns,
   return true;
 }
 
+std::uint64_t Tracker::next_nonce(std::uint32_t pid, std::uint64_t generation_ns,
+                                  bool is_ready) const {
+  const Number number = living(pid, generation_ns);
+  if (number == AgentTable::kNone) return kFirstNonce;
+  const Slot& slot = table_[number];
+  if (slot.heard == Heard::OnlyTerminal) return kFirstNonce;
+  if (slot.heard == Heard::TerminalAfterRegular && !is_ready) return vlp::kTerminalNonce;
+  return slot.is_notify != 0 ? slot.high_nonce + 1 : slot.high_nonce;
+}
+
+std::uint64_t Tracker::last_nonce(std::uint32_t pid, std::uint64_t generation_ns) const {
+  const Number number = table_.find(pid);
+  if (number == AgentTable::kNone || table_[number].generation_ns != generation_ns) return 0;
+  const Slot& slot = table_[number];
+  return slot.heard == Heard::Regular ? slot.high_nonce : vlp::kTerminalNonce;
+}
+
+// Who sends frames has said with the first one that more will come.
+void Tracker::begin_watching(Number number) {
+  table_[number].watch = Watch::Watched;
+  apply_threshold(number, own_threshold_ns(number));
+}
+
+std::uint64_t Tracker::watch(std::uint32_t pid, std::uint64_t generation_ns, Watch watch,
+                             std::uint64_t time_ns) {
+  const Number number = living(pid, generation_ns);
+  if (number == AgentTable::kNone) return 0;
+  table_[number].watch = watch;
+  const std::uint64_t own_ns = own_threshold_ns(number);
+  switch (watch) {
+    case Watch::Watched: apply_threshold(number, own_ns); break;
+    case Watch::Unwatched: apply_threshold(number, kNever); break;
+    case Watch::Extended: apply_threshold(number, std::max(own_ns, time_ns)); break;
+  }
+  return threshold(table_[number]).ns;
+}
+
+void Tracker::want_threshold(std::uint32_t pid, std::uint64_t generation_ns,
+                             std::uint64_t threshold_ns) {
+  const Number number = living(pid, generation_ns);
+  if (number != AgentTable::kNone) table_.rest(number).own_ns = threshold_ns;
+}
+
+bool Tracker::is_watched(std::uint32_t pid, std::uint64_t generation_ns) const {
+  const Number number = living(pid, generation_ns);
+  return number != AgentTable::kNone && table_[number].watch != Watch::Unwatched;
+}
+
+std::optional<Tracker::Stalled> Tracker::record_failure(std::uint32_t pid,
+                                                        std::uint64_t generation_ns) {
+  const Number number = living(pid, generation_ns);
+  if (number == AgentTable::kNone || table_[number].is_stalled()) return std::nullopt;
+  return silence(number);
+}
+
 // The index of the agent's next threshold. The one that it leaves is free for it if no other agent
 // has that.
 std::optional<Tracker::Threshold> Tracker::threshold_for(Number number,
                                                          std::uint64_t threshold_ns) {
   const Threshold present = table_[number].threshold;
   if (table_.living(present) == 1) thresholds_.drop(present);
-  return thresholds_.add(threshold_ns);
+  return table_[number].is_notify != 0 ? thresholds_.add_at_least(threshold_ns)
+                                       : thresholds_.add(threshold_ns);
 }
 
 Tracker::Due Tracker::due(Number number) const {
@@ -379,6 +448,7 @@ Tracker::Outcome Tracker::refresh(Number number, const TrackedBeat& beat, std::u
   hear(slot, beat, now_ns);
   put_in_order(number, List::Live, slot.threshold);
   if (may_learn) table_.end_change(number);
+  if (!beat.is_notify && slot.watch != Watch::Watched) begin_watching(number);
   return Refreshed{changed, new_session};
 }
 
@@ -395,6 +465,9 @@ void Tracker::take_over(Number number, const TrackedBeat& beat, std::uint64_t no
   rest.checked_ns = 0;
   rest.own_pid = beat.own_pid & AgentTable::kOwnPidMask;
   rest.stalls = 0;
+  rest.configured_ns = 0;
+  rest.own_ns = 0;
+  slot.watch = Watch::Watched;
   charge(number, owner_of(beat));
   slot.heard = Heard::OnlyTerminal;
   slot.high_nonce = vlp::kTerminalNonce;  // no regular one is that
@@ -419,6 +492,7 @@ void Tracker::learn(Number number, const TrackedBeat& beat) {
 // A kill may come anywhere: a successor that reads the beat again completes this, see repeat().
 void Tracker::hear(Slot& slot, const TrackedBeat& beat, std::uint64_t now_ns) {
   slot.untold = 0;
+  slot.is_notify = beat.is_notify ? 1 : 0;
   slot.uid = beat.uid;
   slot.kernel_slot = beat.kernel_slot;
   slot.last_ns = now_ns;
@@ -436,18 +510,19 @@ void Tracker::hear(Slot& slot, const TrackedBeat& beat, std::uint64_t now_ns) {
 }
 
 bool Tracker::in_order(const Slot& slot, const TrackedBeat& beat) {
-  if (is_terminal(beat) || slot.heard == Heard::OnlyTerminal) return true;
+  if (is_terminal(beat) || slot.heard == Heard::OnlyTerminal || beat.is_notify) return true;
   return beat.nonce > slot.high_nonce || wraps(slot.high_nonce, beat.nonce);
 }
 
 bool Tracker::record_repeated(const TrackedBeat& beat, std::uint64_t now_ns, bool is_counted) {
   if (beat.generation_ns == 0) return false;
-  may_repeat_ = false;
+  may_repeat_[beat.is_notify ? 1 : 0] = false;
   const Number number = find(beat);
   if (number == AgentTable::kNone) return false;
   if (!is_repeated(table_[number], beat, is_counted)) return false;
   if (table_[number].list == List::Dead) return true;
-  hear(table_[number], beat, now_ns);
+  // That its time was stored shows that its number was.
+  if (!beat.is_notify) hear(table_[number], beat, now_ns);
   put_in_order(number, List::Live, table_[number].threshold);
   return true;
 }
@@ -455,6 +530,7 @@ bool Tracker::record_repeated(const TrackedBeat& beat, std::uint64_t now_ns, boo
 // As far as hear() has come: the nonce was stored before the instant.
 bool Tracker::is_repeated(const Slot& slot, const TrackedBeat& beat, bool is_counted) {
   if (beat.generation_ns != slot.generation_ns || beat.sent_ns == 0) return false;
+  if (beat.is_notify) return beat.sent_ns == slot.sent_ns;
   if (beat.sent_ns == slot.sent_ns) return is_terminal(beat) || beat.nonce == slot.high_nonce;
   return !is_counted && beat.sent_ns > slot.sent_ns && beat.nonce == slot.high_nonce &&
          !is_terminal(beat);
@@ -488,6 +564,7 @@ Tracker::Stalled Tracker::describe(Number number, bool may_be_repeated) const {
       .threshold_ns = threshold(slot).ns,
       .stalls = rest.stalls,
       .may_be_repeated = may_be_repeated,
+      .is_notify = slot.is_notify != 0,
   };
 }
 

@@ -50,6 +50,10 @@
 // For each agent without a beat for its threshold, expire() calls is_silent(), which returns false
 // if the agent is only unheard. It is then checked again after a quarter of its threshold.
 //
+// An agent of the notify protocol counts its beats here: its nonces are those that next_nonce()
+// gives. It may not be watched at all, or have asked for another threshold, or for time: see
+// watch().
+//
 // After a gap in which the observer did not run, no agent is returned for one more threshold: its
 // own (Grace).
 //
@@ -90,6 +94,7 @@ struct TrackedBeat {
   std::uint32_t uid = 0;
   std::uint32_t kernel_slot = 0;
   std::uint32_t owner = kNoOwner;
+  bool is_notify = false;  // its nonce is next_nonce()
   // Borrowed. Set where nothing but this says who sent it; then all that the kernel attests is 0.
   const ClaimOnly* claim = nullptr;
 
@@ -145,6 +150,7 @@ class Tracker {
     std::uint32_t stalls;  // by silence, of this process; AgentTable::kMostStalls: or more
     // A predecessor has told of it, or was about to; or of its silence before its exit.
     bool may_be_repeated;
+    bool is_notify;  // its last accepted beat came by the notify protocol
   };
 
   // The first beat of another process under a known pid. `ended` is the former process, unless
@@ -207,10 +213,10 @@ class Tracker {
   void fetch(std::span<const std::uint32_t> pids) const;
 
   // True for the very beat that a predecessor has recorded last, or was just recording: the first
-  // of an attested sender after take_back(). Then it is recorded; else call record().
+  // of an attested sender, and of its protocol, after take_back(). Then it is recorded; else call record().
   // `is_counted`: the predecessor had finished with what it recorded last.
   bool repeat(const TrackedBeat& beat, std::uint64_t now_ns, bool is_counted) {
-    return may_repeat_ && record_repeated(beat, now_ns, is_counted);
+    return may_repeat_[beat.is_notify ? 1 : 0] && record_repeated(beat, now_ns, is_counted);
   }
 
   Outcome record(const TrackedBeat& beat, std::uint64_t now_ns);
@@ -219,12 +225,44 @@ class Tracker {
   void note_refused(std::uint32_t pid, std::uint64_t generation_ns, std::uint64_t sent_ns);
 
   // The agent that is this process has that threshold from now on, until another process has its
-  // slot. If it has stalled, it remains so until it beats. False: no agent is this process, or
+  // slot, or as soon as nothing that watch() has said keeps it from that. If it has stalled, it remains so until it beats. False: no agent is this process, or
   // Thresholds::kMost other thresholds are in use.
   //
   // Where its deadline lies among those of many agents is not searched for: it is then checked at
   // the next expire(), and its stall may be late by a quarter of the threshold, never early.
   bool set_threshold(std::uint32_t pid, std::uint64_t generation_ns, std::uint64_t threshold_ns);
+
+  // The agent that is this process, and not dead.
+  [[nodiscard]] bool has(std::uint32_t pid, std::uint64_t generation_ns) const {
+    return living(pid, generation_ns) != AgentTable::kNone;
+  }
+
+  // The nonce of its next beat, if that comes by the notify protocol, in which the observer counts.
+  // Once the agent has announced its end all are terminal, until it says that it is ready again. Of
+  // an agent that sends frames as well it is the nonce of its last frame.
+  [[nodiscard]] std::uint64_t next_nonce(std::uint32_t pid, std::uint64_t generation_ns,
+                                         bool is_ready) const;
+  // That of its last one.
+  [[nodiscard]] std::uint64_t last_nonce(std::uint32_t pid, std::uint64_t generation_ns) const;
+
+  using Watch = AgentTable::Watch;
+  // How the silence of that process is judged from now on. `time_ns`: of Watch::Extended. Call it
+  // after record() for the beat that says so, as time counts from that. 0: no agent is this
+  // process; else its threshold, kNever if it is not watched.
+  std::uint64_t watch(std::uint32_t pid, std::uint64_t generation_ns, Watch watch,
+                      std::uint64_t time_ns = 0);
+  // The threshold that the process wants for itself; 0: that of the configuration.
+  void want_threshold(std::uint32_t pid, std::uint64_t generation_ns, std::uint64_t threshold_ns);
+  [[nodiscard]] std::uint64_t threshold_ns(std::uint32_t pid, std::uint64_t generation_ns) const {
+    const Number number = living(pid, generation_ns);
+    return number == AgentTable::kNone ? 0 : threshold(table_[number]).ns;
+  }
+  // Whether it has said that it will beat.
+  [[nodiscard]] bool is_watched(std::uint32_t pid, std::uint64_t generation_ns) const;
+
+  // That process says itself that it has failed. Empty: no agent is this process, or its stall has
+  // been returned already.
+  std::optional<Stalled> record_failure(std::uint32_t pid, std::uint64_t generation_ns);
 
   // The shortest of all thresholds in use, and of the default.
   [[nodiscard]] std::uint64_t shortest_threshold_ns() const { return thresholds_.shortest_ns(); }
@@ -355,6 +393,9 @@ class Tracker {
   bool put_in_order(Number number, List list, Threshold threshold);
   void check_next(Number number);
   std::optional<Threshold> threshold_for(Number number, std::uint64_t threshold_ns);
+  void begin_watching(Number number);
+  bool apply_threshold(Number number, std::uint64_t threshold_ns);
+  [[nodiscard]] std::uint64_t own_threshold_ns(Number number) const;
   [[nodiscard]] const Thresholds::Threshold& threshold(const Slot& slot) const {
     return thresholds_[slot.threshold];
   }
@@ -399,7 +440,8 @@ class Tracker {
 
   std::uint64_t exits_ = 0;  // the last exit's place in their order
   Number untold_ = AgentTable::kNone;
-  bool may_repeat_ = false;  // taken back, and no attested beat since
+  // Taken back, and no attested beat since: of frames, and of notify messages.
+  std::array<bool, 2> may_repeat_{};
 
   const ZeroedPages owner_memory_;
   std::uint32_t* const agents_of_owner_;  // kOwners and kNetworkOwner: agents that are not dead

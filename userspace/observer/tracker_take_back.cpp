@@ -11,7 +11,7 @@ namespace hb {
 namespace {
 
 // One more whenever Slot, Rest or Thresholds::Kept change in form or in meaning.
-constexpr std::uint32_t kVersion = 3;
+constexpr std::uint32_t kVersion = 4;
 
 }  // namespace
 
@@ -42,7 +42,7 @@ Tracker::TakenBack Tracker::take_back(const Instants& now, bool tell_again) {
   }
   table_.link(numbers);
   changed_ = kNever;
-  may_repeat_ = true;
+  may_repeat_.fill(true);
   return taken;
 }
 
@@ -74,7 +74,7 @@ bool Tracker::is_in_range(Number number, const Instants& now) const {
   if (slot.pid() == 0 || slot.pid() >= kPidLimit) return false;
   if (slot.id > (AgentId::kByAddress | AgentId::kPid)) return false;  // of both kinds
   if (slot.list > List::StalledNetwork || slot.heard > Heard::TerminalAfterRegular) return false;
-  if (slot.status > vlp::Status::Critical) return false;
+  if (slot.status > vlp::Status::Critical || slot.watch > Watch::Extended) return false;
   if (std::max(slot.last_ns, slot.sent_ns) > now.now_ns) return false;
   if (slot.generation_ns > now.boot_ns) return false;
   if (slot.list == List::Recheck && rest.checked_ns > now.now_ns) return false;

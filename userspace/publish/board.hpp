@@ -28,7 +28,7 @@ inline constexpr std::size_t kMaxCgroups = 1024;
 inline constexpr std::size_t kMaxServices = 256;  // 0: other
 inline constexpr std::size_t kMaxAgentsShown = 1024;
 inline constexpr std::size_t kServiceName_bytes = 256;  // with the NUL; longer names are cut
-inline constexpr std::size_t kCauses = 2;               // StallCause
+inline constexpr std::size_t kCauses = 3;               // StallCause
 inline constexpr std::size_t kStatuses = 3;             // vlp::Status
 inline constexpr std::size_t kOutcomes = kEnumValues<RecoveryOutcome>.size();
 

@@ -5,7 +5,7 @@
 
 namespace hb {
 
-static_assert(kCauses == 2 && kStatuses == 3);
+static_assert(kCauses == 3 && kStatuses == 3);
 
 void ServiceCounts::Tally::add(const Tally& other) {
   beats += other.beats;

@@ -114,7 +114,7 @@ Stall take_stall(Reader& reader) {
   stall.pid = reader.number<std::uint32_t>(0, INT_MAX);
   stall.generation_ns = reader.number();
   stall.last_nonce = reader.number();
-  stall.cause = enum_of(reader, StallCause::Exited);
+  stall.cause = enum_of(reader, StallCause::Trigger);
   stall.exit.code = reader.optional<int>();
   stall.exit.signal = reader.optional<int>();
   stall.status = enum_of(reader, vlp::Status::Critical);

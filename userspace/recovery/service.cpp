@@ -20,6 +20,7 @@ std::uint64_t doubled(std::uint64_t base_ns, std::uint32_t times, std::uint64_t 
 
 DownKind down_kind(const Stall& stall) {
   if (stall.cause == StallCause::Silence) return DownKind::Silence;
+  if (stall.cause == StallCause::Trigger) return DownKind::Trigger;
   if (stall.exit.signal) {
     return is_stop_signal(*stall.exit.signal) ? DownKind::StopSignal : DownKind::Signal;
   }

@@ -64,7 +64,8 @@ enum class DownKind : std::uint8_t {
   Code,        // ended with a code other than 0, or nobody knows how
   StopSignal,  // ended by SIGTERM, SIGINT or SIGHUP, as systemd.service(5) has it: somebody's wish
   Clean,       // ended with code 0
-  LastWord,    // the same, after a beat with the terminal nonce
+  LastWord,    // the same, after a beat with the terminal nonce, or STOPPING=1
+  Trigger,     // it says itself that it has failed (WATCHDOG=trigger)
 };
 
 [[nodiscard]] constexpr const char* name(DownKind kind) {
@@ -75,6 +76,7 @@ enum class DownKind : std::uint8_t {
     case DownKind::StopSignal: return "stop-signal";
     case DownKind::Clean: return "clean";
     case DownKind::LastWord: return "last-word";
+    case DownKind::Trigger: return "trigger";
   }
   return kNoName;
 }
@@ -99,7 +101,7 @@ struct ServiceRules {
   // How long a new process may take to its first beat, beside a threshold, unless told otherwise.
   static constexpr std::uint64_t kStartUp_ns = 10 * kNsPerSecond;
 
-  RecoverOn recover_on{DownKind::Silence, DownKind::Signal, DownKind::Code};
+  RecoverOn recover_on{DownKind::Silence, DownKind::Signal, DownKind::Code, DownKind::Trigger};
   std::size_t steps = 1;
   std::uint32_t attempts = 5;
   std::uint64_t settle_ns = kNsPerSecond;

@@ -25,7 +25,9 @@ bool holds(const std::optional<Glob>& wanted, const Comm& comm) {
 
 RecoverOn silence_of(const RecoverOn& on) {
   RecoverOn silence{};
-  if (on.has(DownKind::Silence)) silence.add(DownKind::Silence);
+  for (const DownKind kind : {DownKind::Silence, DownKind::Trigger}) {
+    if (on.has(kind)) silence.add(kind);
+  }
   return silence;
 }
 

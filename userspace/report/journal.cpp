@@ -37,6 +37,7 @@ struct KindOf {
   Kind operator()(const NamespaceConflict& e) const {
     return {"namespace_conflict", Priority::Warning, e.claimed_pid};
   }
+  Kind operator()(const Notice& e) const { return {"notice", Priority::Info, e.pid}; }
   Kind operator()(const Io&) const { return {"io", Priority::Error}; }
   Kind operator()(const CtrlTruncated&) const { return {"ctrl_truncated", Priority::Notice}; }
 };

@@ -35,6 +35,10 @@ void put_host(Line& line, const HostAddress& host) {
   if (!host.is_this_host()) put(line, R"(,"host":"{}")", host_text(host).view());
 }
 
+void put_protocol(Line& line, bool is_notify) {
+  put(line, R"(,"protocol":"{}")", is_notify ? "notify" : "vlp");
+}
+
 void put_event(Line& line, const Beat& e) {
   put(line, R"({{"event":"beat","pid":{},"status":"{}","payload":{},"nonce":{},"origin":"{}")",
       e.pid, name(e.status), e.payload, e.nonce, name(e.origin));
@@ -43,6 +47,7 @@ void put_event(Line& line, const Beat& e) {
   if (e.claimed_pid != e.pid) put(line, R"(,"claimed_pid":{})", e.claimed_pid);
   put_host(line, e.host);
   if (e.may_be_repeated) put(line, R"(,"may_be_repeated":true)");
+  put_protocol(line, e.is_notify);
 }
 
 void put_event(Line& line, const Stall& e) {
@@ -57,6 +62,7 @@ void put_event(Line& line, const Stall& e) {
   if (e.exit.signal) put(line, R"(,"exit_signal":{})", *e.exit.signal);
   if (e.last_nonce == vlp::kTerminalNonce) put(line, R"(,"last_word":true)");
   if (e.may_be_repeated) put(line, R"(,"may_be_repeated":true)");
+  put_protocol(line, e.is_notify);
   if (e.uid) put(line, R"(,"uid":{})", *e.uid);
   if (!e.comm.view().empty()) put(line, R"(,"comm":{})", quoted(std::string(e.comm.view())));
 }
@@ -108,6 +114,20 @@ void put_error(Line& line, const char* event, const Error& error, std::uint64_t 
   put(line, R"({{"event":"{}")", event);
   put_field(line, "errno", error.code != 0 ? std::optional(error.code) : std::nullopt);
   put(line, R"(,"message":{},"observer_ns":{})", quoted(error.message), observer_ns);
+}
+
+void put_event(Line& line, const Notice& e) {
+  put(line, R"({{"event":"notice","pid":{})", e.pid);
+  put_field(line, "pid_ns_inode", e.pid_ns_inode);
+  put(line, R"(,"observer_ns":{},"protocol":"notify")", e.observer_ns);
+  if (e.ready) put(line, R"(,"ready":true)");
+  if (e.reloading) put(line, R"(,"reloading":true)");
+  if (e.stopping) put(line, R"(,"stopping":true)");
+  put_field(line, "threshold_ns", e.is_watched ? std::optional(e.threshold_ns) : std::nullopt);
+  if (e.error_number) put(line, R"(,"error_number":{})", *e.error_number);
+  if (!e.status.empty()) put(line, R"(,"status_text":{})", quoted(std::string(e.status)));
+  if (e.uid) put(line, R"(,"uid":{})", *e.uid);
+  if (!e.comm.view().empty()) put(line, R"(,"comm":{})", quoted(std::string(e.comm.view())));
 }
 
 void put_event(Line& line, const Io& e) { put_error(line, "io", e.error, e.observer_ns); }

@@ -55,6 +55,11 @@ void put_plain(Line& line, const std::string& text) {
   }
 }
 
+// What a program says of itself: nothing in it may be more than text of this line.
+void put_foreign(Line& line, std::string_view text) {
+  for (const char c : text) line.push_back(c >= 0x20 && c < 0x7f ? c : '?');
+}
+
 struct TextLine {
   Line& line;
   bool colour;
@@ -65,6 +70,7 @@ struct TextLine {
     put_head(line, e.observer_ns, "beat", in(e.status == vlp::Status::Ok ? kGreen : kYellow));
     put(line, "pid {:<8} {:<8}  nonce {:<6} payload {}  {}", e.pid, name(e.status), e.nonce,
         e.payload, name(e.origin));
+    if (e.is_notify) put(line, "  by notify");
     put_host(line, e.host);
     if (e.may_be_repeated) put(line, "{}", kPerhapsTold);
     if (e.claimed_pid == e.pid) return;
@@ -111,6 +117,24 @@ struct TextLine {
     put_known(line, "in namespace", e.observed_ns_inode);
     put_known(line, "not in", e.observer_ns_inode);
     put_known(line, "here pid", e.attested_pid);
+  }
+
+  void operator()(const Notice& e) const {
+    put_head(line, e.observer_ns, "notice", nullptr);
+    put(line, "pid {:<8}", e.pid);
+    if (e.ready) put(line, " ready");
+    if (e.reloading) put(line, " reloading");
+    if (e.stopping) put(line, " stopping");
+    if (e.is_watched) {
+      put(line, "  threshold {}.{:03} s", e.threshold_ns / kNsPerSecond,
+          e.threshold_ns % kNsPerSecond / kNsPerMs);
+    } else {
+      put(line, "  not watched");
+    }
+    put_known(line, "errno", e.error_number);
+    if (e.status.empty()) return;
+    put(line, "  status: ");
+    put_foreign(line, e.status);
   }
 
   void operator()(const Io& e) const {

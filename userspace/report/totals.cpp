@@ -23,6 +23,9 @@ void append_totals(Totals& totals, const Counters& counters) {
   append(totals, Counters::kExits, counters.exits);
   append(totals, Counters::kExitsUntracked, counters.exits_untracked);
   append(totals, Counters::kClockJumps, counters.clock_jumps);
+  append(totals, Counters::kNotices, counters.notices);
+  append(totals, Counters::kNotifyLines, counters.notify_lines);
+  append(totals, Counters::kNotifyCredentialsIgnored, counters.notify_credentials_ignored);
 }
 
 std::string in_words(const Totals& totals) {

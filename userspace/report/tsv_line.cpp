@@ -75,6 +75,11 @@ struct TsvLine {
         Nothing{}, e.observed_ns_inode);
   }
 
+  void operator()(const Notice& e) const {
+    put(e.observer_ns, "notice", e.pid, Nothing{}, state_of(e), Nothing{}, Nothing{},
+        e.pid_ns_inode);
+  }
+
   void operator()(const Io& e) const { put_problem("io", e.error, e.observer_ns); }
 
   void operator()(const CtrlTruncated& e) const {
@@ -85,10 +90,17 @@ struct TsvLine {
     put(observer_ns, kind, Nothing{}, Nothing{}, error, Nothing{}, Nothing{}, Nothing{});
   }
 
+  static const char* state_of(const Notice& e) {
+    if (e.stopping) return "stopping";
+    if (e.reloading) return "reloading";
+    return e.ready ? "ready" : "status";
+  }
+
   static const char* status_of(StallCause cause) {
     switch (cause) {
       case StallCause::Silence: return "stall";
       case StallCause::Exited: return "exited";
+      case StallCause::Trigger: return "trigger";
     }
     return "stall";
   }

@@ -114,27 +114,29 @@ void describe(mmsghdr& received, Datagram& datagram) {
   }
 }
 
-Result<std::unique_ptr<UnixListener>> UnixListener::open() {
+Result<std::unique_ptr<UnixListener>> UnixListener::open(Rights rights) {
   Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const int code = errno;
   if (!socket) return os_error(code, "cannot make a Unix datagram socket");
-  return with_options(std::move(socket));
+  return with_options(std::move(socket), rights);
 }
 
 Result<std::unique_ptr<UnixListener>> UnixListener::open_passed(Fd socket) {
   if (!is_datagram_socket(socket)) {
     return passed_is_refused("it is no Unix datagram socket (ListenDatagram=)");
   }
-  auto listener = with_options(std::move(socket));
+  auto listener = with_options(std::move(socket), Rights::Refuse);
   if (listener) listener.value()->is_passed_ = true;
   return listener;
 }
 
-Result<std::unique_ptr<UnixListener>> UnixListener::with_options(Fd socket) {
+Result<std::unique_ptr<UnixListener>> UnixListener::with_options(Fd socket, Rights rights) {
   if (const int refused = set(socket, SO_PASSCRED, 1); refused != 0) {
     return os_error(refused, "cannot ask for credentials (SO_PASSCRED)");
   }
-  if (const int refused = set(socket, kPassRights, 0); refused != 0 && refused != ENOPROTOOPT) {
+  const int passes = rights == Rights::Pass ? 1 : 0;
+  if (const int refused = set(socket, kPassRights, passes);
+      refused != 0 && refused != ENOPROTOOPT) {
     return os_error(refused, "cannot refuse descriptors (SO_PASSRIGHTS)");
   }
   return std::unique_ptr<UnixListener>(new UnixListener(std::move(socket)));

@@ -46,11 +46,13 @@ class UnixListener final : public Receiver {
  public:
   static constexpr std::size_t kMaxBatch = 64;
 
-  // SO_PASSRIGHTS, Linux 6.16 (include/uapi/asm-generic/socket.h). We set it to 0: senders of
+  // SO_PASSRIGHTS, Linux 6.16 (include/uapi/asm-generic/socket.h). At 0 (Rights::Refuse) senders of
   // descriptors get EPERM. Older kernels return ENOPROTOOPT.
   static constexpr int kPassRights = 83;
 
-  static Result<std::unique_ptr<UnixListener>> open();
+  // Whether descriptors may be passed to it.
+  enum class Rights : std::uint8_t { Refuse, Pass };
+  static Result<std::unique_ptr<UnixListener>> open(Rights rights = Rights::Refuse);
   static Result<std::unique_ptr<UnixListener>> open_passed(Fd socket);
   UnixListener(const UnixListener&) = delete;
   UnixListener& operator=(const UnixListener&) = delete;
@@ -116,7 +118,7 @@ class UnixListener final : public Receiver {
 
   explicit UnixListener(Fd socket);
 
-  static Result<std::unique_ptr<UnixListener>> with_options(Fd socket);
+  static Result<std::unique_ptr<UnixListener>> with_options(Fd socket, Rights rights);
 
   [[nodiscard]] Result<> check_place() const;
   Result<> find_passed();

@@ -17,6 +17,7 @@ struct Concluded {
   Maybe operator()(const Stall&) const { return std::nullopt; }
   Maybe operator()(const Decode&) const { return std::nullopt; }
   Maybe operator()(const OriginConflict&) const { return std::nullopt; }
+  Maybe operator()(const Notice&) const { return std::nullopt; }
   Maybe operator()(const Io&) const { return std::nullopt; }
   Maybe operator()(const CtrlTruncated&) const { return std::nullopt; }
 };

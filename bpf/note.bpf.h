@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Stamps messages of systemd's notify protocol: datagrams of any length, which arrive in a ring of
+ * their own. None is ever queued on the socket. So a descriptor that is passed with one is closed
+ * inside sendmsg(2), which is what sd_notify_barrier(3) waits for.
+ */
+#ifndef HB_NOTE_BPF_H
+#define HB_NOTE_BPF_H
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 64 * 1024); /* user space sets the sizes before it loads the program */
+} notes SEC(".maps");
+
+/*
+ * A message is too long for the stack. A buffer is taken from the queue of free ones while it is
+ * gathered, so a program that is preempted keeps one buffer and nothing else.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, HB_NOTE_BUFFERS);
+	__type(key, __u32);
+	__type(value, struct hb_note);
+} note_buffers SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, HB_NOTE_BUFFERS);
+	__type(value, __u32);
+} free_notes SEC(".maps");
+
+enum {
+	HB_NOTE_UNIT_BYTES = 128, /* a message costs as much as a beat for each begun unit */
+};
+
+/* Written at once; the reader is woken if it has read all that was there before. */
+static __always_inline bool put_note(struct __sk_buff *ctx, struct hb_note *note,
+				     const struct hb_stamp *stamp, __u32 sent_bytes)
+{
+	__u32 bytes = sent_bytes;
+
+	if (bytes > HB_NOTE_BYTES)
+		bytes = HB_NOTE_BYTES;
+	barrier_var(bytes);
+	if (bytes < 1 || bytes > HB_NOTE_BYTES)
+		return false;
+	note->stamp = *stamp;
+	note->sent_bytes = sent_bytes;
+	note->text_bytes = bytes;
+	if (bpf_skb_load_bytes(ctx, 0, note->text, bytes))
+		return false;
+	return !bpf_ringbuf_output(&notes, note, __builtin_offsetof(struct hb_note, text) + bytes, 0);
+}
+
+static __always_inline int take_note(struct __sk_buff *ctx, struct hb_sender *sender,
+				     const struct hb_stamp *stamp, __u32 sent_bytes)
+{
+	struct hb_note *note;
+	__u32 buffer = 0;
+	bool is_put;
+
+	if (bpf_map_pop_elem(&free_notes, &buffer))
+		return refuse_attempt(sender, stamp, HB_DROP_NO_BUFFER);
+	note = bpf_map_lookup_elem(&note_buffers, &buffer);
+	is_put = note && put_note(ctx, note, stamp, sent_bytes);
+	bpf_map_push_elem(&free_notes, &buffer, BPF_ANY);
+	if (!is_put)
+		return refuse_attempt(sender, stamp, HB_DROP_RING_FULL);
+	sender->stamped_ns = stamp->ktime_ns;
+	count(stamps);
+	count(notes);
+	return HB_DROP;
+}
+
+/*
+ * Only a short message of a process that is known and quiet is exempt from its owners' budgets, and
+ * may be written while the ring is crowded.
+ */
+static __always_inline bool note_allowed(struct hb_sender *sender, const struct owners_of *of,
+					 __u64 units, __u64 now_ns)
+{
+	struct hb_owner *uid = bpf_map_lookup_elem(&owners, &of->uid);
+	struct hb_owner *cgroup = bpf_map_lookup_elem(&owners, &of->cgroup);
+	__u64 interval_ns = settings.owner_interval_ns;
+
+	if (!interval_ns || (units == 1 && is_known_and_quiet(sender, now_ns)))
+		return true;
+	if (bpf_ringbuf_query(&notes, BPF_RB_AVAIL_DATA) >= levels.note_crowded_bytes)
+		return false;
+	if (uid && !gcra_allows(&uid->tat_ns, interval_ns, settings.owner_burst_ns, now_ns))
+		return false;
+	if (cgroup && !gcra_allows(&cgroup->tat_ns, interval_ns, settings.owner_burst_ns, now_ns))
+		return false;
+	if (uid)
+		gcra_spend(&uid->tat_ns, units * interval_ns, now_ns);
+	if (cgroup)
+		gcra_spend(&cgroup->tat_ns, units * interval_ns, now_ns);
+	return true;
+}
+
+/* As take_self_beat(). */
+static __always_inline int take_note_self_beat(struct hb_stamp *stamp)
+{
+	stamp->flags |= HB_STAMP_SELF_BEAT;
+	__sync_fetch_and_add(&notices.self_beats, 1);
+	if (bpf_ringbuf_output(&notes, stamp, sizeof(*stamp), 0))
+		__sync_fetch_and_add(&notices.self_beats_lost, 1);
+	return HB_DROP;
+}
+
+/* As stamp_datagram(): who sends is all that matters, since a message claims nothing. */
+static __always_inline int stamp_note(struct __sk_buff *ctx, struct task_struct *task, bool direct)
+{
+	struct hb_stamp stamp = { .version = HB_STAMP_VERSION };
+	struct hb_observer snapshot = observer;
+	struct owners_of owners = {};
+	struct hb_sender *sender;
+	__u32 sent_bytes = ctx->len;
+	__u64 units = 1 + (sent_bytes - 1) / HB_NOTE_UNIT_BYTES;
+
+	if (receiver_is_dead(ctx, direct))
+		return HB_KEEP; /* the kernel says ECONNREFUSED */
+	count(attempts);
+	if (!sent_bytes)
+		return drop(HB_DROP_WRONG_LENGTH);
+	if (sent_bytes == HB_FRAME_BYTES && !load_frame(&stamp, ctx, direct))
+		return drop(HB_DROP_UNREADABLE);
+	stamp_owner(&stamp, task, direct);
+	stamp_process(&stamp, task, &snapshot, direct);
+	stamp_credentials(&stamp, ctx, &snapshot, direct);
+	if (!stamp.pid_ns_inode || !stamp.generation_ns)
+		return drop(HB_DROP_UNREADABLE);
+	stamp.skb = (__u64)ctx;
+	stamp.ktime_ns = bpf_ktime_get_ns();
+	if (is_self_beat(&stamp, &snapshot))
+		return take_note_self_beat(&stamp);
+	__builtin_memset(stamp.frame, 0, sizeof(stamp.frame));
+
+	sender = take_sender(&stamp, task, &owners, direct);
+	if (!sender)
+		return drop(HB_DROP_NO_SLOT);
+	note_attempt(sender, task, stamp.ktime_ns, direct);
+	if (!gcra_allows(&sender->tat_ns, settings.beat_interval_ns, settings.burst_ns,
+			 stamp.ktime_ns))
+		return refuse_attempt(sender, &stamp, HB_DROP_RATE_LIMITED);
+	gcra_spend(&sender->tat_ns, units * settings.beat_interval_ns, stamp.ktime_ns);
+	if (!note_allowed(sender, &owners, units, stamp.ktime_ns))
+		return refuse_attempt(sender, &stamp, HB_DROP_SHARE);
+	return take_note(ctx, sender, &stamp, sent_bytes);
+}
+
+#endif
