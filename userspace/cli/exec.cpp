@@ -1,6 +1,8 @@
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <charconv>
@@ -18,6 +20,7 @@
 #include "exec/beater.hpp"
 #include "exec/check.hpp"
 #include "exec/program.hpp"
+#include "keep/notify_socket.hpp"
 #include "transport/udp_address.hpp"
 
 namespace hb::cli {
@@ -26,18 +29,23 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr const char* kExecHelp =
-    "A program that beats finds the socket in HB_SOCKET. For one that does not, --beat-for stays its\n"
+    "A program that beats finds the socket in HB_SOCKET; one that speaks systemd's notify protocol is\n"
+    "served with --watchdog-ms. For one that does neither, --beat-for stays its\n"
     "parent, and beats after each round of checks that all hold, as long as it lives: the agent is\n"
     "then this process, and the program ends with it. Signals are passed on; the exit code is the\n"
     "program's, and a signal that ended it ends this process too.\n"
     "Examples:\n"
     "  hb-ebpf exec -- my-agent\n"
+    "  hb-ebpf exec --watchdog-ms 20000 -- my-daemon --notify\n"
     "  hb-ebpf exec --beat-for --check-tcp 8080 -- my-server\n"
     "  hb-ebpf exec --beat-for --check-file-age /run/batch/alive=30000 -- my-batch\n"
     "  hb-ebpf exec --beat-for --interval-ms 5000 --check 'redis-cli ping | grep -q PONG' -- redis-server";
 
 struct ExecOptions {
   std::string socket = HB_AGENT_DEFAULT_SOCKET;
+  std::string notify_socket;      // empty: notify.sock beside the other
+  std::uint64_t watchdog_ms = 0;  // 0: the notify protocol is not spoken
+  std::uint64_t start_ms = 90'000;
   bool beat_for = false;
   std::uint64_t interval_ms = 500;
   std::uint64_t check_timeout_ms = 5000;
@@ -123,19 +131,68 @@ ExitCode beat_for(const ExecOptions& options) {
   return end_like(beater.value()->run());
 }
 
+std::string notify_socket_of(const ExecOptions& options) {
+  if (!options.notify_socket.empty()) return std::filesystem::absolute(options.notify_socket);
+  return std::filesystem::path(options.socket).replace_filename("notify.sock");
+}
+
+// The observer learns how long this process may be silent, and that it has time to begin.
+void announce(const std::string& path, const ExecOptions& options) {
+  auto socket = keep::NotifySocket::connect_to(path);
+  const int code = !socket ? socket.error().code
+                           : socket.value().send(fmt::format(
+                                 "WATCHDOG_USEC={}\nEXTEND_TIMEOUT_USEC={}",
+                                 options.watchdog_ms * kUsPerMs, options.start_ms * kUsPerMs));
+  if (code == 0) return;
+  spdlog::warn(
+      "the observer cannot be told of the program: {}: {} (is it started with --notify-socket?); "
+      "the observer's own threshold holds, from the program's first message on",
+      path, std::strerror(code));
+}
+
+// As sd_watchdog_enabled(3) has it; this process becomes the program, so it has its pid.
+void speak_notify(const ExecOptions& options) {
+  const std::string path = notify_socket_of(options);
+  if (const char* other = std::getenv("NOTIFY_SOCKET"); other != nullptr && path != other) {
+    spdlog::info("NOTIFY_SOCKET is {} from now on: {} hears nothing of the program", path, other);
+  }
+  ::setenv("NOTIFY_SOCKET", path.c_str(), 1);
+  ::setenv("WATCHDOG_USEC", std::to_string(options.watchdog_ms * kUsPerMs).c_str(), 1);
+  ::setenv("WATCHDOG_PID", std::to_string(::getpid()).c_str(), 1);
+  announce(path, options);
+}
+
 ExitCode execute(const ExecOptions& options) {
   daemon::open_log(options.log);
   ::setenv("HB_SOCKET", options.socket.c_str(), 1);
   if (options.beat_for) return beat_for(options);
+  if (options.watchdog_ms != 0) speak_notify(options);
   const int code = exec::become(options.argv);
   spdlog::error("cannot execute {}: {}", options.argv.front(), std::strerror(code));
   return static_cast<ExitCode>(exec::not_executed(code));
 }
 
+void declare_notify(CLI::App& command, ExecOptions& o) {
+  CLI::Option* watchdog = add_number(
+      command, "--watchdog-ms", o.watchdog_ms, 1, kMsPerDay,
+      "For a program that speaks systemd's notify protocol: NOTIFY_SOCKET, WATCHDOG_USEC "
+      "and WATCHDOG_PID are set, and it may be silent for so long");
+  command
+      .add_option("--notify-socket", o.notify_socket,
+                  "The observer's --notify-socket [notify.sock beside --socket]")
+      ->check(socket_path())
+      ->type_name("PATH")
+      ->needs(watchdog);
+  add_number(command, "--start-timeout-ms", o.start_ms, 1, kMsPerDay,
+             "How long it may take to its first message")
+      ->needs(watchdog);
+}
+
 void declare_checks(CLI::App& command, ExecOptions& o) {
   CLI::Option* beat_for =
       command.add_flag("--beat-for", o.beat_for, "Stay its parent, and beat for it")
-          ->disable_flag_override();
+          ->disable_flag_override()
+          ->excludes("--watchdog-ms");
   command
       .add_option("--check", o.commands, "A shell command that must end with 0 before each beat")
       ->type_name("COMMAND")
@@ -185,6 +242,7 @@ void add_exec(CLI::App& app, Action& chosen, const std::vector<std::string>& arg
       ->type_name("PATH")
       ->envname("HB_SOCKET")
       ->capture_default_str();
+  declare_notify(*command, *options);
   declare_checks(*command, *options);
   add_log_options(*command, options->log);
   command->add_option("command", options->argv, "After --: the program and its arguments")

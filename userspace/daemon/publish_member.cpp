@@ -153,6 +153,7 @@ void PublishMember::see(const Tracker::Stalled& agent, std::uint64_t threshold_n
                 .uid = agent.uid,
                 .has_uid = static_cast<std::uint8_t>(has_uid),
                 .is_silent = static_cast<std::uint8_t>(is_silent),
+                .is_notify = static_cast<std::uint8_t>(agent.is_notify),
                 .status = static_cast<std::uint8_t>(agent.status),
                 .origin = static_cast<std::uint8_t>(agent.origin),
                 .host = agent.host,

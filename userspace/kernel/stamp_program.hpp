@@ -85,8 +85,8 @@ class StampProgram {
   //
   // Before anything else is done with it, send begin_echo()'s frame once to the socket that the
   // program is said to be on, by its path. end_echo() is an Error if it did not come to this
-  // program, if its stamp is not in `ring`, which is one of its own, or if this process has another PID namespace than
-  // the predecessor.
+  // program, if its stamp is not in `ring`, which is one of its own, or if this process has another
+  // PID namespace than the predecessor.
   static Result<std::unique_ptr<StampProgram>> adopt(Kept kept, const Config& config);
   Result<FrameBytes> begin_echo();
   Result<> end_echo(const FrameBytes& frame) { return end_echo(frame, *ring_); }
@@ -124,8 +124,8 @@ class StampProgram {
   // The queue length of the attached socket, if it is not Config's.
   void set_queue_length(std::uint64_t queue_length);
 
-  // The ring of struct hb_note; nullptr without Config::note_ring_bytes. notes_fd() becomes readable
-  // (EPOLLET) when there is more in it than was read.
+  // The ring of struct hb_note; nullptr without Config::note_ring_bytes. notes_fd() becomes
+  // readable (EPOLLET) when there is more in it than was read.
   RingReader* notes() { return notes_.get(); }
   [[nodiscard]] int notes_fd() const { return fds_.notes; }
 

@@ -213,7 +213,8 @@ class Tracker {
   void fetch(std::span<const std::uint32_t> pids) const;
 
   // True for the very beat that a predecessor has recorded last, or was just recording: the first
-  // of an attested sender, and of its protocol, after take_back(). Then it is recorded; else call record().
+  // of an attested sender, and of its protocol, after take_back(). Then it is recorded; else call
+  // record().
   // `is_counted`: the predecessor had finished with what it recorded last.
   bool repeat(const TrackedBeat& beat, std::uint64_t now_ns, bool is_counted) {
     return may_repeat_[beat.is_notify ? 1 : 0] && record_repeated(beat, now_ns, is_counted);
@@ -225,8 +226,9 @@ class Tracker {
   void note_refused(std::uint32_t pid, std::uint64_t generation_ns, std::uint64_t sent_ns);
 
   // The agent that is this process has that threshold from now on, until another process has its
-  // slot, or as soon as nothing that watch() has said keeps it from that. If it has stalled, it remains so until it beats. False: no agent is this process, or
-  // Thresholds::kMost other thresholds are in use.
+  // slot, or as soon as nothing that watch() has said keeps it from that. If it has stalled, it
+  // remains so until it beats. False: no agent is this process, or Thresholds::kMost other
+  // thresholds are in use.
   //
   // Where its deadline lies among those of many agents is not searched for: it is then checked at
   // the next expire(), and its stall may be late by a quarter of the threshold, never early.

@@ -70,20 +70,21 @@ struct Figures {
 struct AgentRow {
   std::uint64_t nonce;
   std::uint64_t last_beat_ns;
-  std::uint64_t threshold_ns;
+  std::uint64_t threshold_ns;  // ~0: its silence is not judged
   std::uint64_t cgroup_id;
   std::uint32_t pid;
   std::uint32_t payload;
   std::uint32_t uid;
   std::uint8_t has_uid;
   std::uint8_t is_silent;
+  std::uint8_t is_notify;
   std::uint8_t status;  // vlp::Status
   std::uint8_t origin;  // BeatOrigin
   HostAddress host;
   Comm comm;
   std::uint64_t stalls;
 };
-static_assert(sizeof(AgentRow) == 88);
+static_assert(sizeof(AgentRow) == 96);
 
 struct AgentRows {
   std::uint64_t written_ns;

@@ -40,6 +40,7 @@ struct AgentLine {
   Number nonce;
   Number last_beat_age_ns;
   Number threshold_ns;
+  Text protocol;
   Number stalls;
   Text origin;
   Number uid;

@@ -172,6 +172,7 @@ void read_agent(Fields& from, AgentLine& agent) {
   from.read("nonce", agent.nonce);
   from.read("last_beat_age_ns", agent.last_beat_age_ns);
   from.read("threshold_ns", agent.threshold_ns);
+  from.read("protocol", agent.protocol);
   from.read("stalls", agent.stalls);
   from.read("origin", agent.origin);
   from.read("uid", agent.uid);
