@@ -33,17 +33,21 @@ enum {
 	HB_NOTE_UNIT_BYTES = 128, /* a message costs as much as a beat for each begun unit */
 };
 
+/* 1 to HB_NOTE_BYTES, in a way that the verifiers of all kernels understand. */
+static __always_inline __u64 kept_bytes(__u32 sent_bytes)
+{
+	__u64 above_one = sent_bytes > HB_NOTE_BYTES ? HB_NOTE_BYTES - 1 : sent_bytes - 1;
+
+	barrier_var(above_one);
+	return (above_one & (HB_NOTE_BYTES - 1)) + 1;
+}
+
 /* Written at once; the reader is woken if it has read all that was there before. */
 static __always_inline bool put_note(struct __sk_buff *ctx, struct hb_note *note,
 				     const struct hb_stamp *stamp, __u32 sent_bytes)
 {
-	__u32 bytes = sent_bytes;
+	__u64 bytes = kept_bytes(sent_bytes);
 
-	if (bytes > HB_NOTE_BYTES)
-		bytes = HB_NOTE_BYTES;
-	barrier_var(bytes);
-	if (bytes < 1 || bytes > HB_NOTE_BYTES)
-		return false;
 	note->stamp = *stamp;
 	note->sent_bytes = sent_bytes;
 	note->text_bytes = bytes;
