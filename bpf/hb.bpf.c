@@ -250,7 +250,7 @@ static __always_inline int stamp_datagram(struct __sk_buff *ctx, struct task_str
 	gcra_spend(&sender->tat_ns, settings.beat_interval_ns, stamp.ktime_ns);
 	ring = ring_state();
 	if (settings.owner_interval_ns && !is_known_and_quiet(sender, stamp.ktime_ns) &&
-	    !owners_spend(&owners, &ring, HB_RECORD_BYTES, stamp.ktime_ns))
+	    !owners_spend(&owners, &ring, stamp.ktime_ns))
 		return refuse(sender, &stamp, HB_DROP_SHARE);
 	if (bpf_ringbuf_output(&stamps, &stamp, sizeof(stamp), wake_flags(&ring)))
 		return ring_full(sender, &stamp);

@@ -76,29 +76,63 @@ static __always_inline int take_note(struct __sk_buff *ctx, struct hb_sender *se
 	return HB_DROP;
 }
 
-/*
- * Only a short message of a process that is known and quiet is exempt from its owners' budgets, and
- * may be written while the ring is crowded.
- */
-static __always_inline bool note_allowed(struct hb_sender *sender, const struct owners_of *of,
-					 __u64 units, __u64 now_ns)
+/* What a message costs: as much as a beat for each begun unit of what is kept of it. */
+struct note_cost {
+	__u64 units;
+	__u64 record_bytes;
+	bool is_exempt; /* from its owners' rates */
+};
+
+static __always_inline struct note_cost cost_of(__u32 sent_bytes, const struct hb_sender *sender,
+						__u64 now_ns)
+{
+	__u64 bytes = sent_bytes < HB_NOTE_BYTES ? sent_bytes : HB_NOTE_BYTES;
+	struct note_cost cost = {
+		.units = 1 + (bytes - 1) / HB_NOTE_UNIT_BYTES,
+		.record_bytes = __builtin_offsetof(struct hb_note, text) + bytes + 8,
+	};
+
+	cost.is_exempt = cost.units == 1 && is_known_and_quiet(sender, now_ns);
+	return cost;
+}
+
+static __always_inline bool owner_allows_note(struct hb_owner *owner, const struct note_cost *cost,
+					      const struct ring_state *ring, __u64 now_ns)
+{
+	if (!owner)
+		return true;
+	return (cost->is_exempt || owner_may_send(owner, now_ns)) &&
+	       use_allows(&owner->notes, ring, levels.note_crowded_bytes, levels.note_owner_bytes);
+}
+
+static __always_inline void owner_spend_note(struct hb_owner *owner, const struct note_cost *cost,
+					     const struct ring_state *ring, __u64 now_ns)
+{
+	if (!owner)
+		return;
+	if (!cost->is_exempt)
+		gcra_spend(&owner->tat_ns, cost->units * settings.owner_interval_ns, now_ns);
+	use_spend(&owner->notes, ring, cost->record_bytes);
+}
+
+/* As owners_spend(). Nobody is exempt from its share of a crowded ring, as senders are not told. */
+static __always_inline bool owners_spend_note(const struct owners_of *of,
+					      const struct note_cost *cost, __u64 now_ns)
 {
 	struct hb_owner *uid = bpf_map_lookup_elem(&owners, &of->uid);
 	struct hb_owner *cgroup = bpf_map_lookup_elem(&owners, &of->cgroup);
-	__u64 interval_ns = settings.owner_interval_ns;
+	struct ring_state ring = {
+		.unread_bytes = bpf_ringbuf_query(&notes, BPF_RB_AVAIL_DATA),
+		.read_to = bpf_ringbuf_query(&notes, BPF_RB_CONS_POS),
+	};
 
-	if (!interval_ns || (units == 1 && is_known_and_quiet(sender, now_ns)))
+	if (!settings.owner_interval_ns)
 		return true;
-	if (bpf_ringbuf_query(&notes, BPF_RB_AVAIL_DATA) >= levels.note_crowded_bytes)
+	if (!owner_allows_note(uid, cost, &ring, now_ns) ||
+	    !owner_allows_note(cgroup, cost, &ring, now_ns))
 		return false;
-	if (uid && !gcra_allows(&uid->tat_ns, interval_ns, settings.owner_burst_ns, now_ns))
-		return false;
-	if (cgroup && !gcra_allows(&cgroup->tat_ns, interval_ns, settings.owner_burst_ns, now_ns))
-		return false;
-	if (uid)
-		gcra_spend(&uid->tat_ns, units * interval_ns, now_ns);
-	if (cgroup)
-		gcra_spend(&cgroup->tat_ns, units * interval_ns, now_ns);
+	owner_spend_note(uid, cost, &ring, now_ns);
+	owner_spend_note(cgroup, cost, &ring, now_ns);
 	return true;
 }
 
@@ -120,7 +154,7 @@ static __always_inline int stamp_note(struct __sk_buff *ctx, struct task_struct 
 	struct owners_of owners = {};
 	struct hb_sender *sender;
 	__u32 sent_bytes = ctx->len;
-	__u64 units = 1 + (sent_bytes - 1) / HB_NOTE_UNIT_BYTES;
+	struct note_cost cost;
 
 	if (receiver_is_dead(ctx, direct))
 		return HB_KEEP; /* the kernel says ECONNREFUSED */
@@ -147,8 +181,9 @@ static __always_inline int stamp_note(struct __sk_buff *ctx, struct task_struct 
 	if (!gcra_allows(&sender->tat_ns, settings.beat_interval_ns, settings.burst_ns,
 			 stamp.ktime_ns))
 		return refuse_attempt(sender, &stamp, HB_DROP_RATE_LIMITED);
-	gcra_spend(&sender->tat_ns, units * settings.beat_interval_ns, stamp.ktime_ns);
-	if (!note_allowed(sender, &owners, units, stamp.ktime_ns))
+	cost = cost_of(sent_bytes, sender, stamp.ktime_ns);
+	gcra_spend(&sender->tat_ns, cost.units * settings.beat_interval_ns, stamp.ktime_ns);
+	if (!owners_spend_note(&owners, &cost, stamp.ktime_ns))
 		return refuse_attempt(sender, &stamp, HB_DROP_SHARE);
 	return take_note(ctx, sender, &stamp, sent_bytes);
 }

@@ -104,48 +104,65 @@ static __always_inline void owners_add_entries(const struct owners_of *of, int n
 	owner_add_entries(of->cgroup, number);
 }
 
-/* The ring, as one datagram finds it. */
+/* A ring, as one datagram finds it. */
 struct ring_state {
 	__u64 unread_bytes;
 	__u64 read_to; /* the consumer's position */
 };
+
+static __always_inline bool owner_may_send(const struct hb_owner *owner, __u64 now_ns)
+{
+	return !owner || gcra_allows(&owner->tat_ns, settings.owner_interval_ns,
+				     settings.owner_burst_ns, now_ns);
+}
+
+/* In a ring that is crowded an owner may write only while fewer than `most_bytes` are its own. */
+static __always_inline bool use_allows(const struct hb_use *use, const struct ring_state *ring,
+				       __u64 crowded_bytes, __u64 most_bytes)
+{
+	if (ring->unread_bytes < crowded_bytes || ring->read_to >= use->last)
+		return true;
+	return use->unread_bytes < most_bytes;
+}
+
+static __always_inline void use_spend(struct hb_use *use, const struct ring_state *ring,
+				      __u64 record_bytes)
+{
+	if (ring->read_to >= use->last)
+		use->unread_bytes = 0;
+	use->last = ring->read_to + ring->unread_bytes + record_bytes;
+	__sync_fetch_and_add(&use->unread_bytes, record_bytes);
+}
 
 static __always_inline bool owner_allows(struct hb_owner *owner, const struct ring_state *ring,
 					 __u64 now_ns)
 {
 	if (!owner)
 		return true;
-	if (!gcra_allows(&owner->tat_ns, settings.owner_interval_ns, settings.owner_burst_ns,
-			 now_ns))
-		return false;
-	if (ring->unread_bytes < levels.crowded_bytes || ring->read_to >= owner->last)
-		return true;
-	return owner->unread_bytes < levels.owner_bytes;
+	return owner_may_send(owner, now_ns) &&
+	       use_allows(&owner->stamps, ring, levels.crowded_bytes, levels.owner_bytes);
 }
 
 static __always_inline void owner_spend(struct hb_owner *owner, const struct ring_state *ring,
-					__u64 record_bytes, __u64 now_ns)
+					__u64 now_ns)
 {
 	if (!owner)
 		return;
 	gcra_spend(&owner->tat_ns, settings.owner_interval_ns, now_ns);
-	if (ring->read_to >= owner->last)
-		owner->unread_bytes = 0;
-	owner->last = ring->read_to + ring->unread_bytes + record_bytes;
-	__sync_fetch_and_add(&owner->unread_bytes, record_bytes);
+	use_spend(&owner->stamps, ring, HB_RECORD_BYTES);
 }
 
 /* If both budgets allow the attempt, charges both and returns true. */
 static __always_inline bool owners_spend(const struct owners_of *of, const struct ring_state *ring,
-					 __u64 record_bytes, __u64 now_ns)
+					 __u64 now_ns)
 {
 	struct hb_owner *uid = bpf_map_lookup_elem(&owners, &of->uid);
 	struct hb_owner *cgroup = bpf_map_lookup_elem(&owners, &of->cgroup);
 
 	if (!owner_allows(uid, ring, now_ns) || !owner_allows(cgroup, ring, now_ns))
 		return false;
-	owner_spend(uid, ring, record_bytes, now_ns);
-	owner_spend(cgroup, ring, record_bytes, now_ns);
+	owner_spend(uid, ring, now_ns);
+	owner_spend(cgroup, ring, now_ns);
 	return true;
 }
 

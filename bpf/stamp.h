@@ -147,15 +147,20 @@ enum {
 /* The index of a sender without a budget. */
 #define HB_NO_OWNER 0xffffffffu
 
+struct hb_use {
+	__u64 unread_bytes; /* its unread bytes in a ring; an upper bound */
+	__u64 last;	    /* ring position: all of these bytes are below it */
+};
+
 struct hb_owner {
 	__u64 tat_ns; /* theoretical arrival time of its next attempt, see struct hb_sender */
-	__u64 unread_bytes; /* its unread bytes in the ring; an upper bound */
-	__u64 last;	    /* ring position: all of these bytes are below it */
-	__u32 senders;	    /* entries in the table of senders */
+	struct hb_use stamps;
+	struct hb_use notes;
+	__u32 senders; /* entries in the table of senders */
 	__u32 reserved;
 };
 
-HB_ASSERT_LAYOUT(sizeof(struct hb_owner) == 32);
+HB_ASSERT_LAYOUT(sizeof(struct hb_owner) == 48);
 
 /*
  * An entry of the table of senders, which user space reads through mmap(2). The limit is the
@@ -216,10 +221,11 @@ struct hb_levels {
 	/* 1: under ring delivery datagrams are queued as well (as far as keep_refused lets them), as
 	 * perhaps nobody follows who reads the ring. */
 	__u64 queue_too;
-	__u64 note_crowded_bytes; /* of the ring of notify messages: see note_allowed() */
+	__u64 note_crowded_bytes; /* the same two, of the ring of notify messages */
+	__u64 note_owner_bytes;
 };
 
-HB_ASSERT_LAYOUT(sizeof(struct hb_levels) == 40);
+HB_ASSERT_LAYOUT(sizeof(struct hb_levels) == 48);
 
 /* The observer: its tgid, and its PID namespace, which pids are translated to. User space writes it in
  * the self-test, but for `received`. */

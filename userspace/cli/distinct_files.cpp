@@ -92,7 +92,8 @@ class Files {
     files_.push_back(
         named("--socket", "the lock file of --socket", Use::Written, config.socket.path + ".lock"));
     if (config.notify_socket) add("--notify-socket", Use::Written, *config.notify_socket);
-    if (config.publish.status_socket) add_status_socket(config.status_path());
+    if (config.publish.status_socket || config.notify_socket)
+      add_status_socket(config.status_path());
     add_stream("standard output", STDOUT_FILENO);
     add_stream("standard error", STDERR_FILENO);
     add("--config", Use::Read, config.config_file);

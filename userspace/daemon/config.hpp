@@ -31,6 +31,7 @@ struct RecoveryConfig {
   std::optional<CommandLine> command;
   std::optional<int> signal;
   std::optional<std::string> policy_file;
+  std::size_t most_thresholds = Thresholds::kMost - 1;  // different ones, in the policy file
 
   RecoverOn recover_on = ServiceRules{}.recover_on;
   std::uint64_t settle_ms = 1000;

@@ -1,6 +1,7 @@
 #include "daemon/policy_source.hpp"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/units.hpp"
@@ -15,6 +16,17 @@ const ServicePolicy* find(const Policies& policies, const std::string& name) {
     if (policy->name == name) return policy.get();
   }
   return nullptr;
+}
+
+Result<Policies> with_few_thresholds(Policies policies, const RecoveryConfig& options) {
+  std::set<std::uint64_t> different;
+  for (const auto& policy : policies.all()) {
+    if (policy->threshold_ns) different.insert(*policy->threshold_ns);
+  }
+  if (different.size() <= options.most_thresholds) return policies;
+  return Error{*options.policy_file + ": there are more than " +
+               std::to_string(options.most_thresholds) +
+               " different 'threshold-ms': with --notify-socket there may be no more"};
 }
 
 void add(std::string& list, const std::string& name) { list += (list.empty() ? "" : ", ") + name; }
@@ -40,7 +52,7 @@ Result<Policies> read_policies(const RecoveryConfig& options, std::uint64_t thre
     if (!text) return text.error();
     auto policies = parse_policies(text.value(), *options.policy_file, rules);
     if (!policies) return policies.error();
-    return Policies(std::move(policies).value());
+    return with_few_thresholds(Policies(std::move(policies).value()), options);
   }
   ServicePolicy everybody;
   everybody.rules = rules;

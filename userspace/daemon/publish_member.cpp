@@ -146,7 +146,7 @@ void PublishMember::see(const Tracker::Stalled& agent, std::uint64_t threshold_n
   if (!wants_agents_) return;
   show({.row = {.nonce = agent.last_nonce,
                 .last_beat_ns = agent.last_ns,
-                .threshold_ns = threshold_ns,
+                .threshold_ns = agent.is_watched ? threshold_ns : 0,
                 .cgroup_id = agent.cgroup_id,
                 .pid = agent.pid,
                 .payload = agent.payload,

@@ -18,6 +18,7 @@
 #include "intake/intake.hpp"
 #include "keep/inherited.hpp"
 #include "kernel/diagnosis.hpp"
+#include "observer/notify_time.hpp"
 #include "report/journal.hpp"
 
 namespace hb::daemon {
@@ -71,6 +72,8 @@ ExitCode run(RunConfig config) {
   Succession succession(std::move(inherited), std::move(passed).value(), manager, config);
   const auto descriptors = provide_descriptors(config);
   const MonotonicClock clock;
+  // Agents of the notify protocol choose their own, of a few.
+  if (config.notify_socket) config.recovery.most_thresholds -= kMostNotifyThresholds;
   auto policies = read_policies(config.recovery, config.threshold_ms);
   if (!policies) return misconfigured(policies.error());
   config.policies_threshold_ns = policies.value().shortest_threshold_ns();

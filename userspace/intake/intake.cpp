@@ -169,9 +169,10 @@ SelfBeat::RingRead Intake::ring_read() const {
 }
 
 Result<> Intake::rebind() {
-  if (notify_ == nullptr || !notify_->has_lost_path()) return rebind_agents();
-  if (auto rebound = notify_->rebind(); !rebound) return rebound;
-  return listener_->check_name() ? ok() : rebind_agents();
+  const bool is_notify_lost = notify_ != nullptr && notify_->has_lost_path();
+  const auto agents = is_notify_lost && listener_->check_name() ? ok() : rebind_agents();
+  const auto notify = is_notify_lost ? notify_->rebind() : ok();
+  return agents ? notify : agents;
 }
 
 Result<> Intake::rebind_agents() {

@@ -84,7 +84,15 @@ void RingFeed::look_ahead(std::uint64_t now_ns) {
 std::uint64_t RingFeed::wake_ns(std::uint64_t now_ns) const {
   const bool head_is_busy = ring_.read_to() < mark_;
   if (head_is_busy) return now_ns + std::min(reads_every_ns_, kBusyRetry_ns);
-  return reads_every_ns_ == kNever ? kNever : now_ns + reads_every_ns_;
+  if (reads_every_ns_ != kNever) return now_ns + reads_every_ns_;
+  return has_more() ? now_ns : kNever;
+}
+
+// The kernel wakes nobody for a record that came before its reader had given back all others
+// (Documentation/bpf/ringbuf.rst): so what has come by then is looked for afterwards.
+bool RingFeed::has_more() const {
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  return ring_.read_to() < ring_.reserved_to();
 }
 
 }  // namespace hb::intake

@@ -53,6 +53,7 @@ class RingFeed : public Source {
 
  private:
   std::optional<Reception> read(std::uint64_t now_ns);
+  [[nodiscard]] bool has_more() const;
   void look_ahead(std::uint64_t now_ns);
   void note(const hb_place& place);
 

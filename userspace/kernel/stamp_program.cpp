@@ -78,12 +78,13 @@ namespace {
 // `room_bytes`: the capacity of the ring or of the queue, whichever is smaller. Woken at a quarter,
 // the observer has until the other three quarters are full; from half on, owners are limited to a
 // 16th of the rest.
-hb_levels levels_of(std::uint64_t room_bytes) {
+hb_levels levels_of(std::uint64_t room_bytes, std::uint64_t note_bytes) {
   return {.wake_bytes = room_bytes / 4,
           .crowded_bytes = room_bytes / 2,
           .owner_bytes = std::max(room_bytes / 32, 4 * kRecordBytes),
           .queue_too = 0,
-          .note_crowded_bytes = 0};
+          .note_crowded_bytes = note_bytes / 2,
+          .note_owner_bytes = std::max<std::uint64_t>(note_bytes / 32, 2 * sizeof(hb_note))};
 }
 
 Result<std::unique_ptr<RingReader>> map(const bpf_map* map) {
@@ -301,8 +302,7 @@ void StampProgram::set_queue_length(std::uint64_t queue_length) {
   if (delivery_ == Delivery::Socket) {
     room_bytes = std::min(room_bytes, queue_length * kRecordBytes);
   }
-  *globals_.levels = levels_of(room_bytes);
-  globals_.levels->note_crowded_bytes = config_.note_ring_bytes / 2;
+  *globals_.levels = levels_of(room_bytes, config_.note_ring_bytes);
 }
 
 Result<> StampProgram::fill_free_senders() {

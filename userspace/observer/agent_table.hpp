@@ -71,8 +71,9 @@ class AgentTable {
   // How its silence is judged. Only an agent of the notify protocol is not always Watched.
   enum class Watch : std::uint8_t {
     Watched,    // by its threshold
-    Unwatched,  // not at all: it has not said yet that it will beat
+    Unwatched,  // not at all, as it has not said yet that it will beat; only that it is there
     Extended,   // until its next beat by a longer threshold: it has asked for time
+    Learning,   // likewise: its next beat shows how often it beats
   };
 
   // All zero is a valid slot.
@@ -91,7 +92,7 @@ class AgentTable {
     Threshold threshold : 6;
     Number untold : 1;  // a stall of which a successor must not believe that it was told
     Watch watch : 2;
-    Number is_notify : 1;  // its latest beat came by the notify protocol
+    Number is_notify : 1;  // it has sent beats by the notify protocol, and no frame
     Number next_in_bucket : 22;
     vlp::Status status : 2;
     BeatOrigin origin : 2;

@@ -83,7 +83,7 @@ struct Stall {
   HostAddress host = {};           // whose pid it is
   std::uint64_t threshold_ns = 0;  // its silence was reported after this; 0: not known
   bool may_be_repeated = false;    // a predecessor may have told of it already
-  bool is_notify = false;          // its last beat came by the notify protocol
+  bool is_notify = false;          // it has beaten by the notify protocol, and sent no frame
 };
 
 // What an agent says of itself by the notify protocol, beside WATCHDOG=1.
@@ -103,6 +103,7 @@ struct Notice {
   std::uint64_t cgroup_id = 0;
   std::optional<std::uint32_t> uid = {};
   Comm comm = {};
+  bool may_be_repeated = false;  // a predecessor may have told of it already
 };
 
 // 32 bytes arrived that are no frame.

@@ -1,11 +1,11 @@
 // Times that agents of the notify protocol choose, as thresholds. There can be only so many
-// different thresholds at once (Thresholds::kMost), so these are rounded up to one of few: 1, 1.5,
-// 2, 3, 4.5, 6 or 9 times a power of ten of milliseconds. The usual ones (2, 3, 10, 15, 20, 30, 45,
-// 60, 90 s) remain what they are; no other gets longer by half or more.
+// different thresholds at once (Thresholds::kMost), so these are rounded up to one of few, whoever
+// chooses them: nobody can take the thresholds of policies, nor make those of others longer.
 #pragma once
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "base/units.hpp"
@@ -19,18 +19,25 @@ struct NotifyTimes {
   std::uint64_t most_ns = 3600 * kNsPerSecond;
 };
 
+inline constexpr std::array<std::uint64_t, 20> kNotifyThresholds_ms{
+    100,    200,    500,    1'000,  2'000,   3'000,   5'000,   10'000,  15'000,    20'000,
+    30'000, 45'000, 60'000, 90'000, 120'000, 180'000, 300'000, 600'000, 1'800'000, 3'600'000};
+
+// How many thresholds there can be beside the default and those of the configuration: these and
+// NotifyTimes::most_ns. (NotifyTimes::least_ns is one of the configuration's.)
+inline constexpr std::size_t kMostNotifyThresholds = kNotifyThresholds_ms.size() + 1;
+
+// An agent that is not watched is looked at so often: whether its process is there.
+inline constexpr std::uint64_t kUnwatchedCheck_ns = 60 * kNsPerSecond;
+
 // In least_ns..most_ns.
 [[nodiscard]] constexpr std::uint64_t round_up_threshold_ns(std::uint64_t wanted_ns,
-                                                            std::uint64_t least_ns,
-                                                            std::uint64_t most_ns) {
-  constexpr std::array<std::uint64_t, 7> kTenths{10, 15, 20, 30, 45, 60, 90};
-  if (wanted_ns <= least_ns) return least_ns;
-  for (std::uint64_t decade_ns = kNsPerMs / 10; decade_ns < most_ns; decade_ns *= 10) {
-    for (const std::uint64_t tenths : kTenths) {
-      if (tenths * decade_ns >= wanted_ns) return std::min(tenths * decade_ns, most_ns);
-    }
+                                                            const NotifyTimes& times) {
+  if (wanted_ns <= times.least_ns) return times.least_ns;
+  for (const std::uint64_t rung_ms : kNotifyThresholds_ms) {
+    if (rung_ms * kNsPerMs >= wanted_ns) return std::min(rung_ms * kNsPerMs, times.most_ns);
   }
-  return most_ns;
+  return times.most_ns;
 }
 
 }  // namespace hb

@@ -99,6 +99,7 @@ void Observer::take_back(bool tell_again) {
   taken_back_.has_counters = counters_.settle();
   if (!taken_back_.has_counters) counters_ = {};
   is_repeated_counted_ = counters_.beats != kept_.beats_before;
+  notice_may_repeat_ = true;
   if (kept_.alive_ns == 0 || kept_.alive_ns > now_ns) return;
   taken_back_.away_ns = now_ns - kept_.alive_ns;
   clock_watch_.go_on_from(kept_.alive_ns);
@@ -123,9 +124,9 @@ bool Observer::set_threshold(std::uint32_t pid, std::uint64_t generation_ns,
 std::vector<Observer::Agent> Observer::known_agents() const {
   std::vector<Agent> all;
   all.reserve(tracker_.size());
-  tracker_.for_each_agent([&](const Tracker::Stalled& agent, std::uint64_t threshold_ns) {
+  tracker_.for_each_agent([&](const Tracker::Stalled& agent, std::uint64_t /*threshold_ns*/) {
     all.push_back({agent.pid, agent.generation_ns, agent.cgroup_id,
-                   uid_of(agent.generation_ns, agent.uid), threshold_ns,
+                   uid_of(agent.generation_ns, agent.uid), agent.configured_ns,
                    comm_of(agent.kernel_slot, agent.generation_ns), agent.host});
   });
   return all;
@@ -259,9 +260,16 @@ std::optional<Event> Observer::due_silence(std::uint64_t now_ns) {
   const auto silent = tracker_.expire(
       read_up_to, [&](const Tracker::Due& agent) { return is_silent(agent, read_up_to); });
   if (!silent) return std::nullopt;
+  if (!silent->is_watched) return unnoticed_exit(*silent, now_ns);
   Stall event = stall(*silent, StallCause::Silence, now_ns);
   event.comm = comm_of(silent->kernel_slot, silent->generation_ns);
   return event;
+}
+
+// The process is not there any more, and its exit was lost, or exits are not traced.
+std::optional<Event> Observer::unnoticed_exit(const Tracker::Stalled& gone, std::uint64_t now_ns) {
+  const auto dead = tracker_.record_exit(gone.pid, gone.generation_ns);
+  return stall(dead.value_or(gone), StallCause::Exited, now_ns);
 }
 
 // The grace after a gap ends if what agents sent in it shows that only the observer did not run.
@@ -272,6 +280,7 @@ void Observer::judge_gap(std::uint64_t read_up_to_ns) {
 
 // Whether agents can reach the observer is asked last: it costs a system call.
 bool Observer::is_silent(const Tracker::Due& agent, std::uint64_t read_up_to_ns) {
+  if (!agent.is_watched) return is_gone(agent);
   if (is_unheard(agent, read_up_to_ns)) return false;
   if (reach_ == nullptr || reach_->is_reachable(looked_ns_)) return true;
   ++counters_.unheard[Unheard::Unreachable];
@@ -289,6 +298,14 @@ bool Observer::is_unheard(const Tracker::Due& agent, std::uint64_t read_up_to_ns
   if (read_up_to_ns - last->at_ns >= agent.threshold_ns) return false;
   ++counters_.unheard[last->reason];
   return true;
+}
+
+// Of an agent whose silence means nothing. The kernel's table has every process that has sent until
+// it exits.
+bool Observer::is_gone(const Tracker::Due& agent) const {
+  if (attempts_ == nullptr) return false;
+  return !attempts_->last_attempt(agent.kernel_slot, agent.generation_ns) &&
+         !is_exit_pending(agent);
 }
 
 // Only a process that has ended is not known any more. If its exit was read from the kernel but is

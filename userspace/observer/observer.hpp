@@ -124,9 +124,9 @@ class Observer {
     std::uint64_t generation_ns;  // 0: not known
     std::uint64_t cgroup_id;
     std::optional<std::uint32_t> uid;
-    std::uint64_t threshold_ns;
-    Comm comm;         // now
-    HostAddress host;  // whose pid it is
+    std::uint64_t threshold_ns;  // of the configuration
+    Comm comm;                   // now
+    HostAddress host;            // whose pid it is
   };
   // All of them. Allocates, and takes time for each: for what happens seldom.
   [[nodiscard]] std::vector<Agent> known_agents() const;
@@ -172,6 +172,8 @@ class Observer {
   bool is_silent(const Tracker::Due& agent, std::uint64_t read_up_to_ns);
   bool is_unheard(const Tracker::Due& agent, std::uint64_t read_up_to_ns);
   [[nodiscard]] bool is_exit_pending(const Tracker::Due& agent) const;
+  [[nodiscard]] bool is_gone(const Tracker::Due& agent) const;
+  std::optional<Event> unnoticed_exit(const Tracker::Stalled& gone, std::uint64_t now_ns);
   void note_refused(const Attestation& sender);
   Stall stall(const Tracker::Stalled& stalled, StallCause cause, std::uint64_t now_ns);
   [[nodiscard]] std::uint64_t exit_wake_ns() const;
@@ -193,14 +195,21 @@ class Observer {
                              std::uint64_t now_ns, bool is_notify = false);
 
   // Of the notify protocol: see observer_notify.cpp.
-  std::optional<Event> heed(const Identity& sender, const notify::Message& message,
-                            std::uint32_t pid, std::uint64_t now_ns);
-  std::optional<Event> record(const Identity& sender, const notify::Message& message,
-                              std::uint32_t pid, std::uint64_t now_ns);
-  std::uint64_t watch(const Identity& sender, const notify::Message& message, std::uint32_t pid,
-                      bool is_new);
-  [[nodiscard]] Notice notice(const Identity& sender, const notify::Message& message,
-                              std::uint32_t pid, std::uint64_t threshold_ns, std::uint64_t now_ns);
+  struct Heeded {
+    const Identity& sender;
+    const notify::Message& message;
+    std::uint32_t pid;  // in the observer's namespace
+    bool names_other;
+    bool is_repeated;  // if it is no beat: a predecessor has counted it
+  };
+  std::optional<Event> heed(const Heeded& what, std::uint64_t now_ns);
+  void count_lines(const notify::Message& message, bool names_other);
+  void note_no_beat(const Heeded& what);
+  std::optional<Event> record(const Heeded& what, std::uint64_t now_ns);
+  std::optional<Event> failure(const Heeded& what, std::uint64_t now_ns);
+  void watch(const Heeded& what, std::optional<Tracker::Watch> before, std::uint64_t heard_ns);
+  [[nodiscard]] bool is_older(const Identity& sender) const;
+  [[nodiscard]] Notice notice(const Heeded& what, bool may_be_repeated, std::uint64_t now_ns);
 
   void hold(std::optional<Event> event);
   std::optional<Event> take_held();
@@ -240,6 +249,7 @@ class Observer {
   Kept& kept_;
   Counters& counters_;
   TakenBack taken_back_;
+  bool notice_may_repeat_ = false;    // taken back, and no notify message since
   bool is_repeated_counted_ = false;  // the beat that the predecessor had in hand
   // Returned by the next poll(), as another event had to come first. One message can have at most
   // four: the end of the pid's former process, a beat, a notice, a stall.

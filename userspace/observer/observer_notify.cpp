@@ -9,6 +9,9 @@
 //   EXTEND_TIMEOUT_USEC=  how much time; alone: likewise
 //   WATCHDOG=trigger      a stall
 //
+// An agent that says WATCHDOG=1 first, and is older than the observer, may have told a predecessor
+// of its threshold. It has 90 s to its next beat, and three times that interval from then on.
+//
 // Nothing else is a sign of life, as in systemd. A process that has sent none of the first three is
 // no agent: helpers that only set STATUS= are many, and short-lived.
 #include <algorithm>
@@ -26,6 +29,10 @@ using notify::Message;
 // As systemd gives by default (DefaultTimeoutStartSec=, which is for reloading too, and
 // DefaultTimeoutStopSec=).
 constexpr std::uint64_t kDefaultExtension_ns = 90 * kNsPerSecond;
+
+// Who beats beats at least twice in its WATCHDOG_USEC, as sd_watchdog_enabled(3) recommends: so this
+// is no shorter than what it has promised, unless it was early the one time that is known.
+constexpr std::uint64_t kLearnedIntervals = 3;
 
 bool begins(const Message& message) {
   return message.watchdog || message.ready || message.watchdog_ns;
@@ -49,100 +56,131 @@ std::uint32_t claim_of(const Attestation& sender) {
 }  // namespace
 
 std::optional<Event> Observer::handle(const Notification& what, std::uint64_t now_ns) {
-  for (const Assignment kind : kEnumValues<Assignment>) {
-    counters_.notify_lines[kind] += what.message.count(kind);
-  }
-  if (what.names_other) ++counters_.notify_credentials_ignored;
+  const bool may_be_repeated = std::exchange(notice_may_repeat_, false);
   const std::uint32_t claim = claim_of(what.sender);
   const Verdict judged = verdict(claim, what.sender, policy_);
-  if (const auto* forged = std::get_if<Forged>(&judged)) return refuse(claim, *forged, now_ns);
-  if (const auto* foreign = std::get_if<ForeignNamespace>(&judged)) {
-    return refuse(claim, *foreign, now_ns);
+  if (const auto* accepted = std::get_if<Accepted>(&judged)) {
+    const auto& sender = std::get<Identity>(what.sender);
+    const bool is_repeated =
+        may_be_repeated &&
+        tracker_.has_refused(accepted->pid, sender.generation_ns, sender.sent_ns);
+    return heed({sender, what.message, accepted->pid, what.names_other, is_repeated}, now_ns);
   }
-  const auto& sender = std::get<Identity>(what.sender);
-  return heed(sender, what.message, std::get<Accepted>(judged).pid, now_ns);
+  count_lines(what.message, what.names_other);
+  if (const auto* forged = std::get_if<Forged>(&judged)) return refuse(claim, *forged, now_ns);
+  return refuse(claim, std::get<ForeignNamespace>(judged), now_ns);
 }
 
-std::optional<Event> Observer::heed(const Identity& sender, const Message& message,
-                                    std::uint32_t pid, std::uint64_t now_ns) {
-  const bool is_known = tracker_.has(pid, sender.generation_ns);
-  const bool is_beat = begins(message) || (is_known && asks_for_time(message));
-  std::optional<Event> first;
-  if (is_beat) {
-    first = record(sender, message, pid, now_ns);
-  } else {
-    ++counters_.notices;
-    tracker_.note_refused(pid, sender.generation_ns, sender.sent_ns);
+void Observer::count_lines(const Message& message, bool names_other) {
+  for (const Assignment kind : kEnumValues<Assignment>) {
+    counters_.notify_lines[kind] += message.count(kind);
   }
-  if (!tracker_.has(pid, sender.generation_ns)) return first;
-  const std::uint64_t threshold_ns = watch(sender, message, pid, !is_known);
-  if (says_more_than_beat(message)) hold(notice(sender, message, pid, threshold_ns, now_ns));
-  if (message.trigger) {
-    if (const auto failed = tracker_.record_failure(pid, sender.generation_ns)) {
-      Stall event = stall(*failed, StallCause::Trigger, now_ns);
-      event.comm = comm_of(failed->kernel_slot, failed->generation_ns);
-      hold(event);
-    }
-  }
+  if (names_other) ++counters_.notify_credentials_ignored;
+}
+
+std::optional<Event> Observer::heed(const Heeded& what, std::uint64_t now_ns) {
+  const std::uint64_t generation_ns = what.sender.generation_ns;
+  const auto before = tracker_.watch_of(what.pid, generation_ns);
+  const std::uint64_t heard_ns = tracker_.sent_ns(what.pid, generation_ns);
+  const bool is_beat = begins(what.message) || (before && asks_for_time(what.message));
+  std::optional<Event> first = is_beat ? record(what, now_ns) : std::nullopt;
+  const auto* beat = first ? std::get_if<Beat>(&*first) : nullptr;
+  const bool is_repeated = is_beat ? beat != nullptr && beat->may_be_repeated : what.is_repeated;
+  if (!is_beat) note_no_beat(what);
+  if (!is_repeated) count_lines(what.message, what.names_other);
+  if (!tracker_.has(what.pid, generation_ns)) return first;
+  watch(what, before, heard_ns);
+  if (says_more_than_beat(what.message)) hold(notice(what, is_repeated, now_ns));
+  if (what.message.trigger) hold(failure(what, now_ns));
   return first ? first : take_held();
 }
 
-std::optional<Event> Observer::record(const Identity& sender, const Message& message,
-                                      std::uint32_t pid, std::uint64_t now_ns) {
-  const std::uint64_t nonce = message.stopping
-                                  ? vlp::kTerminalNonce
-                                  : tracker_.next_nonce(pid, sender.generation_ns, message.ready);
-  const bool is_first = !tracker_.has(pid, sender.generation_ns);
-  const vlp::Frame frame{.status = vlp::Status::Ok,
-                         .pid = sender.own_tgid,
-                         .nonce = is_first ? Tracker::kFirstNonce : nonce};
-  const Arrival arrival{{}, sender, BeatOrigin::KernelAttested};
-  return track(frame, pid, arrival, now_ns, /*is_notify=*/true);
+// A message that the predecessor had in hand has been counted.
+void Observer::note_no_beat(const Heeded& what) {
+  if (what.is_repeated) {
+    --counters_.receptions;
+  } else {
+    ++counters_.notices;
+  }
+  tracker_.note_refused(what.pid, what.sender.generation_ns, what.sender.sent_ns);
 }
 
-// Its threshold from now on.
-std::uint64_t Observer::watch(const Identity& sender, const Message& message, std::uint32_t pid,
-                              bool is_new) {
-  const std::uint64_t generation_ns = sender.generation_ns;
-  const auto threshold_of = [&](std::uint64_t wanted_ns) {
-    return round_up_threshold_ns(wanted_ns, notify_times_.least_ns, notify_times_.most_ns);
+std::optional<Event> Observer::failure(const Heeded& what, std::uint64_t now_ns) {
+  const auto failed = tracker_.record_failure(what.pid, what.sender.generation_ns);
+  if (!failed) return std::nullopt;
+  Stall event = stall(*failed, StallCause::Trigger, now_ns);
+  event.comm = comm_of(failed->kernel_slot, failed->generation_ns);
+  return event;
+}
+
+std::optional<Event> Observer::record(const Heeded& what, std::uint64_t now_ns) {
+  const Identity& sender = what.sender;
+  const bool is_first = !tracker_.has(what.pid, sender.generation_ns);
+  std::uint64_t nonce = tracker_.next_nonce(what.pid, sender.generation_ns, what.message.ready);
+  if (what.message.stopping && !is_first) nonce = vlp::kTerminalNonce;
+  const vlp::Frame frame{.status = vlp::Status::Ok, .pid = sender.own_tgid, .nonce = nonce};
+  const Arrival arrival{{}, sender, BeatOrigin::KernelAttested};
+  return track(frame, what.pid, arrival, now_ns, /*is_notify=*/true);
+}
+
+// How its silence is judged from now on. `before`: how it was; nullopt: it is new. `heard_ns`: when
+// its last beat was sent.
+void Observer::watch(const Heeded& what, std::optional<Tracker::Watch> before,
+                     std::uint64_t heard_ns) {
+  using enum Tracker::Watch;
+  const Message& message = what.message;
+  const std::uint64_t generation_ns = what.sender.generation_ns;
+  const auto rounded = [&](std::uint64_t ns) { return round_up_threshold_ns(ns, notify_times_); };
+  const auto set = [&](Tracker::Watch watch, std::uint64_t time_ns = 0) {
+    tracker_.watch(what.pid, generation_ns, watch, time_ns);
   };
-  const bool was_watched = !is_new && tracker_.is_watched(pid, generation_ns);
   if (message.watchdog_ns) {
     const std::uint64_t own_ns = *message.watchdog_ns;
-    tracker_.want_threshold(pid, generation_ns, own_ns != 0 ? threshold_of(own_ns) : 0);
+    tracker_.want_threshold(what.pid, generation_ns, own_ns != 0 ? rounded(own_ns) : 0);
+    if (own_ns == 0) return set(Unwatched);
+  } else if (before == Learning && message.watchdog &&
+             !tracker_.is_configured(what.pid, generation_ns)) {
+    tracker_.want_threshold(what.pid, generation_ns,
+                            rounded((what.sender.sent_ns - heard_ns) * kLearnedIntervals));
   }
-  const bool is_off = message.watchdog_ns && *message.watchdog_ns == 0;
-  const bool is_watched =
-      !is_off && (was_watched || message.watchdog || message.watchdog_ns.has_value());
-  using enum Tracker::Watch;
-  if (!is_watched) return tracker_.watch(pid, generation_ns, Unwatched);
-  const bool is_ending = tracker_.last_nonce(pid, generation_ns) == vlp::kTerminalNonce;
-  if (asks_for_time(message) || is_ending) {
-    const std::uint64_t time_ns = message.extend_ns.value_or(kDefaultExtension_ns);
-    return tracker_.watch(pid, generation_ns, Extended, threshold_of(time_ns));
-  }
-  if (begins(message)) return tracker_.watch(pid, generation_ns, Watched);
-  return tracker_.threshold_ns(pid, generation_ns);
+  const bool was_watched = before && before != Unwatched;
+  if (!was_watched && !message.watchdog && !message.watchdog_ns) return set(Unwatched);
+  const std::uint64_t time_ns = rounded(message.extend_ns.value_or(kDefaultExtension_ns));
+  if (asks_for_time(message)) return set(Extended, time_ns);
+  if (!begins(message)) return;
+  const bool is_ending = tracker_.last_nonce(what.pid, generation_ns) == vlp::kTerminalNonce;
+  if (is_ending) return;
+  const bool may_have_said_more = !was_watched && is_older(what.sender) && !message.ready;
+  set(may_have_said_more && !message.watchdog_ns ? Learning : Watched, time_ns);
 }
 
-Notice Observer::notice(const Identity& sender, const Message& message, std::uint32_t pid,
-                        std::uint64_t threshold_ns, std::uint64_t now_ns) {
+// It has perhaps told a predecessor of what it does not say again: WATCHDOG_USEC=.
+bool Observer::is_older(const Identity& sender) const {
+  const std::uint64_t boot_to_now_ns = looked_ns_ + clock_.suspended_ns();
+  const std::uint64_t age_ns =
+      boot_to_now_ns > sender.generation_ns ? boot_to_now_ns - sender.generation_ns : 0;
+  return age_ns > since_start(looked_ns_);
+}
+
+Notice Observer::notice(const Heeded& what, bool may_be_repeated, std::uint64_t now_ns) {
+  const Identity& sender = what.sender;
+  const auto watch = tracker_.watch_of(what.pid, sender.generation_ns);
   return Notice{
-      .pid = pid,
+      .pid = what.pid,
       .pid_ns_inode = sender.pid_ns_inode,
       .observer_ns = since_start(now_ns),
-      .ready = message.ready,
-      .reloading = message.reloading,
-      .stopping = message.stopping,
-      .is_watched = tracker_.is_watched(pid, sender.generation_ns),
-      .threshold_ns = threshold_ns,
-      .error_number = message.error_number,
-      .status = message.status,
+      .ready = what.message.ready,
+      .reloading = what.message.reloading,
+      .stopping = what.message.stopping,
+      .is_watched = watch != Tracker::Watch::Unwatched,
+      .threshold_ns = tracker_.threshold_ns(what.pid, sender.generation_ns),
+      .error_number = what.message.error_number,
+      .status = what.message.status,
       .generation_ns = sender.generation_ns,
       .cgroup_id = sender.cgroup_id,
       .uid = sender.uid,
       .comm = comm_of(sender.slot, sender.generation_ns),
+      .may_be_repeated = may_be_repeated,
   };
 }
 

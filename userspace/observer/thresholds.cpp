@@ -17,16 +17,6 @@ std::optional<Thresholds::Index> Thresholds::add(std::uint64_t threshold_ns) {
   return free;
 }
 
-std::optional<Thresholds::Index> Thresholds::add_at_least(std::uint64_t threshold_ns) {
-  if (const auto added = add(threshold_ns)) return added;
-  std::optional<Index> shortest;
-  for_each([&](Index index) {
-    if (thresholds_[index].ns < threshold_ns) return;
-    if (!shortest || thresholds_[index].ns < thresholds_[*shortest].ns) shortest = index;
-  });
-  return shortest;
-}
-
 bool Thresholds::take_back(Index index) {
   if ((in_use_ & bit(index)) != 0) return true;
   if (kept_ == nullptr) return false;
@@ -48,7 +38,7 @@ Thresholds::Index Thresholds::find(std::uint64_t threshold_ns) const {
 void Thresholds::use(Index index, std::uint64_t threshold_ns) {
   thresholds_[index] = {.ns = threshold_ns,
                         .read_delay_ns = std::min(read_delay_ns_, threshold_ns / 3),
-                        .grace = Grace(threshold_ns, threshold_ns == kNever ? Gap{} : last_gap_)};
+                        .grace = Grace(threshold_ns, last_gap_)};
   if (kept_ != nullptr) {
     kept_->ns[index] = threshold_ns;
     kept_->complement[index] = ~threshold_ns;

@@ -23,7 +23,6 @@ class Thresholds {
   using Index = std::uint32_t;  // below kMost
   static constexpr Index kMost = 64;
   static constexpr Index kDefault = 0;
-  static constexpr std::uint64_t kNever = ~std::uint64_t{0};  // a threshold that never passes
 
   struct Threshold {
     std::uint64_t ns = 0;
@@ -48,9 +47,6 @@ class Thresholds {
 
   // The index of a threshold, which is in use from now on. Empty: kMost others are.
   std::optional<Index> add(std::uint64_t threshold_ns);
-
-  // The same, or if kMost others are in use, that of the shortest one in use that is longer.
-  std::optional<Index> add_at_least(std::uint64_t threshold_ns);
 
   // No agent has this threshold any more.
   void drop(Index index);

@@ -7,6 +7,7 @@
 
 #include "base/saturating.hpp"
 #include "identity/verdict.hpp"
+#include "observer/notify_time.hpp"
 
 namespace hb {
 namespace {
@@ -128,8 +129,14 @@ bool Tracker::set_threshold(std::uint32_t pid, std::uint64_t generation_ns,
   const Number number = living(pid, generation_ns);
   if (number == AgentTable::kNone) return false;
   table_.rest(number).configured_ns = threshold_ns;
-  if (table_[number].watch != Watch::Watched) return true;
-  return apply_threshold(number, own_threshold_ns(number));
+  const std::uint64_t own_ns = own_threshold_ns(number);
+  switch (table_[number].watch) {
+    case Watch::Watched: return apply_threshold(number, own_ns);
+    case Watch::Unwatched: return true;
+    case Watch::Extended:
+    case Watch::Learning: break;
+  }
+  return apply_threshold(number, std::max(own_ns, threshold(table_[number]).ns));
 }
 
 // Of an agent that is watched.
@@ -139,16 +146,15 @@ std::uint64_t Tracker::own_threshold_ns(Number number) const {
   return rest.configured_ns != 0 ? rest.configured_ns : thresholds_[Thresholds::kDefault].ns;
 }
 
+// A kill may come anywhere: see restore_threshold().
 bool Tracker::apply_threshold(Number number, std::uint64_t threshold_ns) {
   if (threshold(table_[number]).ns == threshold_ns) return true;
-  table_.begin_change(number);
   const auto threshold = threshold_for(number, threshold_ns);
-  if (!threshold) return table_.end_change(number), false;
+  if (!threshold) return false;
   const List list = table_[number].list;
   const List sorted = list == List::Stalled ? List::Stalled : List::Live;
   const bool is_sorted = put_in_order(number, sorted, *threshold);
   if (sorted == List::Live && !is_sorted) check_next(number);
-  table_.end_change(number);
   return true;
 }
 
@@ -175,29 +181,24 @@ void Tracker::begin_watching(Number number) {
   apply_threshold(number, own_threshold_ns(number));
 }
 
-std::uint64_t Tracker::watch(std::uint32_t pid, std::uint64_t generation_ns, Watch watch,
-                             std::uint64_t time_ns) {
+void Tracker::watch(std::uint32_t pid, std::uint64_t generation_ns, Watch watch,
+                    std::uint64_t time_ns) {
   const Number number = living(pid, generation_ns);
-  if (number == AgentTable::kNone) return 0;
+  if (number == AgentTable::kNone) return;
   table_[number].watch = watch;
   const std::uint64_t own_ns = own_threshold_ns(number);
   switch (watch) {
     case Watch::Watched: apply_threshold(number, own_ns); break;
-    case Watch::Unwatched: apply_threshold(number, kNever); break;
-    case Watch::Extended: apply_threshold(number, std::max(own_ns, time_ns)); break;
+    case Watch::Unwatched: apply_threshold(number, kUnwatchedCheck_ns); break;
+    case Watch::Extended:
+    case Watch::Learning: apply_threshold(number, std::max(own_ns, time_ns)); break;
   }
-  return threshold(table_[number]).ns;
 }
 
 void Tracker::want_threshold(std::uint32_t pid, std::uint64_t generation_ns,
                              std::uint64_t threshold_ns) {
   const Number number = living(pid, generation_ns);
   if (number != AgentTable::kNone) table_.rest(number).own_ns = threshold_ns;
-}
-
-bool Tracker::is_watched(std::uint32_t pid, std::uint64_t generation_ns) const {
-  const Number number = living(pid, generation_ns);
-  return number != AgentTable::kNone && table_[number].watch != Watch::Unwatched;
 }
 
 std::optional<Tracker::Stalled> Tracker::record_failure(std::uint32_t pid,
@@ -213,8 +214,7 @@ std::optional<Tracker::Threshold> Tracker::threshold_for(Number number,
                                                          std::uint64_t threshold_ns) {
   const Threshold present = table_[number].threshold;
   if (table_.living(present) == 1) thresholds_.drop(present);
-  return table_[number].is_notify != 0 ? thresholds_.add_at_least(threshold_ns)
-                                       : thresholds_.add(threshold_ns);
+  return thresholds_.add(threshold_ns);
 }
 
 Tracker::Due Tracker::due(Number number) const {
@@ -224,7 +224,8 @@ Tracker::Due Tracker::due(Number number) const {
           .kernel_slot = slot.kernel_slot,
           .generation_ns = slot.generation_ns,
           .heard_ns = std::max(slot.sent_ns, refused_ns),
-          .threshold_ns = threshold(slot).ns};
+          .threshold_ns = threshold(slot).ns,
+          .is_watched = slot.watch != Watch::Unwatched};
 }
 
 Tracker::Stalled Tracker::silence(Number number) {
@@ -467,7 +468,8 @@ void Tracker::take_over(Number number, const TrackedBeat& beat, std::uint64_t no
   rest.stalls = 0;
   rest.configured_ns = 0;
   rest.own_ns = 0;
-  slot.watch = Watch::Watched;
+  slot.watch = beat.is_notify ? Watch::Unwatched : Watch::Watched;
+  slot.is_notify = beat.is_notify ? 1 : 0;
   charge(number, owner_of(beat));
   slot.heard = Heard::OnlyTerminal;
   slot.high_nonce = vlp::kTerminalNonce;  // no regular one is that
@@ -492,7 +494,7 @@ void Tracker::learn(Number number, const TrackedBeat& beat) {
 // A kill may come anywhere: a successor that reads the beat again completes this, see repeat().
 void Tracker::hear(Slot& slot, const TrackedBeat& beat, std::uint64_t now_ns) {
   slot.untold = 0;
-  slot.is_notify = beat.is_notify ? 1 : 0;
+  if (!beat.is_notify) slot.is_notify = 0;
   slot.uid = beat.uid;
   slot.kernel_slot = beat.kernel_slot;
   slot.last_ns = now_ns;
@@ -524,6 +526,7 @@ bool Tracker::record_repeated(const TrackedBeat& beat, std::uint64_t now_ns, boo
   // That its time was stored shows that its number was.
   if (!beat.is_notify) hear(table_[number], beat, now_ns);
   put_in_order(number, List::Live, table_[number].threshold);
+  if (!beat.is_notify && table_[number].watch != Watch::Watched) begin_watching(number);
   return true;
 }
 
@@ -565,6 +568,9 @@ Tracker::Stalled Tracker::describe(Number number, bool may_be_repeated) const {
       .stalls = rest.stalls,
       .may_be_repeated = may_be_repeated,
       .is_notify = slot.is_notify != 0,
+      .is_watched = slot.watch != Watch::Unwatched,
+      .configured_ns =
+          rest.configured_ns != 0 ? rest.configured_ns : thresholds_[Thresholds::kDefault].ns,
   };
 }
 

@@ -150,7 +150,9 @@ class Tracker {
     std::uint32_t stalls;  // by silence, of this process; AgentTable::kMostStalls: or more
     // A predecessor has told of it, or was about to; or of its silence before its exit.
     bool may_be_repeated;
-    bool is_notify;  // its last accepted beat came by the notify protocol
+    bool is_notify;               // it has beaten by the notify protocol, and sent no frame
+    bool is_watched;              // false: its silence means nothing
+    std::uint64_t configured_ns;  // the threshold of the configuration
   };
 
   // The first beat of another process under a known pid. `ended` is the former process, unless
@@ -248,20 +250,38 @@ class Tracker {
   [[nodiscard]] std::uint64_t last_nonce(std::uint32_t pid, std::uint64_t generation_ns) const;
 
   using Watch = AgentTable::Watch;
-  // How the silence of that process is judged from now on. `time_ns`: of Watch::Extended. Call it
-  // after record() for the beat that says so, as time counts from that. 0: no agent is this
-  // process; else its threshold, kNever if it is not watched.
-  std::uint64_t watch(std::uint32_t pid, std::uint64_t generation_ns, Watch watch,
-                      std::uint64_t time_ns = 0);
+  // How the silence of that process is judged from now on. `time_ns`: of Watch::Extended and
+  // Watch::Learning. Call it after record() for the beat that says so, as time counts from that.
+  void watch(std::uint32_t pid, std::uint64_t generation_ns, Watch watch,
+             std::uint64_t time_ns = 0);
+  // nullopt: no agent is this process.
+  [[nodiscard]] std::optional<Watch> watch_of(std::uint32_t pid,
+                                              std::uint64_t generation_ns) const {
+    const Number number = living(pid, generation_ns);
+    return number == AgentTable::kNone ? std::nullopt : std::optional(table_[number].watch);
+  }
+  // When its last accepted beat was sent; 0: no agent is this process.
+  [[nodiscard]] std::uint64_t sent_ns(std::uint32_t pid, std::uint64_t generation_ns) const {
+    const Number number = living(pid, generation_ns);
+    return number == AgentTable::kNone ? 0 : table_[number].sent_ns;
+  }
+  // It has been given a threshold by set_threshold().
+  [[nodiscard]] bool is_configured(std::uint32_t pid, std::uint64_t generation_ns) const {
+    const Number number = living(pid, generation_ns);
+    return number != AgentTable::kNone && table_.rest(number).configured_ns != 0;
+  }
+  // note_refused() has been called for it with this instant.
+  [[nodiscard]] bool has_refused(std::uint32_t pid, std::uint64_t generation_ns,
+                                 std::uint64_t sent_ns) const {
+    const Number number = living(pid, generation_ns);
+    return number != AgentTable::kNone && table_.rest(number).attested.refused_ns == sent_ns;
+  }
   // The threshold that the process wants for itself; 0: that of the configuration.
   void want_threshold(std::uint32_t pid, std::uint64_t generation_ns, std::uint64_t threshold_ns);
   [[nodiscard]] std::uint64_t threshold_ns(std::uint32_t pid, std::uint64_t generation_ns) const {
     const Number number = living(pid, generation_ns);
     return number == AgentTable::kNone ? 0 : threshold(table_[number]).ns;
   }
-  // Whether it has said that it will beat.
-  [[nodiscard]] bool is_watched(std::uint32_t pid, std::uint64_t generation_ns) const;
-
   // That process says itself that it has failed. Empty: no agent is this process, or its stall has
   // been returned already.
   std::optional<Stalled> record_failure(std::uint32_t pid, std::uint64_t generation_ns);
@@ -302,6 +322,7 @@ class Tracker {
     std::uint64_t generation_ns;  // 0: not known
     std::uint64_t heard_ns;       // when its latest received frame, accepted or not, was sent
     std::uint64_t threshold_ns;
+    bool is_watched;
   };
 
   // Returns an agent without a beat for its threshold at `at_ns` whose stall has not been returned
@@ -396,6 +417,7 @@ class Tracker {
   void check_next(Number number);
   std::optional<Threshold> threshold_for(Number number, std::uint64_t threshold_ns);
   void begin_watching(Number number);
+  bool restore_threshold(Number number);
   bool apply_threshold(Number number, std::uint64_t threshold_ns);
   [[nodiscard]] std::uint64_t own_threshold_ns(Number number) const;
   [[nodiscard]] const Thresholds::Threshold& threshold(const Slot& slot) const {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "identity/verdict.hpp"
+#include "observer/notify_time.hpp"
 #include "observer/tracker.hpp"
 
 namespace hb {
@@ -56,10 +57,24 @@ bool Tracker::is_kept(Number number, const Instants& now, bool tell_again, Taken
     table_.rest(number).owner = kNoOwner;
   }
   const AgentId id{slot.id, table_.rest(number).host};
-  const bool is_good = is_in_range(number, now) && table_.find(id) == AgentTable::kNone &&
-                       thresholds_.take_back(slot.threshold);
+  const bool is_good =
+      is_in_range(number, now) && table_.find(id) == AgentTable::kNone && restore_threshold(number);
   if (!is_good) ++taken.refused;
   return is_good;
+}
+
+// The one that it was to have when apply_threshold() was interrupted. While it has more time than
+// that says, the one that it has; and of two that differ otherwise, the longer one.
+bool Tracker::restore_threshold(Number number) {
+  Slot& slot = table_[number];
+  const bool is_valid = thresholds_.take_back(slot.threshold);
+  if (slot.list == List::Dead || is_of_network(number)) return is_valid;
+  std::uint64_t wanted_ns =
+      slot.watch == Watch::Unwatched ? kUnwatchedCheck_ns : own_threshold_ns(number);
+  if (is_valid) wanted_ns = std::max(wanted_ns, threshold(slot).ns);
+  const auto threshold = thresholds_.add(wanted_ns);
+  if (threshold) slot.threshold = *threshold & AgentTable::kThresholdMask;
+  return is_valid || threshold.has_value();
 }
 
 // Its exit, which is kept too, or its silence is judged once more: unless it beats before.
@@ -74,7 +89,7 @@ bool Tracker::is_in_range(Number number, const Instants& now) const {
   if (slot.pid() == 0 || slot.pid() >= kPidLimit) return false;
   if (slot.id > (AgentId::kByAddress | AgentId::kPid)) return false;  // of both kinds
   if (slot.list > List::StalledNetwork || slot.heard > Heard::TerminalAfterRegular) return false;
-  if (slot.status > vlp::Status::Critical || slot.watch > Watch::Extended) return false;
+  if (slot.status > vlp::Status::Critical) return false;
   if (std::max(slot.last_ns, slot.sent_ns) > now.now_ns) return false;
   if (slot.generation_ns > now.boot_ns) return false;
   if (slot.list == List::Recheck && rest.checked_ns > now.now_ns) return false;

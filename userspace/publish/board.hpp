@@ -70,7 +70,7 @@ struct Figures {
 struct AgentRow {
   std::uint64_t nonce;
   std::uint64_t last_beat_ns;
-  std::uint64_t threshold_ns;  // ~0: its silence is not judged
+  std::uint64_t threshold_ns;  // 0: its silence is not judged
   std::uint64_t cgroup_id;
   std::uint32_t pid;
   std::uint32_t payload;

@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "observer/counters.hpp"
-#include "observer/thresholds.hpp"
 #include "report/host_text.hpp"
 
 namespace hb {
@@ -105,22 +104,21 @@ Json services(const View& view) {
 Json agent(const View& view, const AgentRow& row) {
   const auto place = view.services.place_of(row.cgroup_id);
   const HostText host = row.host.is_this_host() ? HostText{} : host_text(row.host);
-  return {
-      {"pid", row.pid},
-      {"host", text_or_null(host.view())},
-      {"state", row.is_silent != 0 ? "silent" : "alive"},
-      {"status", vlp::name(static_cast<vlp::Status>(row.status))},
-      {"payload", row.payload},
-      {"nonce", row.nonce},
-      {"last_beat_age_ns", age_ns(row.last_beat_ns, view.now_ns)},
-      {"threshold_ns", row.threshold_ns == Thresholds::kNever ? Json() : Json(row.threshold_ns)},
-      {"protocol", row.is_notify != 0 ? "notify" : "vlp"},
-      {"stalls", row.stalls},
-      {"origin", hb::name(static_cast<BeatOrigin>(row.origin))},
-      {"uid", row.has_uid != 0 ? Json(row.uid) : Json(nullptr)},
-      {"comm", text_or_null(row.comm.view())},
-      {"service", place ? text_or_null(place->service) : Json(nullptr)},
-      {"cgroup", place ? text_or_null(place->path) : Json(nullptr)}};
+  return {{"pid", row.pid},
+          {"host", text_or_null(host.view())},
+          {"state", row.is_silent != 0 ? "silent" : "alive"},
+          {"status", vlp::name(static_cast<vlp::Status>(row.status))},
+          {"payload", row.payload},
+          {"nonce", row.nonce},
+          {"last_beat_age_ns", age_ns(row.last_beat_ns, view.now_ns)},
+          {"threshold_ns", row.threshold_ns == 0 ? Json() : Json(row.threshold_ns)},
+          {"protocol", row.is_notify != 0 ? "notify" : "vlp"},
+          {"stalls", row.stalls},
+          {"origin", hb::name(static_cast<BeatOrigin>(row.origin))},
+          {"uid", row.has_uid != 0 ? Json(row.uid) : Json(nullptr)},
+          {"comm", text_or_null(row.comm.view())},
+          {"service", place ? text_or_null(place->service) : Json(nullptr)},
+          {"cgroup", place ? text_or_null(place->path) : Json(nullptr)}};
 }
 
 Json agents(const View& view) {

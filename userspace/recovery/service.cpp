@@ -21,6 +21,8 @@ std::uint64_t doubled(std::uint64_t base_ns, std::uint32_t times, std::uint64_t 
 DownKind down_kind(const Stall& stall) {
   if (stall.cause == StallCause::Silence) return DownKind::Silence;
   if (stall.cause == StallCause::Trigger) return DownKind::Trigger;
+  // STOPPING=1 announces a wanted end, however it comes about. A last frame may be of a crash.
+  if (stall.is_notify && stall.last_nonce == kTerminalNonce) return DownKind::LastWord;
   if (stall.exit.signal) {
     return is_stop_signal(*stall.exit.signal) ? DownKind::StopSignal : DownKind::Signal;
   }

@@ -120,6 +120,7 @@ void put_event(Line& line, const Notice& e) {
   put(line, R"({{"event":"notice","pid":{})", e.pid);
   put_field(line, "pid_ns_inode", e.pid_ns_inode);
   put(line, R"(,"observer_ns":{},"protocol":"notify")", e.observer_ns);
+  if (e.may_be_repeated) put(line, R"(,"may_be_repeated":true)");
   if (e.ready) put(line, R"(,"ready":true)");
   if (e.reloading) put(line, R"(,"reloading":true)");
   if (e.stopping) put(line, R"(,"stopping":true)");
