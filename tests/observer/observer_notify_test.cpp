@@ -200,8 +200,8 @@ TEST_F(ObserverNotify, OtherCredentialsAreCountedAndIgnored) {
   EXPECT_EQ(counters().notify_credentials_ignored, 1U);
 }
 
-// Its nonces are its frames', however many notify messages come between them: these were counted, and
-// frames were out of order.
+// Its nonces are its frames', however many notify messages come between them: these were counted,
+// and frames were out of order.
 TEST_F(ObserverNotify, AProcessMaySendFramesToo) {
   say(10, "READY=1");
   Arrival frame = arrival({.pid = 10, .nonce = 7}, process(10, kYoung));

@@ -30,8 +30,8 @@ using notify::Message;
 // DefaultTimeoutStopSec=).
 constexpr std::uint64_t kDefaultExtension_ns = 90 * kNsPerSecond;
 
-// Who beats beats at least twice in its WATCHDOG_USEC, as sd_watchdog_enabled(3) recommends: so this
-// is no shorter than what it has promised, unless it was early the one time that is known.
+// Who beats does so at least twice in its WATCHDOG_USEC, as sd_watchdog_enabled(3) recommends. So
+// this is no shorter than that, unless it was early the one time that is known.
 constexpr std::uint64_t kLearnedIntervals = 3;
 
 bool begins(const Message& message) {
