@@ -1,5 +1,5 @@
-// `hb-ebpf run --notify-socket` on every kernel: whose messages they are, what becomes of those that
-// are refused, and of the socket's path.
+// `hb-ebpf run --notify-socket` on every kernel: whose messages they are, what becomes of those
+// that are refused, and of the path of the socket.
 #include <sys/wait.h>
 
 #include <filesystem>
