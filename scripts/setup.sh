@@ -16,7 +16,7 @@ packages_for() {
     test)
       echo libgtest-dev libbenchmark-dev libclang-rt-dev strace procps runc jq gnuplot-nox \
         qemu-system-x86 busybox-static cpio libxml2-utils systemd-container mmdebstrap e2fsprogs spin gcc iproute2 \
-        tmux prometheus dpkg-dev file lintian man-db
+        tmux prometheus dpkg-dev file lintian man-db tor haproxy python3-systemd python3-sdnotify systemd
       ;;
     check) echo clang-format clang-tidy shellcheck mmdebstrap ;;
     *)
@@ -44,10 +44,13 @@ install_packages() {
   echo "setup: installing $*" >&2
   "${sudo[@]}" apt-get update -qq >/dev/null
   "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive "${install[@]}" </dev/null >/dev/null
-  # A tool of the tests, not a server of this machine, which its package makes it.
-  if [[ " $* " == *" prometheus "* && -d /run/systemd/system ]]; then
-    "${sudo[@]}" systemctl disable --now prometheus 2>/dev/null || true
-  fi
+  # Tools of the tests, not servers of this machine, which their packages make them.
+  local server
+  for server in prometheus tor haproxy; do
+    if [[ " $* " == *" $server "* && -d /run/systemd/system ]]; then
+      "${sudo[@]}" systemctl disable --now "$server" 2>/dev/null || true
+    fi
+  done
 }
 
 main() {

@@ -2,6 +2,8 @@
 
 #include <memory>
 
+#include "identity/stamped_sender.hpp"
+
 namespace hb::fuzz {
 namespace {
 
@@ -21,6 +23,7 @@ SharedMemory& shared_memory() {
 
 void begin_shared_memory(std::uint32_t ring_position) {
   shared_memory().ring.begin(ring_position);
+  shared_memory().notes.begin(ring_position);
   shared_memory().kept_unstamped = 0;
   shared_memory().descriptors_dropped = 0;
 }
@@ -38,6 +41,16 @@ Record take_record(Input& input) {
     }
   }
   return record;
+}
+
+bool is_from(const Attestation& attestation, const hb_stamp& stamp) {
+  const auto expected = sender_of(stamp);
+  if (const auto* why = std::get_if<Unattested>(&expected)) {
+    const auto* said = std::get_if<Unattested>(&attestation);
+    return said != nullptr && *said == *why;
+  }
+  const auto* said = std::get_if<Identity>(&attestation);
+  return said != nullptr && *said == std::get<Identity>(expected);
 }
 
 bool put(const Record& record) {
@@ -62,6 +75,11 @@ Result<std::unique_ptr<StampProgram>> StampProgram::open(const Config& config) {
   auto ring = RingReader::map(shared_memory().ring.fd(), config.ring_bytes);
   if (!ring) return ring.error();
   program->ring_ = std::make_unique<RingReader>(std::move(ring).value());
+  if (config.note_ring_bytes > 0) {
+    auto notes = RingReader::map(shared_memory().notes.fd(), config.note_ring_bytes);
+    if (!notes) return notes.error();
+    program->notes_ = std::make_unique<RingReader>(std::move(notes).value());
+  }
   program->delivery_ = config.delivery;
   program->reads_credentials_ = config.max_beat_rate == 0;
   return program;

@@ -6,22 +6,26 @@
 #include <cstdint>
 #include <vector>
 
+#include "identity/identity.hpp"
 #include "kernel/stamp_program.hpp"
 #include "tests/fuzz/input.hpp"
 #include "tests/fuzz/memory_ring.hpp"
 
 namespace hb::fuzz {
 
+inline constexpr std::size_t kNoteRingBytes = 16'384;  // three of the longest notify messages
+
 // What the kernel side shares with the observer.
 struct SharedMemory {
   MemoryRing ring;
+  MemoryRing notes{kNoteRingBytes};
   std::uint64_t kept_unstamped = 0;
   std::uint64_t descriptors_dropped = 0;
 };
 
 SharedMemory& shared_memory();
 
-// Nothing written yet but so many bytes of the ring, which have been read.
+// Nothing written yet but so many bytes of each ring, which have been read.
 void begin_shared_memory(std::uint32_t ring_position);
 
 struct Record {
@@ -44,6 +48,9 @@ std::optional<T> as(const Record& record) {
   std::memcpy(&value, record.bytes.data(), sizeof(T));
   return value;
 }
+
+// Whether that is who sent it.
+bool is_from(const Attestation& attestation, const hb_stamp& stamp);
 
 // Right in its version too.
 std::optional<hb_stamp> as_stamp(const Record& record);

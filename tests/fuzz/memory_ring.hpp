@@ -18,22 +18,24 @@ class MemoryRing {
  public:
   static constexpr std::size_t kBytes = 4096;  // a page, the least that a ring can have
 
-  MemoryRing() : fd_(::memfd_create("ring", MFD_CLOEXEC)) {
-    require(::ftruncate(fd_.get(), kFileBytes) == 0, "there is memory for a ring");
-    void* memory = ::mmap(nullptr, kFileBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd_.get(), 0);
+  explicit MemoryRing(std::size_t bytes = kBytes)
+      : bytes_(bytes), fd_(::memfd_create("ring", MFD_CLOEXEC)) {
+    require(::ftruncate(fd_.get(), static_cast<off_t>(file_bytes())) == 0,
+            "there is memory for a ring");
+    void* memory = ::mmap(nullptr, file_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED, fd_.get(), 0);
     require(memory != MAP_FAILED, "and it can be mapped");
     memory_ = static_cast<std::uint8_t*>(memory);
   }
   MemoryRing(const MemoryRing&) = delete;
   MemoryRing& operator=(const MemoryRing&) = delete;
-  ~MemoryRing() { ::munmap(memory_, kFileBytes); }
+  ~MemoryRing() { ::munmap(memory_, file_bytes()); }
 
   [[nodiscard]] int fd() const { return fd_.get(); }
 
   // Empty, after so many bytes have been through it.
   void begin(std::uint64_t position) {
     position &= ~std::uint64_t{7};
-    std::memset(memory_, 0, kFileBytes);
+    std::memset(memory_, 0, file_bytes());
     store(kConsumerAt, position);
     store(kProducerAt, position);
     busy_.clear();
@@ -43,7 +45,7 @@ class MemoryRing {
   bool put(std::span<const std::uint8_t> record, std::uint32_t flags) {
     const auto at = load(kProducerAt);
     const std::uint64_t stride = (record.size() + BPF_RINGBUF_HDR_SZ + 7) & ~std::uint64_t{7};
-    if (at + stride - load(kConsumerAt) > kBytes - 1) return false;
+    if (at + stride - load(kConsumerAt) > bytes_ - 1) return false;
     const std::uint32_t word = static_cast<std::uint32_t>(record.size()) | flags;
     write(at, word);
     for (std::size_t i = 0; i < record.size(); ++i) write(at + BPF_RINGBUF_HDR_SZ + i, record[i]);
@@ -64,7 +66,8 @@ class MemoryRing {
   static constexpr std::size_t kConsumerAt = 0;
   static constexpr std::size_t kProducerAt = 4096;
   static constexpr std::size_t kDataAt = 2 * 4096;
-  static constexpr std::size_t kFileBytes = kDataAt + 2 * kBytes;
+
+  [[nodiscard]] std::size_t file_bytes() const { return kDataAt + 2 * bytes_; }
 
   struct Busy {
     std::uint64_t at;
@@ -82,9 +85,9 @@ class MemoryRing {
 
   // The kernel maps the data twice in a row; here they are there twice.
   void write(std::uint64_t position, std::uint8_t byte) {
-    const std::size_t at = kDataAt + position % kBytes;
+    const std::size_t at = kDataAt + position % bytes_;
     memory_[at] = byte;
-    memory_[at + kBytes] = byte;
+    memory_[at + bytes_] = byte;
   }
   void write(std::uint64_t position, std::uint32_t word) {
     for (std::size_t i = 0; i < sizeof(word); ++i) {
@@ -92,6 +95,7 @@ class MemoryRing {
     }
   }
 
+  const std::size_t bytes_;
   const Fd fd_;
   std::uint8_t* memory_ = nullptr;
   std::deque<Busy> busy_;

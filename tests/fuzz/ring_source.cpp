@@ -18,16 +18,6 @@ class EmptySocket final : public Receiver {
   Result<std::size_t> receive(std::span<Datagram> /*batch*/) override { return std::size_t{0}; }
 };
 
-bool is_from(const Attestation& attestation, const hb_stamp& stamp) {
-  const auto expected = sender_of(stamp);
-  if (const auto* why = std::get_if<Unattested>(&expected)) {
-    const auto* said = std::get_if<Unattested>(&attestation);
-    return said != nullptr && *said == *why;
-  }
-  const auto* said = std::get_if<Identity>(&attestation);
-  return said != nullptr && *said == std::get<Identity>(expected);
-}
-
 class RingSourceTarget {
  public:
   void write(const Record& record) {

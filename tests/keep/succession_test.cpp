@@ -15,6 +15,7 @@
 
 #include "tests/keep/keeper_fixture.hpp"
 #include "tests/support/agent.hpp"
+#include "tests/support/connected.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/needs.hpp"
 
@@ -307,20 +308,34 @@ class RandomKills : public Succession {
   }
   ~RandomKills() override { ::munmap(shared_, sizeof(Shared)); }
 
-  // Beats a hundred times a second, `beats` times, then ends with that code.
+  // Beats `beats` times, then ends with that code. Every other one speaks systemd's notify
+  // protocol; a hundred beats a second, or 20, for which there is always room in that ring.
   void start_agent(std::uint64_t beats, int code) {
     const std::size_t number = agents_.size();
     agents_.push_back(Child::run([&, number] {
-      UnixAgent agent(socket_);
-      for (std::uint64_t nonce = 1; nonce <= beats && !shared_->is_over; ++nonce) {
-        const auto sent = agent.send(frame_of(own_pid(), nonce));
-        if (!sent || sent.value() != UnixAgent::Outcome::Queued) ::_exit(99);
-        shared_->sent[number] = nonce;
-        ::usleep(10'000);
-      }
+      number % 2 == 0 ? beat(number, beats) : notify(number, beats);
       ::_exit(code);
     }));
     pids_.push_back(agents_.back().pid());
+  }
+
+  void beat(std::size_t number, std::uint64_t beats) {
+    UnixAgent agent(socket_);
+    for (std::uint64_t nonce = 1; nonce <= beats && !shared_->is_over; ++nonce) {
+      const auto sent = agent.send(frame_of(own_pid(), nonce));
+      if (!sent || sent.value() != UnixAgent::Outcome::Queued) ::_exit(99);
+      shared_->sent[number] = nonce;
+      ::usleep(10'000);
+    }
+  }
+
+  void notify(std::size_t number, std::uint64_t beats) {
+    const Fd sender = connected_to(notify_socket_);
+    for (std::uint64_t n = 1; n <= beats && !shared_->is_over; ++n) {
+      if (::send(sender.get(), "WATCHDOG=1", 10, 0) != 10) ::_exit(99);
+      shared_->sent[number] = n;
+      ::usleep(50'000);
+    }
   }
 
   void start_forger(std::uint32_t claimed) {
@@ -371,7 +386,7 @@ class RandomKills : public Succession {
     std::minstd_rand random(static_cast<unsigned>(::getpid()));
     // Room for minutes of a busy machine, in the ring, and, with few lines, in the stream's pipe:
     // what waits for a reader in the observer is lost with it.
-    observe({"--ring-bytes", "16777216", "--beats", "changes"});
+    observe({"--ring-bytes", "16777216", "--beats", "changes", "--notify-socket", notify_socket_});
     next("ready");
     pid_t observer = next_start();
     for (int n = how_many("HB_AGENTS", 6); n > 0; --n) start_agent(kForEver, 0);
@@ -408,6 +423,12 @@ class RandomKills : public Succession {
     EXPECT_EQ(keeper_->wait(), 0);
   }
 
+  std::uint64_t sent_by_notify() const {
+    std::uint64_t sent = 0;
+    for (std::size_t number = 1; number < kMostSenders; number += 2) sent += shared_->sent[number];
+    return sent;
+  }
+
   // At an end, what was just being told may be told twice.
   void check(std::uint64_t ends) {
     std::uint64_t sent = 0;
@@ -416,6 +437,9 @@ class RandomKills : public Succession {
     EXPECT_LE(marked_, ends);
     EXPECT_EQ(counters_["beats_total"], sent);
     EXPECT_EQ(counters_["out_of_order_total"], 0);
+    const std::uint64_t lines = counters_["notify_lines_total"]["watchdog"];
+    EXPECT_GE(lines, sent_by_notify());
+    EXPECT_LE(lines, sent_by_notify() + ends) << "read again, each one that was in hand";
     const std::size_t agents = agents_.size() - 1;
     EXPECT_EQ(first_beats_.size(), agents);
     const std::uint64_t refused = counters_["auth_failures_total"]["pid_mismatch"];
@@ -427,6 +451,7 @@ class RandomKills : public Succession {
               << " forged, " << refused << " refused\n";
   }
 
+  const std::string notify_socket_ = directory_.path("notify.sock");
   Shared* shared_;
   std::vector<Child> agents_;
   std::vector<pid_t> pids_;  // of agents_; 0: a forger

@@ -23,6 +23,7 @@ class Pipe {
   [[nodiscard]] int in() const { return write_.get(); }
   [[nodiscard]] int out() const { return read_.get(); }
   void close_reader() { read_.reset(); }
+  void close_writer() { write_.reset(); }
 
   // Nothing more goes in.
   void fill() {

@@ -127,7 +127,7 @@ std::optional<Event> Observer::record(const Heeded& what, std::uint64_t now_ns) 
 // its last beat was sent.
 void Observer::watch(const Heeded& what, std::optional<Tracker::Watch> before,
                      std::uint64_t heard_ns) {
-  using enum Tracker::Watch;
+  using enum AgentTable::Watch;
   const Message& message = what.message;
   const std::uint64_t generation_ns = what.sender.generation_ns;
   const auto rounded = [&](std::uint64_t ns) { return round_up_threshold_ns(ns, notify_times_); };
