@@ -89,7 +89,7 @@ TEST_F(StatusOf, TellsAgents) {
   EXPECT_EQ(agents["shown"], 2);
   EXPECT_EQ(agents["list"][0],
             Json::parse(R"({"pid":41,"host":null,"state":"alive","status":"ok","payload":0,
-                "nonce":9,"last_beat_age_ns":2000000000,"threshold_ns":3000000000,"stalls":3,
+                "nonce":9,"last_beat_age_ns":2000000000,"threshold_ns":3000000000,"protocol":"vlp","stalls":3,
                 "origin":"kernel_attested","uid":1000,"comm":"agent","service":"web.service",
                 "cgroup":"/web.service"})"));
   EXPECT_EQ(agents["list"][1]["host"], "2001:db8::1");
