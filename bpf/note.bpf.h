@@ -96,13 +96,19 @@ static __always_inline struct note_cost cost_of(__u32 sent_bytes, const struct h
 	return cost;
 }
 
+/* Once others have used up their owner's share, there is as much again for who is exempt. */
 static __always_inline bool owner_allows_note(struct hb_owner *owner, const struct note_cost *cost,
 					      const struct ring_state *ring, __u64 now_ns)
 {
+	__u64 most_bytes = levels.note_owner_bytes;
+
 	if (!owner)
 		return true;
-	return (cost->is_exempt || owner_may_send(owner, now_ns)) &&
-	       use_allows(&owner->notes, ring, levels.note_crowded_bytes, levels.note_owner_bytes);
+	if (cost->is_exempt)
+		most_bytes *= 2;
+	else if (!owner_may_send(owner, now_ns))
+		return false;
+	return use_allows(&owner->notes, ring, levels.note_crowded_bytes, most_bytes);
 }
 
 static __always_inline void owner_spend_note(struct hb_owner *owner, const struct note_cost *cost,
@@ -115,7 +121,7 @@ static __always_inline void owner_spend_note(struct hb_owner *owner, const struc
 	use_spend(&owner->notes, ring, cost->record_bytes);
 }
 
-/* As owners_spend(). Nobody is exempt from its share of a crowded ring, as senders are not told. */
+/* As owners_spend(). */
 static __always_inline bool owners_spend_note(const struct owners_of *of,
 					      const struct note_cost *cost, __u64 now_ns)
 {
