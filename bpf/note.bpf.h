@@ -96,19 +96,19 @@ static __always_inline struct note_cost cost_of(__u32 sent_bytes, const struct h
 	return cost;
 }
 
-/* Once others have used up their owner's share, there is as much again for who is exempt. */
+/* For who is exempt the ring is crowded later: its owner's share may have been used up by others. */
 static __always_inline bool owner_allows_note(struct hb_owner *owner, const struct note_cost *cost,
 					      const struct ring_state *ring, __u64 now_ns)
 {
-	__u64 most_bytes = levels.note_owner_bytes;
+	__u64 crowded_bytes = levels.note_crowded_bytes;
 
 	if (!owner)
 		return true;
 	if (cost->is_exempt)
-		most_bytes *= 2;
+		crowded_bytes += crowded_bytes / 2;
 	else if (!owner_may_send(owner, now_ns))
 		return false;
-	return use_allows(&owner->notes, ring, levels.note_crowded_bytes, most_bytes);
+	return use_allows(&owner->notes, ring, crowded_bytes, levels.note_owner_bytes);
 }
 
 static __always_inline void owner_spend_note(struct hb_owner *owner, const struct note_cost *cost,
