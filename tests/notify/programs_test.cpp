@@ -60,14 +60,15 @@ Argv haproxy(const std::string& directory) {
   return {"/usr/sbin/haproxy", "-Ws", "-f", file(directory + "/haproxy.cfg", settings)};
 }
 
-// A service as people write them; `say` is the library's.
+// A service as people write them; `say` is the library's. It does not end by an exception: where a
+// signal comes while sdnotify sends, that would swallow it.
 Argv service_in_python(const std::string& directory, const std::string& say) {
   const std::string text = say + R"(
-import os, signal, sys, time
+import os, signal, time
 
 def stop(number, frame):
     say("STOPPING=1")
-    sys.exit(0)
+    os._exit(0)
 
 def reload(number, frame):
     say("RELOADING=1")
