@@ -344,7 +344,8 @@ TEST_F(ObserverNotify, ASuccessorGoesOn) {
 
 TEST(NotifyThreshold, UsualTimesRemain) {
   const NotifyTimes times{.least_ns = kNsPerMs, .most_ns = 3600 * kNsPerSecond};
-  for (const std::uint64_t s : {1, 2, 3, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 3600}) {
+  for (const std::uint64_t s : std::initializer_list<std::uint64_t>{
+           1, 2, 3, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 3600}) {
     EXPECT_EQ(round_up_threshold_ns(s * kNsPerSecond, times), s * kNsPerSecond);
   }
 }
