@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -127,7 +128,9 @@ class NotifyProgram : public NotifyRun, public ::testing::WithParamInterface<Pro
   // The next event of this kind and of the program's, past all that comes before it, with that.
   Json await(ObserverProcess& observer, const std::string& kind, const std::string& key = "",
              const Json& value = {}) {
-    for (Json event = observer.next_event(); !event.empty(); event = observer.next_event()) {
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    while (std::chrono::steady_clock::now() < deadline) {  // it may beat for ever
+      Json event = observer.next_event();
       if (event["event"] != kind || event["pid"] != pid_) continue;
       if (key.empty() || event.value(key, Json()) == value) return event;
     }
