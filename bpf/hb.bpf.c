@@ -169,12 +169,15 @@ static __always_inline bool is_self_beat(const struct hb_stamp *stamp,
 	return self->initial_tgid && stamp->initial_tgid == self->initial_tgid;
 }
 
-/* Never queued, whatever the delivery: its stamp shows that the socket can be reached. */
-static __always_inline int take_self_beat(struct hb_stamp *stamp)
+/*
+ * Never queued, whatever the delivery: its stamp, in the ring of what is sent to this socket, shows that
+ * the socket can be reached.
+ */
+static __always_inline int take_self_beat(struct hb_stamp *stamp, void *ring, __u64 wake_flags)
 {
 	stamp->flags |= HB_STAMP_SELF_BEAT;
 	__sync_fetch_and_add(&notices.self_beats, 1);
-	if (bpf_ringbuf_output(&stamps, stamp, sizeof(*stamp), BPF_RB_NO_WAKEUP))
+	if (bpf_ringbuf_output(ring, stamp, sizeof(*stamp), wake_flags))
 		__sync_fetch_and_add(&notices.self_beats_lost, 1);
 	return HB_DROP;
 }
@@ -236,7 +239,7 @@ static __always_inline int stamp_datagram(struct __sk_buff *ctx, struct task_str
 	stamp.skb = (__u64)ctx;
 	stamp.ktime_ns = bpf_ktime_get_ns();
 	if (is_self_beat(&stamp, &snapshot))
-		return take_self_beat(&stamp);
+		return take_self_beat(&stamp, &stamps, BPF_RB_NO_WAKEUP);
 
 	sender = take_sender(&stamp, task, &owners, direct);
 	if (!sender)

@@ -42,34 +42,45 @@ static __always_inline __u64 kept_bytes(__u32 sent_bytes)
 	return (above_one & (HB_NOTE_BYTES - 1)) + 1;
 }
 
-/* Written at once; the reader is woken if it has read all that was there before. */
-static __always_inline bool put_note(struct __sk_buff *ctx, struct hb_note *note,
-				     const struct hb_stamp *stamp, __u32 sent_bytes)
+static __always_inline bool fill_note(struct hb_note *note, struct __sk_buff *ctx,
+				      const struct hb_stamp *stamp, __u32 sent_bytes, __u64 bytes)
 {
-	__u64 bytes = kept_bytes(sent_bytes);
-
 	note->stamp = *stamp;
 	note->sent_bytes = sent_bytes;
 	note->text_bytes = bytes;
-	if (bpf_skb_load_bytes(ctx, 0, note->text, bytes))
-		return false;
-	return !bpf_ringbuf_output(&notes, note, __builtin_offsetof(struct hb_note, text) + bytes, 0);
+	return !bpf_skb_load_bytes(ctx, 0, note->text, bytes);
+}
+
+/* Why it is dropped; HB_DROP_REASONS: it is in the ring. */
+static __always_inline enum hb_drop put_note(struct hb_note *note, struct __sk_buff *ctx,
+					     const struct hb_stamp *stamp, __u32 sent_bytes)
+{
+	__u64 bytes = kept_bytes(sent_bytes);
+
+	if (!note || !fill_note(note, ctx, stamp, sent_bytes, bytes))
+		return HB_DROP_UNREADABLE;
+	/* The reader is woken if it has read all that was there before. */
+	if (bpf_ringbuf_output(&notes, note, __builtin_offsetof(struct hb_note, text) + bytes, 0))
+		return HB_DROP_RING_FULL;
+	return HB_DROP_REASONS;
 }
 
 static __always_inline int take_note(struct __sk_buff *ctx, struct hb_sender *sender,
 				     const struct hb_stamp *stamp, __u32 sent_bytes)
 {
 	struct hb_note *note;
+	enum hb_drop reason;
 	__u32 buffer = 0;
-	bool is_put;
 
 	if (bpf_map_pop_elem(&free_notes, &buffer))
 		return refuse_attempt(sender, stamp, HB_DROP_NO_BUFFER);
 	note = bpf_map_lookup_elem(&note_buffers, &buffer);
-	is_put = note && put_note(ctx, note, stamp, sent_bytes);
+	reason = put_note(note, ctx, stamp, sent_bytes);
 	bpf_map_push_elem(&free_notes, &buffer, BPF_ANY);
-	if (!is_put)
+	if (reason == HB_DROP_RING_FULL)
 		return refuse_attempt(sender, stamp, HB_DROP_RING_FULL);
+	if (reason == HB_DROP_UNREADABLE)
+		return refuse_attempt(sender, stamp, HB_DROP_UNREADABLE);
 	sender->stamped_ns = stamp->ktime_ns;
 	count(stamps);
 	count(notes);
@@ -86,7 +97,7 @@ struct note_cost {
 static __always_inline struct note_cost cost_of(__u32 sent_bytes, const struct hb_sender *sender,
 						__u64 now_ns)
 {
-	__u64 bytes = sent_bytes < HB_NOTE_BYTES ? sent_bytes : HB_NOTE_BYTES;
+	__u64 bytes = kept_bytes(sent_bytes);
 	struct note_cost cost = {
 		.units = 1 + (bytes - 1) / HB_NOTE_UNIT_BYTES,
 		.record_bytes = __builtin_offsetof(struct hb_note, text) + bytes + 8,
@@ -132,24 +143,12 @@ static __always_inline bool owners_spend_note(const struct owners_of *of,
 		.read_to = bpf_ringbuf_query(&notes, BPF_RB_CONS_POS),
 	};
 
-	if (!settings.owner_interval_ns)
-		return true;
 	if (!owner_allows_note(uid, cost, &ring, now_ns) ||
 	    !owner_allows_note(cgroup, cost, &ring, now_ns))
 		return false;
 	owner_spend_note(uid, cost, &ring, now_ns);
 	owner_spend_note(cgroup, cost, &ring, now_ns);
 	return true;
-}
-
-/* As take_self_beat(). */
-static __always_inline int take_note_self_beat(struct hb_stamp *stamp)
-{
-	stamp->flags |= HB_STAMP_SELF_BEAT;
-	__sync_fetch_and_add(&notices.self_beats, 1);
-	if (bpf_ringbuf_output(&notes, stamp, sizeof(*stamp), 0))
-		__sync_fetch_and_add(&notices.self_beats_lost, 1);
-	return HB_DROP;
 }
 
 /* As stamp_datagram(): who sends is all that matters, since a message claims nothing. */
@@ -177,7 +176,7 @@ static __always_inline int stamp_note(struct __sk_buff *ctx, struct task_struct 
 	stamp.skb = (__u64)ctx;
 	stamp.ktime_ns = bpf_ktime_get_ns();
 	if (is_self_beat(&stamp, &snapshot))
-		return take_note_self_beat(&stamp);
+		return take_self_beat(&stamp, &notes, 0);
 	__builtin_memset(stamp.frame, 0, sizeof(stamp.frame));
 
 	sender = take_sender(&stamp, task, &owners, direct);
@@ -189,7 +188,7 @@ static __always_inline int stamp_note(struct __sk_buff *ctx, struct task_struct 
 		return refuse_attempt(sender, &stamp, HB_DROP_RATE_LIMITED);
 	cost = cost_of(sent_bytes, sender, stamp.ktime_ns);
 	gcra_spend(&sender->tat_ns, cost.units * settings.beat_interval_ns, stamp.ktime_ns);
-	if (!owners_spend_note(&owners, &cost, stamp.ktime_ns))
+	if (settings.owner_interval_ns && !owners_spend_note(&owners, &cost, stamp.ktime_ns))
 		return refuse_attempt(sender, &stamp, HB_DROP_SHARE);
 	return take_note(ctx, sender, &stamp, sent_bytes);
 }

@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 
 #include <filesystem>
+#include <fstream>
 #include <utility>
 
 #include "tests/notify/notify_agent.hpp"
@@ -183,6 +184,25 @@ TEST_F(NotifyRun, AFullRingIsTold) {
 }
 
 // --- The path ---
+
+// Agents choose among thresholds of their own; one user took all 64, and those of policies failed.
+TEST_F(NotifyRun, PoliciesLeaveRoomForTheThresholdsOfAgents) {
+  std::string text;
+  for (int n = 0; n < 43; ++n) {
+    const std::string number = std::to_string(n);
+    text += "[[service]]\nname = \"s" + number + "\"\nmatch = { unit = \"u" + number +
+            ".service\" }\nthreshold-ms = " + std::to_string(3000 + n) +
+            "\nsteps = [ { signal = \"TERM\" } ]\n";
+  }
+  const std::string file = notify_path_ + ".toml";
+  std::ofstream(file) << text;
+  ASSERT_EQ(::chmod(file.c_str(), 0600), 0);
+  const Outcome outcome = run_to_end(
+      {"run", "--socket", socket_, "--notify-socket", notify_path_, "--policy-file", file});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_NE(outcome.err.find("more than 42 different 'threshold-ms'"), std::string::npos)
+      << outcome.err;
+}
 
 void expect_back(ObserverProcess& observer) {
   EXPECT_EQ(observer.expect("reach")["reachable"], false);

@@ -137,17 +137,13 @@ std::string notify_socket_of(const ExecOptions& options) {
 }
 
 // The observer learns how long this process may be silent, and that it has time to begin.
-void announce(const std::string& path, const ExecOptions& options) {
+Result<> announce(const std::string& path, const ExecOptions& options) {
   auto socket = keep::NotifySocket::connect_to(path);
-  const int code = !socket ? socket.error().code
-                           : socket.value().send(fmt::format(
-                                 "WATCHDOG_USEC={}\nEXTEND_TIMEOUT_USEC={}",
-                                 options.watchdog_ms * kUsPerMs, options.start_ms * kUsPerMs));
-  if (code == 0) return;
-  spdlog::warn(
-      "the observer cannot be told of the program: {}: {} (is it started with --notify-socket?); "
-      "the observer's own threshold holds, from the program's first message on",
-      path, std::strerror(code));
+  if (!socket) return socket.error();
+  const int code =
+      socket.value().send(fmt::format("WATCHDOG_USEC={}\nEXTEND_TIMEOUT_USEC={}",
+                                      options.watchdog_ms * kUsPerMs, options.start_ms * kUsPerMs));
+  return code == 0 ? ok() : Result<>(os_error(code, path));
 }
 
 // As sd_watchdog_enabled(3) has it; this process becomes the program, so it has its pid.
@@ -159,7 +155,12 @@ void speak_notify(const ExecOptions& options) {
   ::setenv("NOTIFY_SOCKET", path.c_str(), 1);
   ::setenv("WATCHDOG_USEC", std::to_string(options.watchdog_ms * kUsPerMs).c_str(), 1);
   ::setenv("WATCHDOG_PID", std::to_string(::getpid()).c_str(), 1);
-  announce(path, options);
+  if (const auto announced = announce(path, options); !announced) {
+    spdlog::warn(
+        "the observer cannot be told how long the program may be silent: {} (is it started with "
+        "--notify-socket?); its own threshold holds, from the program's first message on",
+        announced.error().message);
+  }
 }
 
 ExitCode execute(const ExecOptions& options) {

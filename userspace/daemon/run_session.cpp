@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <memory>
 #include <vector>
@@ -66,8 +67,10 @@ Observer::Config observer_config(const RunConfig& options, const intake::Intake&
   config.agents_per_owner = options.agents_per_owner();
   config.network_agents = options.agents_on_network();
   config.precedence = options.origin_precedence;
-  config.notify_times = {.least_ns = options.shortest_threshold_ms() * kNsPerMs,
-                         .most_ns = options.notify_threshold_max_ms * kNsPerMs};
+  config.notify_times = {
+      .least_ns = options.shortest_threshold_ms() * kNsPerMs,
+      .most_ns =
+          std::max(options.notify_threshold_max_ms, options.shortest_threshold_ms()) * kNsPerMs};
   config.read_delay_ns = options.kernel_config().drain_interval_ns;
   config.policy.observer_ns_inode = intake.observer_ns_inode().value_or(0);
   config.policy.allow_cross_namespace = options.allow_cross_namespace;

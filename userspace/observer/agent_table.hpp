@@ -73,7 +73,7 @@ class AgentTable {
     Watched,    // by its threshold
     Unwatched,  // not at all, as it has not said yet that it will beat; only that it is there
     Extended,   // until its next beat by a longer threshold: it has asked for time
-    Learning,   // likewise: its next beat shows how often it beats
+    Learning,   // likewise: its beats show how often it beats
   };
 
   // All zero is a valid slot.

@@ -10,7 +10,8 @@
 //   WATCHDOG=trigger      a stall
 //
 // An agent that says WATCHDOG=1 first, and is older than the observer, may have told a predecessor
-// of its threshold. It has 90 s to its next beat, and three times that interval from then on.
+// of its threshold. It has 90 s for each of its next beats, and from the fifth on three times the
+// longest interval between them.
 //
 // Nothing else is a sign of life, as in systemd. A process that has sent none of the first three is
 // no agent: helpers that only set STATUS= are many, and short-lived.
@@ -30,9 +31,10 @@ using notify::Message;
 // DefaultTimeoutStopSec=).
 constexpr std::uint64_t kDefaultExtension_ns = 90 * kNsPerSecond;
 
-// Who beats does so at least twice in its WATCHDOG_USEC, as sd_watchdog_enabled(3) recommends. So
-// this is no shorter than that, unless it was early the one time that is known.
+// Who beats does so at least twice in its WATCHDOG_USEC, as sd_watchdog_enabled(3) recommends. One
+// interval alone may have been a short one.
 constexpr std::uint64_t kLearnedIntervals = 3;
+constexpr std::uint64_t kBeatsToLearn = 5;
 
 bool begins(const Message& message) {
   return message.watchdog || message.ready || message.watchdog_ns;
@@ -140,8 +142,13 @@ void Observer::watch(const Heeded& what, std::optional<Tracker::Watch> before,
     if (own_ns == 0) return set(Unwatched);
   } else if (before == Learning && message.watchdog &&
              !tracker_.is_configured(what.pid, generation_ns)) {
+    const std::uint64_t interval_ns = what.sender.sent_ns - std::min(heard_ns, what.sender.sent_ns);
     tracker_.want_threshold(what.pid, generation_ns,
-                            rounded((what.sender.sent_ns - heard_ns) * kLearnedIntervals));
+                            std::max(tracker_.wanted_threshold_ns(what.pid, generation_ns),
+                                     rounded(interval_ns * kLearnedIntervals)));
+    if (tracker_.last_nonce(what.pid, generation_ns) < kBeatsToLearn) {
+      return set(Learning, rounded(kDefaultExtension_ns));
+    }
   }
   const bool was_watched = before && before != Unwatched;
   if (!was_watched && !message.watchdog && !message.watchdog_ns) return set(Unwatched);

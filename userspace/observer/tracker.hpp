@@ -278,6 +278,12 @@ class Tracker {
   }
   // The threshold that the process wants for itself; 0: that of the configuration.
   void want_threshold(std::uint32_t pid, std::uint64_t generation_ns, std::uint64_t threshold_ns);
+  [[nodiscard]] std::uint64_t wanted_threshold_ns(std::uint32_t pid,
+                                                  std::uint64_t generation_ns) const {
+    const Number number = living(pid, generation_ns);
+    return number == AgentTable::kNone ? 0 : table_.rest(number).own_ns;
+  }
+  // That which is in force.
   [[nodiscard]] std::uint64_t threshold_ns(std::uint32_t pid, std::uint64_t generation_ns) const {
     const Number number = living(pid, generation_ns);
     return number == AgentTable::kNone ? 0 : threshold(table_[number]).ns;

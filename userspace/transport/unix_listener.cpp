@@ -134,9 +134,9 @@ Result<std::unique_ptr<UnixListener>> UnixListener::with_options(Fd socket, Righ
   if (const int refused = set(socket, SO_PASSCRED, 1); refused != 0) {
     return os_error(refused, "cannot ask for credentials (SO_PASSCRED)");
   }
-  const int passes = rights == Rights::Pass ? 1 : 0;
-  if (const int refused = set(socket, kPassRights, passes);
-      refused != 0 && refused != ENOPROTOOPT) {
+  if (rights == Rights::Pass)
+    return std::unique_ptr<UnixListener>(new UnixListener(std::move(socket)));
+  if (const int refused = set(socket, kPassRights, 0); refused != 0 && refused != ENOPROTOOPT) {
     return os_error(refused, "cannot refuse descriptors (SO_PASSRIGHTS)");
   }
   return std::unique_ptr<UnixListener>(new UnixListener(std::move(socket)));
