@@ -1,5 +1,6 @@
 // `hb-ebpf run --notify-socket` on every kernel: whose messages they are, what becomes of those
 // that are refused, and of the path of the socket.
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <filesystem>
